@@ -1,0 +1,151 @@
+//! Programming languages as data: a grammar, its queries, and what counts as a
+//! test.
+//!
+//! Reads text it is given; never opens a file.
+
+use std::sync::Arc;
+
+use tree_sitter::Node;
+use tree_sitter::Parser;
+use tree_sitter::Tree;
+
+use crate::source::Lines;
+use crate::source::RelPath;
+
+pub mod python;
+pub mod rust;
+
+/// A language heal knows.
+pub struct Language {
+    /// Its name, in lower case.
+    pub name: &'static str,
+    /// File name extensions, without the dot.
+    pub extensions: &'static [&'static str],
+    /// Its tree-sitter grammar.
+    pub grammar: fn() -> tree_sitter::Language,
+    /// Tree-sitter query with the captures `@definition.<kind>` around a
+    /// definition, `@name` for its name, `@reference.<kind>` for a use, and
+    /// `@import` for an import statement.
+    pub query: &'static str,
+    /// Kinds of nodes that are comments (also documentation).
+    pub comments: &'static [&'static str],
+    /// What joins the names of nested definitions (`.`, `::`).
+    pub separator: &'static str,
+    /// Whether the file is a test file by its place or name.
+    pub is_test_file: fn(&RelPath) -> bool,
+    /// Whether the definition at this node is a test, or is only compiled for
+    /// tests.
+    pub is_test_node: fn(Node<'_>, &str) -> bool,
+}
+
+/// All languages, in order of age in heal.
+pub static LANGUAGES: &[&Language] = &[&python::PYTHON, &rust::RUST];
+
+impl PartialEq for Language {
+    fn eq(&self, other: &Language) -> bool {
+        self.name == other.name
+    }
+}
+
+impl std::fmt::Debug for Language {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// The language of a file, by its extension.
+pub fn of_path(path: &RelPath) -> Option<&'static Language> {
+    let extension = path.extension()?;
+    LANGUAGES.iter().copied().find(|language| language.extensions.contains(&extension))
+}
+
+/// A parsed text. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// Its language.
+    pub language: &'static Language,
+    /// The text.
+    pub text: Arc<str>,
+    /// Its syntax tree.
+    pub tree: Tree,
+}
+
+/// Parses `text`; texts with errors give a tree with error nodes.
+pub fn parse(language: &'static Language, text: &str) -> Parsed {
+    let mut parser = Parser::new();
+    parser.set_language(&(language.grammar)()).expect("the grammar's version is one the runtime reads");
+    let tree = parser.parse(text, None).expect("a parser with a language and no time limit gives a tree");
+    Parsed { language, text: text.into(), tree }
+}
+
+impl Parsed {
+    /// Error and missing nodes in the tree.
+    pub fn errors(&self) -> usize {
+        let mut count = 0;
+        walk(self.tree.root_node(), &mut |node| {
+            count += usize::from(node.is_error() || node.is_missing());
+            node.has_error()
+        });
+        count
+    }
+
+    /// The text of `node`.
+    pub fn text_of(&self, node: Node<'_>) -> &str {
+        &self.text[node.byte_range()]
+    }
+
+    /// The tokens of the text, comments and layout left out, joined by spaces:
+    /// equal for texts that differ only in those. Python's layout tokens count.
+    pub fn tokens(&self) -> String {
+        self.tokens_within(0..self.text.len())
+    }
+
+    /// As [`Parsed::tokens`], of the leaves inside the byte range.
+    pub fn tokens_within(&self, range: std::ops::Range<usize>) -> String {
+        let mut out = String::new();
+        walk(self.tree.root_node(), &mut |node| {
+            if node.end_byte() < range.start
+                || node.start_byte() > range.end
+                || self.language.comments.contains(&node.kind())
+            {
+                return false;
+            }
+            // A block's indentation is meaning in Python, and no token of the
+            // tree shows where it ends.
+            if node.kind() == "block" {
+                out.push_str("{ ");
+            }
+            let leaf = node.child_count() == 0 || node.kind() == "string" || node.kind() == "string_literal";
+            if leaf && node.start_byte() >= range.start && node.end_byte() <= range.end {
+                out.push_str(self.text_of(node));
+                out.push(' ');
+            }
+            !leaf
+        });
+        out
+    }
+}
+
+/// The lines of a node, 1-based.
+pub fn lines_of(node: Node<'_>) -> Lines {
+    let end = node.end_position();
+    // A node that ends at column 0 ends with the line before.
+    let last = if end.column == 0 && end.row > node.start_position().row { end.row } else { end.row + 1 };
+    Lines::new(node.start_position().row as u32 + 1, last as u32)
+}
+
+/// Walks the tree in text order without recursion; `enter` says whether to go
+/// into the node's children.
+pub fn walk<'t>(root: Node<'t>, enter: &mut dyn FnMut(Node<'t>) -> bool) {
+    let mut cursor = root.walk();
+    loop {
+        if enter(cursor.node()) && cursor.goto_first_child() {
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Test runners: which one a project uses, how to ask it for tests, and what
+//! its answer means.
+//!
+//! Composes commands and reads their results; never starts one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::process::Command;
+use crate::process::Finished;
+use crate::source::Lines;
+use crate::source::RelPath;
+
+/// A kind of runner; the rows of the table of runners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunnerKind {
+    /// `cargo test`.
+    Cargo,
+    /// pytest, through heal's own plugin.
+    Pytest,
+    /// unittest, through heal's own runner.
+    Unittest,
+    /// Any command: exit code, and JUnit XML if it writes one.
+    Command,
+}
+
+/// A project of the repository and the test command that is its suite.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// Where the command runs, below the repository's root.
+    pub root: RelPath,
+    /// The runner.
+    pub kind: RunnerKind,
+    /// The suite's command: the user's, or the runner's default.
+    pub command: Vec<String>,
+    /// Whether the user gave the command.
+    pub given: bool,
+    /// Why this runner, in words (`pyproject.toml has [tool.pytest]`).
+    pub why: String,
+}
+
+/// Which tests to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// The suite.
+    All,
+    /// These tests only, by id.
+    Tests(Vec<String>),
+}
+
+/// A variation under which a stable patch must still hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Variation {
+    /// `PYTHONHASHSEED`; `None` leaves it alone.
+    pub hash_seed: Option<u32>,
+    /// Tests in reverse order, where the runner can be told.
+    pub reverse: bool,
+    /// `TZ`; `None` leaves it alone.
+    pub time_zone: Option<&'static str>,
+}
+
+/// One request to a runner.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Which tests.
+    pub selection: Selection,
+    /// Deadline of a single test.
+    pub test_limit: Duration,
+    /// Deadline of the whole command.
+    pub time_limit: Duration,
+    /// Record which lines of the repository each selected test executes.
+    pub trace_lines: bool,
+    /// Under which variation.
+    pub variation: Variation,
+}
+
+/// The private channel between heal and the part of heal that runs inside the
+/// test process: a directory outside the scratch, new for each command, and a
+/// nonce that every record carries.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// The directory.
+    pub dir: PathBuf,
+    /// The nonce.
+    pub nonce: String,
+}
+
+/// How one test ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It passed.
+    Passed,
+    /// It failed, errored, or was ended at its deadline.
+    Failed,
+    /// It was skipped.
+    Skipped,
+    /// It failed as its author expects.
+    ExpectedFailure,
+}
+
+/// What one test did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestResult {
+    /// The test, as the runner takes it back.
+    pub id: String,
+    /// How it ended.
+    pub status: Status,
+    /// Wall time.
+    pub took: Duration,
+    /// Why it failed; set exactly where `status` is `Failed`.
+    pub failure: Option<Failure>,
+    /// Lines of repository files it executed, where that was asked for.
+    pub executed: Vec<(RelPath, Vec<u32>)>,
+}
+
+/// A source module the test process loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedModule {
+    /// Its dotted name.
+    pub name: String,
+    /// The file it came from, absolute.
+    pub file: PathBuf,
+}
+
+/// A fix that a compiler suggests: replace `lines` columns by text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suggestion {
+    /// The file.
+    pub path: RelPath,
+    /// Byte range in the file.
+    pub bytes: std::ops::Range<usize>,
+    /// The new text.
+    pub replacement: String,
+    /// What the compiler says.
+    pub message: String,
+}
+
+/// What one command told.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// A row for each test that was run or skipped, in the runner's order.
+    pub tests: Vec<TestResult>,
+    /// Failures that belong to no test: compile errors, files that could not
+    /// be collected, a runner that crashed.
+    pub problems: Vec<Failure>,
+    /// Whether results came through the runner's own channel up to its end
+    /// record. Never a pass without it.
+    pub complete: bool,
+    /// Why it is not complete, in words.
+    pub incomplete_why: Option<String>,
+    /// Set where only an exit code is known (an opaque command): `true` for 0.
+    pub exit_only: Option<bool>,
+    /// Modules the tests loaded (Python).
+    pub modules: Vec<LoadedModule>,
+    /// What the compiler would change.
+    pub suggestions: Vec<Suggestion>,
+}
+
+impl Report {
+    /// The test named `id`.
+    pub fn test(&self, id: &str) -> Option<&TestResult> {
+        self.tests.iter().find(|test| test.id == id)
+    }
+
+    /// Every failure: of tests, then those that belong to none.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.tests.iter().filter_map(|test| test.failure.as_ref()).chain(&self.problems)
+    }
+
+    /// How many tests ended with `status`.
+    pub fn count(&self, status: Status) -> usize {
+        self.tests.iter().filter(|test| test.status == status).count()
+    }
+}
+
+/// Where a test is defined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestPlace {
+    /// The file.
+    pub path: RelPath,
+    /// Its function's name, without class or parameters.
+    pub function: String,
+    /// Its lines, where they are known.
+    pub lines: Option<Lines>,
+}
+
+/// Where a project stands while its tests run.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The repository's root in the user's tree, absolute.
+    pub user_root: PathBuf,
+    /// The repository's root in the scratch, absolute.
+    pub tree: PathBuf,
+    /// heal's own executable: the part of heal that runs inside cargo.
+    pub heal: PathBuf,
+    /// What the scratch itself needs set.
+    pub env: Vec<(String, String)>,
+    /// The Python interpreter and the folders its tests import from, where
+    /// the project is Python.
+    pub python: Option<interpreter::Interpreter>,
+    /// Maps paths in output to files of the repository.
+    pub places: crate::trace::places::Places,
+}
+
+pub mod cargo;
+pub mod command;
+pub mod detect;
+pub mod interpreter;
+pub mod pytest;
+pub mod unittest;
+
+/// Composes the command for `request`. Writes what the command needs (plugin,
+/// selection) into the channel's directory; starts nothing.
+///
+/// # Errors
+/// The channel's directory cannot be written, or the runner cannot be asked
+/// for this (single tests of an opaque command).
+pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Channel) -> Result<Command, RunnerError> {
+    match project.kind {
+        RunnerKind::Cargo => cargo::compose(project, site, request, channel),
+        RunnerKind::Pytest => pytest::compose(project, site, request, channel),
+        RunnerKind::Unittest => unittest::compose(project, site, request, channel),
+        RunnerKind::Command => command::compose(project, site, request, channel),
+    }
+}
+
+/// Reads what a finished command told.
+pub fn read(project: &Project, site: &Site, request: &Request, channel: &Channel, finished: &Finished) -> Report {
+    match project.kind {
+        RunnerKind::Cargo => cargo::read(project, site, request, channel, finished),
+        RunnerKind::Pytest => pytest::read(project, site, request, channel, finished),
+        RunnerKind::Unittest => unittest::read(project, site, request, channel, finished),
+        RunnerKind::Command => command::read(project, site, request, channel, finished),
+    }
+}
+
+/// Where the test `id` is defined, as far as its name tells.
+pub fn place(project: &Project, site: &Site, id: &str) -> Option<TestPlace> {
+    match project.kind {
+        RunnerKind::Cargo => cargo::place(project, site, id),
+        RunnerKind::Pytest => pytest::place(project, site, id),
+        RunnerKind::Unittest => unittest::place(project, site, id),
+        RunnerKind::Command => None,
+    }
+}
+
+/// Why a runner cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// The private channel cannot be written.
+    #[error("cannot write `{path}`: {source}")]
+    Channel {
+        /// The file.
+        path: PathBuf,
+        /// The system's own word.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The runner cannot run single tests.
+    #[error("`{command}` cannot be asked for single tests")]
+    NoSelection {
+        /// The command.
+        command: String,
+    },
+}
