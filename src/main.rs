@@ -1,1 +1,17 @@
-fn main() {}
+//! The `heal` binary: parses the command line, prints, exits.
+//!
+//! Knows words and exit codes; the work is the library's.
+
+mod cli;
+
+fn main() {
+    // The parts of heal that run inside or above a test command must start in
+    // no time, so they come before everything else.
+    let mut arguments = std::env::args_os().skip(1);
+    let code = match arguments.next().as_deref().and_then(std::ffi::OsStr::to_str) {
+        Some("__helper") => heal::process::helper_main(),
+        Some("__target-runner") => heal::runner::cargo::target_runner_main(arguments.collect()),
+        _ => cli::main(),
+    };
+    std::process::exit(code);
+}

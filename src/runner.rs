@@ -75,6 +75,9 @@ pub struct Request {
     pub time_limit: Duration,
     /// Record which lines of the repository each selected test executes.
     pub trace_lines: bool,
+    /// Stop at the first test that fails: the rest of the report is then not
+    /// there, and the report is not complete.
+    pub fail_fast: bool,
     /// Under which variation.
     pub variation: Variation,
 }

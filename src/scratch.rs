@@ -46,6 +46,14 @@ pub trait Scratch: Send {
     /// A file that cannot be written or removed.
     fn restore(&mut self) -> Result<(), ScratchError>;
 
+    /// Makes the tree equal to the snapshot with `patch`, build caches aside;
+    /// files that are so already are not written, so that nothing is built
+    /// twice.
+    ///
+    /// # Errors
+    /// As for [`Scratch::apply`] and [`Scratch::restore`].
+    fn lay(&mut self, patch: &Patch) -> Result<(), ScratchError>;
+
     /// Environment that a command in this scratch needs, beside the runner's
     /// own: its own build directory, no bytecode.
     fn environment(&self) -> Vec<(String, String)>;

@@ -1,0 +1,72 @@
+//! Whether a model may be asked: a key in the environment is not consent
+//! (DECISIONS 30).
+//!
+//! Asks a person at most once per repository; elsewhere heal stays offline
+//! and says so.
+
+use std::io::BufRead;
+
+use heal::options::Settings;
+use heal::pipeline::Tools;
+use heal::propose::provider;
+use heal::propose::provider::ModelName;
+
+use super::output;
+use super::output::Failed;
+use super::output::Look;
+use super::settings::RunFlags;
+
+/// The models this run may ask.
+///
+/// # Errors
+/// A name that is none, or a model that has no key.
+pub fn models(flags: &RunFlags, settings: &Settings, tools: &Tools, look: Look, notes: &mut Vec<String>) -> Result<Vec<ModelName>, Failed> {
+    if settings.offline {
+        return Ok(Vec::new());
+    }
+    if let Some(named) = flags.named_models()? {
+        for name in &named {
+            check_key(name, settings, tools)?;
+        }
+        return Ok(named);
+    }
+    let Some(suggested) = provider::suggested(&|name: &str| (tools.variable)(name).is_some()) else { return Ok(Vec::new()) };
+    let known = tools.ledger.setting(CONSENT).ok().flatten();
+    let agreed = match known.as_deref() {
+        Some(answer) => answer == suggested.to_string(),
+        None if look.interactive => ask(&suggested, tools)?,
+        None => {
+            notes.push(format!("a key for {suggested} is set, but heal sends nothing without being told to: --model {suggested}"));
+            false
+        }
+    };
+    Ok(if agreed { vec![suggested] } else { Vec::new() })
+}
+
+/// The ledger's name for the answer.
+const CONSENT: &str = "consent";
+
+fn check_key(name: &ModelName, settings: &Settings, tools: &Tools) -> Result<(), Failed> {
+    let Some(variable) = name.key_variable() else { return Ok(()) };
+    let local = settings.base_url.is_some();
+    if local || (tools.variable)(variable).is_some() {
+        return Ok(());
+    }
+    Err(Failed::usage(format!("`{name}` needs a key, and {variable} is not set\n  Set it, or use --offline, --model manual, or --base-url for an endpoint without one")))
+}
+
+fn ask(suggested: &ModelName, tools: &Tools) -> Result<bool, Failed> {
+    output::message(&format!(
+        "A key for {suggested} is set. May heal send parts of this repository to {}?\n\
+         Sent are the failing test, the suspect functions and the test's output, with\n\
+         secrets redacted (heal fix --show-context prints it all), at most $1.00 a run.\n\
+         The answer is kept for this repository. [y/N] ",
+        suggested.host()
+    ));
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(Failed::own)?;
+    let agreed = matches!(line.trim().to_lowercase().as_str(), "y" | "yes");
+    let answer = if agreed { suggested.to_string() } else { "no".to_owned() };
+    tools.ledger.set_setting(CONSENT, &answer).map_err(Failed::own)?;
+    Ok(agreed)
+}
