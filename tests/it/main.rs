@@ -1,1 +1,2 @@
-
+//! (filled in its own commit)
+mod process;
