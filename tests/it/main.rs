@@ -10,3 +10,4 @@ mod fix_rust;
 mod gates;
 mod model;
 mod untouched;
+mod process;
