@@ -160,6 +160,8 @@ impl Parsed {
         outline.locals = scopes::collect(self, raw_locals, &outline.definitions);
         outline.imports.sort_by_key(|import| import.lines);
         outline.bindings.sort_by_key(|binding| binding.at);
+        outline.literals.sort_by_key(|literal| literal.bytes.start);
+        outline.points.sort_by_key(|point| point.bytes.start);
         outline
     }
 }

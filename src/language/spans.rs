@@ -30,7 +30,11 @@ impl Parsed {
 
     /// As [`Parsed::test_spans`]; the whole text where `path` is a test file.
     pub fn test_spans_in(&self, path: &RelPath) -> Vec<Range<usize>> {
-        if (self.language.is_test_file)(path) { vec![0..self.text.len()] } else { self.test_spans() }
+        if (self.language.is_test_file)(path) {
+            std::iter::once(0..self.text.len()).collect()
+        } else {
+            self.test_spans()
+        }
     }
 }
 
