@@ -7,6 +7,8 @@
 
 mod locate;
 
+pub(super) use self::locate::runs_in;
+
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::ops::Range;

@@ -236,7 +236,7 @@ fn cuts_a_word(text: &str, bytes: &Range<usize>) -> bool {
 
 /// Every index at which `needle` is in `hay`, also overlapping; linear (Knuth,
 /// Morris and Pratt), since a file of equal lines is easily had.
-pub(crate) fn runs_in(hay: &[&str], needle: &[&str]) -> Vec<usize> {
+pub(in crate::patch) fn runs_in(hay: &[&str], needle: &[&str]) -> Vec<usize> {
     if needle.is_empty() {
         return Vec::new();
     }
