@@ -31,3 +31,8 @@ pub struct Candidate {
     /// The proposer's own order: higher is tried sooner. Ranks nothing else.
     pub prior: f64,
 }
+
+/// The model as a proposer.
+pub mod model;
+/// How each model is spoken to.
+pub mod provider;

@@ -101,9 +101,13 @@ fn written(lines: &[&str], text: &str, range: &Range<usize>, hunk: &Hunk, exact:
     out
 }
 
-/// The line, 1-based, where the hunk's first line with text is found.
+/// The line, 1-based, where the hunk would start by the first of its lines
+/// that the file has.
 fn nearest(lines: &[&str], old: &[&str]) -> Option<u32> {
-    let (offset, wanted) = old.iter().map(|line| line.trim()).enumerate().max_by_key(|(_, line)| line.len())?;
-    let at = lines.iter().position(|line| !wanted.is_empty() && line.trim() == wanted)?;
-    Some(at.saturating_sub(offset) as u32 + 1)
+    let wanted = old.iter().map(|line| line.trim()).enumerate().filter(|(_, line)| !line.is_empty()).take(20);
+    let place = |(offset, wanted): (usize, &str)| {
+        let at = lines.iter().position(|line| line.trim() == wanted)?;
+        Some(at.saturating_sub(offset) as u32 + 1)
+    };
+    wanted.into_iter().find_map(place)
 }
