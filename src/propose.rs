@@ -65,3 +65,7 @@ fn touches_test(parsed: &Parsed, bytes: &Range<usize>) -> bool {
     });
     touches
 }
+/// The model as a proposer.
+pub mod model;
+/// How each model is spoken to.
+pub mod provider;
