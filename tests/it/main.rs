@@ -2,12 +2,14 @@
 
 mod support;
 
+mod architecture;
 #[cfg(feature = "ecosystem")]
 mod ecosystem;
 mod errors;
 mod fix_python;
 mod fix_rust;
 mod gates;
+mod ledger;
 mod model;
-mod untouched;
 mod process;
+mod untouched;
