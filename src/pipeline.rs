@@ -63,7 +63,7 @@ async fn heal_failures(prepared: &Prepared, survey: &Survey, settings: &Settings
     let mut solved = Vec::new();
     for cluster in diagnose::clusters(&failures) {
         let members: Vec<_> = cluster.iter().map(|index| healable[*index].clone()).collect();
-        let case = Case::diagnose(prepared, survey, members);
+        let Some(case) = Case::diagnose(prepared, survey, members) else { continue };
         tools.events.emit(case.diagnosed_event());
         let ended = hunt::hunt(prepared, survey, &case, settings, tools).await?;
         report.cost = add_cost(report.cost, ended.cost);

@@ -31,7 +31,8 @@ pub fn models(flags: &RunFlags, settings: &Settings, tools: &Tools, look: Look, 
         return Ok(named);
     }
     let Some(suggested) = provider::suggested(&|name: &str| (tools.variable)(name).is_some()) else { return Ok(Vec::new()) };
-    let known = tools.ledger.setting(CONSENT).ok().flatten();
+    let file = consent_file(tools);
+    let known = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok()).map(|answer| answer.trim().to_owned());
     let agreed = match known.as_deref() {
         Some(answer) => answer == suggested.to_string(),
         None if look.interactive => ask(&suggested, tools)?,
@@ -43,8 +44,10 @@ pub fn models(flags: &RunFlags, settings: &Settings, tools: &Tools, look: Look, 
     Ok(if agreed { vec![suggested] } else { Vec::new() })
 }
 
-/// The ledger's name for the answer.
-const CONSENT: &str = "consent";
+/// Where the answer is kept: beside the record; nowhere where there is none.
+fn consent_file(tools: &Tools) -> Option<std::path::PathBuf> {
+    tools.ledger.is_on_disk().then(|| tools.ledger.path().with_file_name("consent"))
+}
 
 fn check_key(name: &ModelName, settings: &Settings, tools: &Tools) -> Result<(), Failed> {
     let Some(variable) = name.key_variable() else { return Ok(()) };
@@ -67,6 +70,8 @@ fn ask(suggested: &ModelName, tools: &Tools) -> Result<bool, Failed> {
     std::io::stdin().lock().read_line(&mut line).map_err(Failed::own)?;
     let agreed = matches!(line.trim().to_lowercase().as_str(), "y" | "yes");
     let answer = if agreed { suggested.to_string() } else { "no".to_owned() };
-    tools.ledger.set_setting(CONSENT, &answer).map_err(Failed::own)?;
+    if let Some(file) = consent_file(tools) {
+        std::fs::write(&file, format!("{answer}\n")).map_err(|error| Failed::own(format!("cannot write `{}`: {error}", file.display())))?;
+    }
     Ok(agreed)
 }

@@ -67,6 +67,6 @@ fn explained(settings: &Settings, events: Option<&std::path::Path>, look: Look) 
     });
     kit.progress.finish();
     let code = outcome.as_ref().map_or_else(|error| error.exit_code(), |_| 0);
-    kit.tools.ledger.finish(&kit.tools.run, code, None).map_err(Failed::own)?;
+    kit.tools.ledger.finish(&kit.tools.run, code, "").map_err(Failed::ledger)?;
     Ok(outcome?)
 }

@@ -7,8 +7,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use heal::deliver;
+use heal::ledger::DeliveryKind;
 use heal::pipeline;
+use heal::pipeline::PipelineError;
 use heal::pipeline::Tools;
+use heal::progress::Verbosity;
 use heal::report;
 use heal::report::ProposalReport;
 use heal::report::RunReport;
@@ -89,16 +92,16 @@ pub fn command_line() -> String {
 pub fn close(kit: &Kit, failed: Failed) -> Failed {
     kit.progress.finish();
     // The run's own error is the one to report.
-    let _ = kit.tools.ledger.finish(&kit.tools.run, failed.code, None);
+    let _ = kit.tools.ledger.finish(&kit.tools.run, failed.code, "");
     failed
 }
 
 /// Ends the record of a run.
 pub fn record(kit: &Kit, report: &RunReport) -> Result<(), Failed> {
     kit.tools.events.emit(heal::event::Event::Finished { exit: report.exit, seconds: report.time.total_s });
-    kit.tools.ledger.finish(&kit.tools.run, report.exit, Some(report)).map_err(Failed::own)?;
+    kit.tools.ledger.finish(&kit.tools.run, report.exit, &report::json::render(report)).map_err(Failed::ledger)?;
     match kit.listener.take_error() {
-        Some(error) => Err(Failed::own(error)),
+        Some(error) => Err(Failed::ledger(error)),
         None => Ok(()),
     }
 }
@@ -155,10 +158,10 @@ fn deliver_all(arguments: &Arguments, tools: &Tools, report: &mut RunReport) -> 
 }
 
 fn commit(branch: &str, proposals: &[ProposalReport], tools: &Tools, report: &RunReport, repo: &Path) -> Result<String, Failed> {
-    let repository = heal::git::Repository::discover(repo, &tools.launcher).map_err(|error| Failed::usage(error.to_string()))?;
+    let repository = heal::git::Repository::discover(repo, &tools.launcher).map_err(PipelineError::from)?;
     let mut whole = heal::patch::Patch::default();
     for proposal in proposals {
-        let stored = tools.ledger.proposal(&proposal.id).map_err(Failed::own)?;
+        let stored = tools.ledger.proposal(&proposal.id).map_err(Failed::ledger)?;
         whole = whole.joined(&stored.patch).map_err(|path| Failed { message: format!("two proposals change `{path}`\n  Heal one failure at a time: heal fix --test ID --branch NAME"), code: 1 })?;
     }
     let first = &proposals[0];
@@ -174,7 +177,7 @@ fn commit(branch: &str, proposals: &[ProposalReport], tools: &Tools, report: &Ru
     };
     let commit = deliver::branch::commit(&repository, branch, &whole, &message).map_err(|error| Failed { message: error.to_string(), code: 2 })?;
     for proposal in proposals {
-        tools.ledger.record_delivery(&proposal.id, "branch", branch).map_err(Failed::own)?;
+        tools.ledger.record_delivery(&proposal.id, DeliveryKind::Branch, branch, &[]).map_err(Failed::ledger)?;
     }
     Ok(commit)
 }
@@ -193,7 +196,7 @@ fn print(arguments: &Arguments, report: &RunReport, look: Look) {
         let diffs: String = best(report).into_iter().map(|proposal| proposal.diff.as_str()).collect();
         output::result(&diffs);
     }
-    if !look.quiet {
+    if look.verbosity > Verbosity::Quiet {
         output::message(&report::text::render(report, look.width, look.colour_err));
     }
 }

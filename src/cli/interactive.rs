@@ -62,7 +62,7 @@ fn choose(proposals: &[&ProposalReport], tools: &Tools, repo: &Path) -> Result<b
 /// user's own work and no longer verified; heal says so.
 fn edit(proposal: &ProposalReport, tools: &Tools, repo: &Path) -> Result<(), Failed> {
     let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| (tools.variable)(name)).unwrap_or_else(|| "vi".into());
-    let root = heal::git::Repository::discover(repo, &tools.launcher).map_err(|error| Failed::usage(error.to_string()))?.root().to_path_buf();
+    let root = heal::git::Repository::discover(repo, &tools.launcher).map_err(heal::pipeline::PipelineError::from)?.root().to_path_buf();
     let files: Vec<_> = proposal.files.iter().map(|path| path.under(&root)).collect();
     tools.launcher.hand_over(&editor, &files).map_err(|error| Failed { message: format!("{error}\n  The patch is applied; set EDITOR to a program that is installed"), code: 5 })?;
     output::message("what you edited is no longer what was verified; heal verify - checks it: git diff | heal verify -");

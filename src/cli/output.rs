@@ -6,7 +6,9 @@
 use std::io::IsTerminal;
 use std::io::Write;
 
+use heal::ledger::LedgerError;
 use heal::pipeline::PipelineError;
+use heal::progress::Verbosity;
 
 use super::Cli;
 use super::Colour;
@@ -26,10 +28,8 @@ pub struct Look {
     pub interactive: bool,
     /// Columns to fill, at most 100.
     pub width: usize,
-    /// Say more.
-    pub verbose: bool,
-    /// Say little.
-    pub quiet: bool,
+    /// How much is said.
+    pub verbosity: Verbosity,
 }
 
 impl Look {
@@ -54,8 +54,11 @@ impl Look {
             bars: err && !dumb && !cli.no_progress && !cli.quiet && !set("CI"),
             interactive: out && err && std::io::stdin().is_terminal() && !set("CI"),
             width: if out { usize::from(columns).clamp(40, 100) } else { 80 },
-            verbose: cli.verbose,
-            quiet: cli.quiet,
+            verbosity: match (cli.quiet, cli.verbose) {
+                (true, _) => Verbosity::Quiet,
+                (false, true) => Verbosity::Verbose,
+                (false, false) => Verbosity::Normal,
+            },
         }
     }
 }
@@ -81,9 +84,18 @@ impl Failed {
     }
 }
 
+impl Failed {
+    /// The record cannot be used, or nothing in it has the name asked for.
+    pub fn ledger(error: LedgerError) -> Failed {
+        let asked = matches!(error, LedgerError::NoSuch { .. } | LedgerError::Ambiguous { .. } | LedgerError::Absent { .. });
+        Failed { code: if asked { 2 } else { 70 }, message: format!("{error}\n  {}", error.hint()) }
+    }
+}
+
 impl From<PipelineError> for Failed {
     fn from(error: PipelineError) -> Failed {
-        Failed { code: error.exit_code(), message: error.to_string() }
+        let hint = error.hint().map(|hint| format!("\n  {hint}")).unwrap_or_default();
+        Failed { code: error.exit_code(), message: format!("{error}{hint}") }
     }
 }
 

@@ -13,9 +13,9 @@ use heal::git::Repository;
 use heal::interrupt::Interrupt;
 use heal::interrupt::Stop;
 use heal::ledger::Ledger;
-use heal::ledger::LedgerError;
 use heal::ledger::LedgerListener;
 use heal::options::Settings;
+use heal::pipeline::PipelineError;
 use heal::pipeline::Tools;
 use heal::process::Environment;
 use heal::process::Launcher;
@@ -62,12 +62,13 @@ pub fn cache_directory() -> Result<PathBuf, Failed> {
 pub fn kit(command: &str, settings: &Settings, events: Option<&Path>, look: Look) -> Result<Kit, Failed> {
     let interrupt = Interrupt::new();
     let launcher = launcher(&interrupt)?;
-    let repository = Repository::discover(&settings.repo, &launcher).map_err(|error| Failed::usage(error.to_string()))?;
+    let repository = Repository::discover(&settings.repo, &launcher).map_err(PipelineError::from)?;
     let mut notes = Vec::new();
     let ledger = Arc::new(open_ledger(&repository, &mut notes)?);
     let head = repository.head().ok().flatten();
-    let run = ledger.begin(command, head.as_deref()).map_err(Failed::own)?;
-    let progress = Arc::new(Progress::new(Style { terminal: look.bars, colour: look.colour_err, quiet: look.quiet, verbose: look.verbose }));
+    let dirty = repository.is_dirty().unwrap_or(false);
+    let run = ledger.begin(command, head.as_deref(), dirty).map_err(Failed::ledger)?;
+    let progress = Arc::new(Progress::new(Style { terminal: look.bars, colour: look.colour_err, verbosity: look.verbosity }));
     let listener = Arc::new(LedgerListener::new(ledger.clone(), &run));
     let mut listeners = Events::none().with(listener.clone()).with(progress.clone());
     if let Some(path) = events {
@@ -94,11 +95,11 @@ pub fn kit(command: &str, settings: &Settings, events: Option<&Path>, look: Look
 fn open_ledger(repository: &Repository, notes: &mut Vec<String>) -> Result<Ledger, Failed> {
     match Ledger::open(repository.common_dir()) {
         Ok(ledger) => Ok(ledger),
-        Err(error @ LedgerError::Unwritable { .. }) => {
+        Err(error) if error.is_unwritable() => {
             notes.push(format!("this run is not recorded: {error}"));
-            Ledger::in_memory().map_err(Failed::own)
+            Ledger::in_memory().map_err(Failed::ledger)
         }
-        Err(error) => Err(Failed::own(error)),
+        Err(error) => Err(Failed::ledger(error)),
     }
 }
 
@@ -106,7 +107,8 @@ fn open_ledger(repository: &Repository, notes: &mut Vec<String>) -> Result<Ledge
 /// machine, whatever text they turn up in.
 fn secret_values() -> Vec<String> {
     let environment = Environment::filtered(std::env::vars_os());
-    environment.dropped_values().into_iter().filter(|value| value.len() >= 6).collect()
+    let values = environment.dropped().iter().filter_map(|name| std::env::var(name).ok());
+    values.filter(|value| value.len() >= 6).collect()
 }
 
 /// Raises the interrupt at Ctrl-C, SIGTERM, SIGHUP, or when the time is over.

@@ -18,9 +18,7 @@ use crate::patch::Patch;
 /// A file differs from what the patch was verified on, lies outside the
 /// tree, or cannot be written; the tree is then as it was.
 pub fn apply(root: &Path, patch: &Patch) -> Result<(), DeliverError> {
-    for change in patch.changes() {
-        check(root, change)?;
-    }
+    check(root, patch)?;
     let mut written: Vec<&FileChange> = Vec::new();
     for change in patch.changes() {
         if let Err(error) = write(root, change) {
@@ -36,8 +34,16 @@ pub fn apply(root: &Path, patch: &Patch) -> Result<(), DeliverError> {
     Ok(())
 }
 
-/// Whether the file is what the patch was verified on, and inside the tree.
-fn check(root: &Path, change: &FileChange) -> Result<(), DeliverError> {
+/// Checks that every file is what the patch was verified on, and inside the
+/// tree.
+///
+/// # Errors
+/// The first file that is not.
+pub fn check(root: &Path, patch: &Patch) -> Result<(), DeliverError> {
+    patch.changes().iter().try_for_each(|change| check_file(root, change))
+}
+
+fn check_file(root: &Path, change: &FileChange) -> Result<(), DeliverError> {
     let path = change.path.under(root);
     let parent = path.parent().unwrap_or(root);
     let outside = || DeliverError::Outside { path: change.path.clone() };

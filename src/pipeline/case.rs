@@ -21,6 +21,7 @@ use crate::report::Counts;
 use crate::report::FailureReport;
 use crate::report::Location;
 use crate::report::ProposalReport;
+use crate::report::Reproduced;
 use crate::runner;
 use crate::verify::target::Aim;
 
@@ -35,8 +36,8 @@ pub struct Case {
 }
 
 impl Case {
-    /// Diagnoses the cluster of `members`, of which there is at least one.
-    pub fn diagnose(prepared: &Prepared, survey: &Survey, members: Vec<Reproduction>) -> Case {
+    /// Diagnoses the cluster of `members`; `None` for no members.
+    pub fn diagnose(prepared: &Prepared, survey: &Survey, members: Vec<Reproduction>) -> Option<Case> {
         let failures: Vec<Failure> = members.iter().map(|member| member.failure.clone()).collect();
         let refs: Vec<&Failure> = failures.iter().collect();
         let selection = reproduce::selection(&survey.first, &refs);
@@ -51,7 +52,8 @@ impl Case {
         let tests: Vec<_> = failures.iter().filter_map(|failure| runner::place(&prepared.bench.project, &site, &failure.id)).collect();
         let executed = members.iter().map(|member| &member.executed).find(|executed| !executed.is_empty()).cloned().unwrap_or_default();
         let files = prepared.snapshot.files();
-        let recent = prepared.repository.recent_changes();
+        // What was changed lately only adds to the suspicion: it may be missing.
+        let recent = prepared.repository.recent_changes().unwrap_or_default();
         let evidence = diagnose::Evidence {
             tree: prepared.repository.root(),
             files: &files,
@@ -61,8 +63,12 @@ impl Case {
             recent: &recent,
             root: prepared.bench.project.root.clone(),
         };
-        let diagnosis = diagnose::diagnose(&evidence, &diagnose::Config::default());
-        Case { aim: Arc::new(Aim { failures: members, selection }), diagnosis, suggestions: survey.first.suggestions.clone() }
+        let diagnosis = diagnose::diagnose(&evidence, &diagnose::Config::default())?;
+        Some(Case {
+            aim: Arc::new(Aim { failures: members, selection }),
+            diagnosis,
+            suggestions: survey.first.suggestions.clone(),
+        })
     }
 
     /// What progress shows of it.
@@ -81,6 +87,7 @@ impl Case {
         let mut rows = Vec::new();
         for (index, reproduction) in self.aim.failures.iter().enumerate() {
             let mut row = base_row(&reproduction.failure, &self.diagnosis.suspects);
+            row.reproduced = Some(Reproduced { failed: reproduction.failed, runs: reproduction.runs });
             row.leads.clone_from(&ended.leads);
             row.candidates = ended.counts;
             let numbered = ended.proposals.iter().enumerate();
@@ -144,5 +151,6 @@ fn base_row(failure: &Failure, suspects: &[Suspect]) -> FailureReport {
         leads: Vec::new(),
         candidates: Counts::default(),
         suspects: suspects.iter().take(5).map(describe).collect(),
+        reproduced: None,
     }
 }

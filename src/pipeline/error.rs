@@ -94,6 +94,15 @@ impl PipelineError {
         }
     }
 
+    /// What to do about it, where the message does not say so itself.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            PipelineError::Git(error) => error.hint(),
+            PipelineError::Ledger(error) => Some(error.hint()),
+            _ => None,
+        }
+    }
+
     /// The abstention reason, where there is one.
     pub fn reason(&self) -> Option<&'static str> {
         match self {

@@ -57,7 +57,7 @@ async fn from_run(settings: &Settings, tools: &Tools) -> Result<Explained, Pipel
     let mut diagnoses = Vec::new();
     for cluster in diagnose::clusters(&failures) {
         let members = cluster.iter().map(|index| survey.reproductions[*index].clone()).collect();
-        let case = Case::diagnose(&prepared, &survey, members);
+        let Some(case) = Case::diagnose(&prepared, &survey, members) else { continue };
         tools.events.emit(case.diagnosed_event());
         diagnoses.push(case.diagnosis);
     }
@@ -73,12 +73,12 @@ fn from_log(text: &[u8], settings: &Settings, tools: &Tools) -> Result<Explained
     let files = snapshot.files();
     let places = Places::new(vec![repository.root().to_path_buf()], files.iter().cloned());
     let failures = trace::failures(text, &places, &at);
-    let recent = repository.recent_changes();
+    let recent = repository.recent_changes().unwrap_or_default();
     let mut diagnoses = Vec::new();
     for cluster in diagnose::clusters(&failures) {
         let members: Vec<_> = cluster.iter().map(|index| failures[*index].clone()).collect();
         let evidence = diagnose::Evidence { tree: repository.root(), files: &files, failures: &members, executed: &[], tests: &[], recent: &recent, root: at.clone() };
-        diagnoses.push(diagnose::diagnose(&evidence, &diagnose::Config::default()));
+        diagnoses.extend(diagnose::diagnose(&evidence, &diagnose::Config::default()));
     }
     Ok(Explained { diagnoses, notes: Vec::new(), contexts: Vec::new() })
 }

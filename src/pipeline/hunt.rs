@@ -22,6 +22,7 @@ use super::workers::Tried;
 use crate::detect::Baseline;
 use crate::diagnose::Class;
 use crate::event::Event;
+use crate::ledger::NewProposal;
 use crate::options::Settings;
 use crate::patch::Patch;
 use crate::propose;
@@ -179,17 +180,9 @@ fn changed_the_outcome(tried: &Tried) -> bool {
 fn keep(ended: &mut Ended, case: &Case, tools: &Tools) -> Result<(), PipelineError> {
     let failure = &case.diagnosis.failure;
     for proposal in &mut ended.proposals {
-        let evidence = serde_json::to_value(&proposal.evidence).unwrap_or_default();
-        let id = tools.ledger.keep_proposal(&crate::ledger::NewProposal {
-            run: &tools.run,
-            failure: &failure.id,
-            fingerprint: &failure.fingerprint(),
-            origin: &format!("{} {}", proposal.origin.kind, proposal.origin.name),
-            explanation: &proposal.explanation,
-            patch: &proposal.patch,
-            evidence: &evidence,
-        })?;
-        proposal.id = Some(id);
+        let evidence = serde_json::to_string(&proposal.evidence).unwrap_or_default();
+        let new = NewProposal { failure: &failure.id, patch: &proposal.patch, evidence: &evidence };
+        proposal.id = Some(tools.ledger.keep_proposal(&tools.run, &new)?);
     }
     Ok(())
 }

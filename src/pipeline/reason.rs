@@ -6,6 +6,7 @@ use crate::detect::Outcome;
 use crate::detect::Reproduction;
 use crate::interrupt::Stop;
 use crate::report::RunReport;
+use crate::report::reason;
 
 /// An abstention: one of the contract's words, and a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,34 +42,11 @@ impl Reason {
     }
 }
 
-/// The exit code of one reason (DECISIONS 38).
-pub fn code_of(word: &str) -> i32 {
-    match word {
-        "not-reproduced" | "flaky" => 3,
-        "environment" | "scratch-not-exercised" | "sandbox" => 5,
-        "budget" | "provider" => 4,
-        "interrupted" => 130,
-        _ => 1,
-    }
-}
-
 /// The run's exit code: the highest-ranked of what happened (CLI contract).
 pub fn exit_code(report: &RunReport, stop: Option<Stop>) -> i32 {
     if stop == Some(Stop::Asked) {
         return 130;
     }
-    let codes: Vec<i32> = report.failures.iter().filter_map(|row| row.reason.as_deref()).map(code_of).collect();
+    let codes: Vec<i32> = report.failures.iter().filter_map(|row| row.reason.as_deref()).map(|word| reason::of(word).map_or(1, |reason| reason.exit)).collect();
     [130, 5, 4, 3, 1].into_iter().find(|code| codes.contains(code)).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_reason_has_its_code() {
-        for (word, code) in [("flaky", 3), ("not-reproduced", 3), ("environment", 5), ("scratch-not-exercised", 5), ("sandbox", 5), ("budget", 4), ("provider", 4), ("interrupted", 130), ("none-verified", 1), ("only-weak", 1), ("timeout", 1)] {
-            assert_eq!(code_of(word), code, "{word}");
-        }
-    }
 }
