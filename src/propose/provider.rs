@@ -173,6 +173,3 @@ pub fn relaxed(kind: ProviderKind, shape: Shape, status: u16, body: &[u8]) -> Op
     let named = of_format.iter().any(|word| text.contains(word));
     lower.filter(|_| named).map(|format| Shape { format, ..shape })
 }
-
-#[cfg(test)]
-mod tests;
