@@ -1,1 +1,3 @@
+//! Integration tests: the real binary and real tools on small real trees.
 
+mod cargo;
