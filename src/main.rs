@@ -10,7 +10,7 @@ fn main() {
     let mut arguments = std::env::args_os().skip(1);
     let code = match arguments.next().as_deref().and_then(std::ffi::OsStr::to_str) {
         Some("__helper") => heal::process::helper_main(),
-        Some("__target-runner") => heal::runner::cargo::target_runner_main(arguments.collect()),
+        Some(heal::runner::cargo::WORD) => heal::runner::cargo::target_runner_main(arguments),
         _ => cli::main(),
     };
     std::process::exit(code);

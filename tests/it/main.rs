@@ -3,6 +3,7 @@
 mod support;
 
 mod architecture;
+mod cargo;
 #[cfg(feature = "ecosystem")]
 mod ecosystem;
 mod errors;

@@ -73,12 +73,13 @@ pub fn of_diagnostics(
     failures
 }
 
-/// `E0308 in src/lib.rs`; from the second on with its number.
+/// `error[E0308] in src/lib.rs`; from the second on with its number.
 fn name(diagnostic: &Diagnostic, taken: &mut HashSet<String>) -> String {
-    let code = diagnostic.code.as_deref().unwrap_or("error");
+    // The brackets keep it apart from every test's id.
+    let code = diagnostic.code.as_deref().unwrap_or("build");
     let base = match &diagnostic.place {
-        Some((file, _)) => format!("{code} in {file}"),
-        None => format!("{code} of the build"),
+        Some((file, _)) => format!("error[{code}] in {file}"),
+        None => format!("error[{code}]"),
     };
     let mut id = base.clone();
     let mut number = 1;
@@ -131,7 +132,9 @@ fn diagnostic(lines: &[&str], at: usize) -> Option<Diagnostic> {
     }
     let found = ERROR.captures(line)?;
     let code = found.get(1).map(|code| code.as_str().to_owned());
-    let body: Vec<&str> = lines[at..].iter().copied().take(200).take_while(|line| !line.trim().is_empty()).collect();
+    let begins_next = |line: &str| line.is_empty() || line.starts_with("error") || line.starts_with("warning: ");
+    let below = lines[at + 1..].iter().copied().take(200).take_while(|line| !begins_next(line.trim_end()));
+    let body: Vec<&str> = std::iter::once(line).chain(below).collect();
     let place = body.iter().skip(1).find_map(|line| ARROW.captures(line));
     // `error: could not compile …`, `error: test failed …` are cargo's own.
     if place.is_none() && code.is_none() {
@@ -151,10 +154,10 @@ mod tests {
         let text = include_str!("../../../fixtures/logs/rustc/cargo_test_compile_error.txt");
         let places = Places::new(Vec::new(), RelPath::new("src/lib.rs"));
         let failures = failures(text, &places, &RelPath::root());
-        let mismatch = failures.iter().find(|failure| failure.id == "E0308 in src/lib.rs").expect("the error");
+        let mismatch = failures.iter().find(|failure| failure.id == "error[E0308] in src/lib.rs").expect("the error");
         assert_eq!((mismatch.expected.as_deref(), mismatch.actual.as_deref()), (Some("u32"), Some("&str")));
         assert_eq!(mismatch.frames[0].line, Some(6));
-        assert!(failures.iter().any(|failure| failure.id == "E0308 in src/lib.rs #2"));
+        assert!(failures.iter().any(|failure| failure.id == "error[E0308] in src/lib.rs #2"));
     }
 
     #[test]
