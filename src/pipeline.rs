@@ -10,6 +10,7 @@ pub mod hunt;
 pub mod joint;
 pub mod prepare;
 pub mod reason;
+pub mod record;
 pub mod survey;
 pub mod tools;
 pub mod verify_patch;

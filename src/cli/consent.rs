@@ -8,7 +8,6 @@ use std::io::BufRead;
 
 use heal::options::Settings;
 use heal::pipeline::Tools;
-use heal::propose::provider;
 use heal::propose::provider::ModelName;
 
 use super::output;
@@ -30,7 +29,7 @@ pub fn models(flags: &RunFlags, settings: &Settings, tools: &Tools, look: Look, 
         }
         return Ok(named);
     }
-    let Some(suggested) = provider::suggested(&|name: &str| (tools.variable)(name).is_some()) else { return Ok(Vec::new()) };
+    let Some(suggested) = suggested(tools) else { return Ok(Vec::new()) };
     let file = consent_file(tools);
     let known = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok()).map(|answer| answer.trim().to_owned());
     let agreed = match known.as_deref() {
@@ -49,6 +48,14 @@ fn consent_file(tools: &Tools) -> Option<std::path::PathBuf> {
     tools.ledger.is_on_disk().then(|| tools.ledger.path().with_file_name("consent"))
 }
 
+/// The model that a key in the environment makes possible: of its provider,
+/// the one with the best price for its strength when this version was made.
+fn suggested(tools: &Tools) -> Option<ModelName> {
+    const DEFAULTS: [&str; 2] = ["anthropic/claude-sonnet-5-5", "openai-chat/gpt-6.1-sol"];
+    let names = DEFAULTS.iter().filter_map(|name| ModelName::parse(name).ok());
+    names.into_iter().find(|name| name.key_variable().is_some_and(|variable| (tools.variable)(variable).is_some()))
+}
+
 fn check_key(name: &ModelName, settings: &Settings, tools: &Tools) -> Result<(), Failed> {
     let Some(variable) = name.key_variable() else { return Ok(()) };
     let local = settings.base_url.is_some();
@@ -64,7 +71,7 @@ fn ask(suggested: &ModelName, tools: &Tools) -> Result<bool, Failed> {
          Sent are the failing test, the suspect functions and the test's output, with\n\
          secrets redacted (heal fix --show-context prints it all), at most $1.00 a run.\n\
          The answer is kept for this repository. [y/N] ",
-        suggested.host()
+        suggested.provider().base_url.unwrap_or("its server")
     ));
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).map_err(Failed::own)?;

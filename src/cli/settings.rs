@@ -18,6 +18,7 @@ use heal::options::duration;
 use heal::options::files::File;
 use heal::propose::model::budget::Caps;
 use heal::propose::provider::ModelName;
+use heal::propose::provider::ProviderKind;
 
 use super::output::Failed;
 
@@ -127,7 +128,7 @@ impl RunFlags {
             suite: self.suite.or(files.suite).unwrap_or_default(),
             candidates: positive(self.candidates.or(files.candidates).unwrap_or(6), "--candidates")?,
             rounds: self.rounds.or(files.rounds).unwrap_or(2),
-            caps: Caps { usd: max_cost_usd, tokens: self.max_tokens.or(files.max_tokens).unwrap_or(MAX_TOKENS), ..Caps::default() },
+            caps: Caps { usd: max_cost_usd, tokens: self.max_tokens.or(files.max_tokens).unwrap_or(MAX_TOKENS) },
             timeout: self.timeout.or(files.timeout()).unwrap_or(TIMEOUT),
             test_timeout: self.test_timeout.or(files.test_timeout()),
             jobs: positive(jobs, "--jobs")?,
@@ -166,8 +167,8 @@ impl RunFlags {
         if names.is_empty() {
             return Ok(None);
         }
-        let parsed: Result<Vec<ModelName>, Failed> = names.iter().map(|name| ModelName::parse(name).map_err(|error| Failed::usage(error.to_string()))).collect();
-        Ok(Some(parsed?.into_iter().filter(|name| !name.is_none()).collect()))
+        let parsed: Result<Vec<ModelName>, Failed> = names.iter().map(|name| ModelName::parse(name).map_err(|error| Failed::usage(format!("{error}\n  {}", error.hint())))).collect();
+        Ok(Some(parsed?.into_iter().filter(|name| name.kind() != ProviderKind::None).collect()))
     }
 }
 

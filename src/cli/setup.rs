@@ -21,7 +21,7 @@ use heal::process::Environment;
 use heal::process::Launcher;
 use heal::progress::Progress;
 use heal::progress::Style;
-use heal::propose::provider::Secret;
+use heal::propose::model::budget::Budget;
 
 use super::output::Failed;
 use super::output::Look;
@@ -76,6 +76,7 @@ pub fn kit(command: &str, settings: &Settings, events: Option<&Path>, look: Look
     }
     listeners.emit(Event::Started { run: run.clone(), repo: repository.root().display().to_string(), command: command.to_owned() });
     let secrets = secret_values();
+    let nonce_key = nonce_key(&ledger);
     let tools = Tools {
         run,
         events: listeners,
@@ -85,8 +86,9 @@ pub fn kit(command: &str, settings: &Settings, events: Option<&Path>, look: Look
         cache: cache_directory()?,
         ledger,
         variable: Arc::new(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
-        key: Arc::new(|name| std::env::var(name).ok().filter(|value| !value.is_empty()).map(Secret::new)),
+        budget: Budget::new(settings.caps),
         secrets: Arc::new(secrets),
+        nonce_key,
     };
     Ok(Kit { tools, progress, listener, notes })
 }
@@ -101,6 +103,34 @@ fn open_ledger(repository: &Repository, notes: &mut Vec<String>) -> Result<Ledge
         }
         Err(error) => Err(Failed::ledger(error)),
     }
+}
+
+/// The repository's own random secret, made at the first run. Where it cannot
+/// be kept it lasts for this run.
+fn nonce_key(ledger: &Ledger) -> [u8; 32] {
+    let file = ledger.is_on_disk().then(|| ledger.path().with_file_name("nonce"));
+    let kept = file.as_ref().and_then(|file| std::fs::read(file).ok()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    kept.unwrap_or_else(|| {
+        let key = random();
+        if let Some(file) = file {
+            // Without it prompts differ from run to run, and are paid again.
+            let _ = std::fs::write(file, key);
+        }
+        key
+    })
+}
+
+/// Thirty-two bytes that nobody can guess: what the standard library seeds its
+/// hash maps with comes from the system's random numbers.
+fn random() -> [u8; 32] {
+    use std::hash::BuildHasher;
+    use std::hash::Hasher;
+    let mut bytes = [0; 32];
+    for chunk in bytes.chunks_mut(8) {
+        let seeded = std::hash::RandomState::new().build_hasher().finish();
+        chunk.copy_from_slice(&seeded.to_le_bytes());
+    }
+    blake3::hash(&bytes).into()
 }
 
 /// Values of variables whose names look secret: they must not leave the

@@ -42,12 +42,12 @@ pub async fn explain(settings: &Settings, tools: &Tools) -> Result<Explained, Pi
 }
 
 fn contexts(explained: &Explained, settings: &Settings, tools: &Tools) -> Result<Vec<String>, PipelineError> {
-    let Some(asker) = settings.models.first().and_then(|name| tools.asker(name, settings)) else {
+    let Some(name) = settings.models.first() else {
         return Err(PipelineError::Usage { what: "no model is named, so nothing would be sent".into(), hint: "Name one: heal fix --show-context --model PROVIDER/NAME".into() });
     };
-    let repository = Repository::discover(&settings.repo, &tools.launcher)?;
-    let read = |path: &RelPath| std::fs::read_to_string(path.under(repository.root())).ok();
-    Ok(explained.diagnoses.iter().map(|diagnosis| asker.preview(diagnosis, &read)).collect())
+    let asker = tools.asker(name, settings)?;
+    let previews = explained.diagnoses.iter().map(|diagnosis| asker.preview(diagnosis));
+    previews.collect::<Result<_, _>>().map_err(|error| PipelineError::Usage { what: error.to_string(), hint: "Check the templates in .heal/prompts".into() })
 }
 
 async fn from_run(settings: &Settings, tools: &Tools) -> Result<Explained, PipelineError> {

@@ -30,7 +30,9 @@ use crate::propose::Candidate;
 use crate::propose::Origin;
 use crate::propose::model::AskError;
 use crate::propose::model::Asker;
+use crate::propose::model::Answer;
 use crate::propose::model::Feedback;
+use crate::propose::model::strategy::Step;
 use crate::report::Cost;
 use crate::report::Counts;
 use crate::report::LeadReport;
@@ -176,6 +178,17 @@ fn changed_the_outcome(tried: &Tried) -> bool {
     }
 }
 
+/// What an answer cost; nothing where it was already kept.
+fn cost_of(answer: &Answer) -> Cost {
+    Cost {
+        calls: usize::from(!answer.from_record),
+        input_tokens: answer.usage.input + answer.usage.written,
+        cached_tokens: answer.usage.cached,
+        output_tokens: answer.usage.output,
+        usd: answer.usd,
+    }
+}
+
 /// Puts the proposals into the record.
 fn keep(ended: &mut Ended, case: &Case, tools: &Tools) -> Result<(), PipelineError> {
     let failure = &case.diagnosis.failure;
@@ -206,7 +219,7 @@ impl Hunt<'_> {
         let rules = self.deterministic();
         let none_yet = rules.is_empty();
         self.propose("rules", rules, false);
-        let models = self.models();
+        let models = self.models()?;
         let patience = if models.is_empty() || none_yet { None } else { Some(GRACE) };
         self.drain(patience).await?;
         if self.is_done() {
@@ -236,11 +249,11 @@ impl Hunt<'_> {
     }
 
     /// The models to ask, in order.
-    fn models(&self) -> Vec<Asker> {
+    fn models(&self) -> Result<Vec<Asker>, PipelineError> {
         if self.settings.offline {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        self.settings.models.iter().filter_map(|name| self.tools.asker(name, self.settings)).collect()
+        self.settings.models.iter().map(|name| self.tools.asker(name, self.settings)).collect()
     }
 
     fn propose(&mut self, source: &str, mut candidates: Vec<Candidate>, first: bool) {
@@ -335,8 +348,8 @@ impl Hunt<'_> {
     async fn ask(&mut self, mut asker: Asker) -> Result<Option<Reason>, PipelineError> {
         let mut feedback: Vec<Feedback> = Vec::new();
         let snapshot = self.prepared.snapshot.clone();
-        while asker.has_next(&feedback) {
-            let before = self.tried.len();
+        let before = self.tried.len();
+        while asker.next_step(&feedback) != Step::Stop {
             let asked = Instant::now();
             let answer = {
                 let diagnosis = self.case.diagnosis.clone();
@@ -360,33 +373,55 @@ impl Hunt<'_> {
             self.ended.model_time += asked.elapsed();
             let answer = match answer {
                 Ok(answer) => answer,
-                Err(AskError::Stopped(stop)) => return Err(PipelineError::Stopped(stop)),
-                Err(error) => return Ok(Some(Reason::new(error.reason(), error.to_string()))),
+                Err(error) => return self.unanswered(error).map(Some),
             };
-            self.ended.cost = super::add_cost(self.ended.cost, answer.cost());
+            self.ended.cost = super::add_cost(self.ended.cost, cost_of(&answer));
             if let Some(why) = &answer.no_fix {
                 self.tools.events.note(format!("{} proposes nothing: {why}", answer.model));
             }
-            let unusable = answer.unusable.clone();
-            let model = answer.model.clone();
-            self.ended.counts.refused += unusable.len();
-            self.propose(&model, answer.candidates, true);
+            self.ended.counts.refused += answer.unusable.len();
+            self.propose(&answer.model, answer.candidates, true);
             self.drain(None).await?;
             if self.is_done() {
                 return Ok(None);
             }
-            feedback = self.feedback(before, unusable);
+            feedback = self.feedback(before);
         }
         Ok(None)
     }
 
-    /// What the model should know of its last answer.
-    fn feedback(&self, before: usize, unusable: Vec<propose::model::Unusable>) -> Vec<Feedback> {
-        let of_trials = self.tried[before..].iter().filter(|tried| tried.candidate.origin.kind == "model").filter_map(|tried| match &tried.verdict {
-            Verdict::Missed(miss) => Some(Feedback::of_miss(tried.candidate.clone(), &miss.gate, &miss.detail, &miss.output)),
+    /// Why a call brought nothing, as a reason to abstain.
+    fn unanswered(&self, error: AskError) -> Result<Reason, PipelineError> {
+        if let Some(stop) = self.tools.interrupt.raised() {
+            return Err(PipelineError::Stopped(stop));
+        }
+        let hint = match &error {
+            AskError::Provider(error) => error.hint(),
+            _ => None,
+        };
+        let word = match &error {
+            AskError::Budget(_) => "budget",
+            AskError::Provider(_) | AskError::NoModel | AskError::Exhausted => "provider",
+            AskError::Prompt(_) | AskError::NotKept { .. } => {
+                return Err(PipelineError::Environment { what: error.to_string(), hint: "heal uses no reply that it could not record first".into() });
+            }
+        };
+        Ok(Reason::new(word, format!("{error}{}", hint.map(|hint| format!("; {hint}")).unwrap_or_default())))
+    }
+
+    /// What the model should know of its answers so far.
+    fn feedback(&self, before: usize) -> Vec<Feedback> {
+        let of_model = self.tried[before..].iter().filter(|tried| tried.candidate.origin.kind == "model");
+        let missed = of_model.filter_map(|tried| match &tried.verdict {
+            Verdict::Missed(miss) => Some(Feedback {
+                candidate: tried.candidate.clone(),
+                gate: miss.gate.clone(),
+                detail: miss.detail.clone(),
+                output: miss.output.clone(),
+            }),
             Verdict::Verified(_) => None,
         });
-        of_trials.chain(unusable.into_iter().map(Feedback::of_unusable)).collect()
+        missed.collect()
     }
 
     fn why_nothing(&self) -> Reason {

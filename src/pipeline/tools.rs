@@ -5,11 +5,20 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::PipelineError;
+use super::record;
+use super::record::Record;
 use crate::event::Events;
+use crate::http::Secret;
 use crate::interrupt::Interrupt;
 use crate::ledger::Ledger;
+use crate::options::Settings;
 use crate::process::Launcher;
-use crate::propose::provider::Secret;
+use crate::propose::model::Asker;
+use crate::propose::model::Config;
+use crate::propose::model::budget::Budget;
+use crate::propose::provider::ModelName;
+use crate::propose::provider::ProviderKind;
 
 /// The tools of one run. Cheap to clone.
 #[derive(Clone)]
@@ -28,27 +37,48 @@ pub struct Tools {
     pub cache: PathBuf,
     /// The record.
     pub ledger: Arc<Ledger>,
-    /// Reads an environment variable.
+    /// What models may still cost.
+    pub budget: Budget,
+    /// Reads an environment variable; `None` where it is unset or empty.
     pub variable: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
-    /// The key of each provider that has one, by provider.
-    pub key: Arc<dyn Fn(&str) -> Option<Secret> + Send + Sync>,
     /// Values that must never leave the machine.
     pub secrets: Arc<Vec<String>>,
+    /// The repository's own random secret: prompts' fences are made from it.
+    pub nonce_key: [u8; 32],
 }
 
 impl Tools {
-    /// Someone who can ask the model `name`.
-    pub fn asker(&self, name: &ModelName, settings: &Settings) -> Option<Asker> {
-        let config = model::Config {
-            model: name.clone(),
+    /// Someone who can ask the model `name` about one failure.
+    ///
+    /// # Errors
+    /// A run to replay that is not recorded, or a client that cannot be made.
+    pub fn asker(&self, name: &ModelName, settings: &Settings) -> Result<Asker, PipelineError> {
+        let recorded_as = match name.kind() {
+            ProviderKind::Replay => Some(self.recorded_model(name.name())?),
+            _ => None,
+        };
+        let config = Config {
             base_url: settings.base_url.clone(),
-            key: name.key_variable().and_then(|variable| (self.key)(variable)),
+            key: name.key_variable().and_then(|variable| (self.variable)(variable)).map(Secret::new),
             candidates: settings.candidates,
             rounds: settings.rounds,
-            caps: settings.caps,
             secrets: self.secrets.to_vec(),
-            ..model::Config::default()
+            nonce_key: self.nonce_key,
+            manual_folder: self.ledger.path().with_file_name("manual"),
+            recorded_as: recorded_as.clone(),
+            ..Config::new(name.clone())
         };
-        Some(Asker::new(config, self.events.clone(), self.interrupt.clone(), self.ledger.clone()))
+        let model = recorded_as.unwrap_or_else(|| name.to_string());
+        let store = Record { ledger: self.ledger.clone(), run: self.run.clone(), model };
+        let asker = Asker::new(config, self.events.clone(), self.interrupt.clone(), Arc::new(store), self.budget.clone());
+        asker.map_err(|error| PipelineError::Usage { what: format!("`{name}` cannot be asked: {error}"), hint: "heal doctor says what is set up".into() })
+    }
+
+    fn recorded_model(&self, run: &str) -> Result<String, PipelineError> {
+        self.ledger.run(run)?;
+        record::model_of(&self.ledger, run).ok_or_else(|| PipelineError::Usage {
+            what: format!("the run `{run}` asked no model, so there is nothing to replay"),
+            hint: "List the runs with heal log".into(),
+        })
     }
 }
