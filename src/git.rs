@@ -261,4 +261,4 @@ impl GitError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
