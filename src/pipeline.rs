@@ -100,6 +100,5 @@ fn finish(report: &mut RunReport, prepared: &Prepared, tools: &Tools, began: Ins
     report.time.total_s = began.elapsed().as_secs_f64();
     report.time.tests_s = prepared.bench.clock.total().as_secs_f64();
     report.time.heal_s = (report.time.total_s - report.time.tests_s - report.time.model_s).max(0.0);
-    report.notes.extend(prepared.notes());
     report.ledger.head = tools.ledger.head().unwrap_or_default();
 }

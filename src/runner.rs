@@ -44,6 +44,18 @@ pub struct Project {
     pub why: String,
 }
 
+impl RunnerKind {
+    /// Its name, in reports and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            RunnerKind::Cargo => "cargo",
+            RunnerKind::Pytest => "pytest",
+            RunnerKind::Unittest => "unittest",
+            RunnerKind::Command => "command",
+        }
+    }
+}
+
 /// Which tests to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {

@@ -18,6 +18,7 @@
 
 mod carried;
 mod disk;
+mod patched;
 mod pin;
 mod pool;
 mod pristine;

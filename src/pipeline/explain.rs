@@ -61,9 +61,7 @@ async fn from_run(settings: &Settings, tools: &Tools) -> Result<Explained, Pipel
         tools.events.emit(case.diagnosed_event());
         diagnoses.push(case.diagnosis);
     }
-    let mut notes = survey.notes;
-    notes.extend(prepared.notes());
-    Ok(Explained { diagnoses, notes, contexts: Vec::new() })
+    Ok(Explained { diagnoses, notes: survey.notes, contexts: Vec::new() })
 }
 
 fn from_log(text: &[u8], settings: &Settings, tools: &Tools) -> Result<Explained, PipelineError> {

@@ -70,8 +70,8 @@ pub async fn prepare(settings: &Settings, tools: &Tools) -> Result<Prepared, Pip
     let project = runner::detect::detect(repository.root(), &at, &settings.command, &lookup)?;
     let project = widen(project, settings.suite, &repository, &at, &lookup)?;
     tools.events.emit(Event::RunnerChosen { runner: project.kind.name().into(), command: project.shown(), why: project.why.clone() });
-    scratch::clean_up(&repository, &tools.cache);
-    let pool = Pool::open(repository.clone(), snapshot.clone(), &tools.cache, tools.launcher.clone())?;
+    scratch::clean_up(&repository);
+    let pool = Pool::open(&repository, &snapshot, &tools.cache)?;
     let python = match project.kind {
         RunnerKind::Pytest | RunnerKind::Unittest => Some(find_interpreter(&project, &repository, &lookup, tools).await?),
         RunnerKind::Cargo | RunnerKind::Command => None,
@@ -152,10 +152,6 @@ impl Prepared {
         }
     }
 
-    /// What a person should know of the scratches.
-    pub fn notes(&self) -> Vec<String> {
-        self.pool.notes()
-    }
 }
 
 /// A scratch from the pool; copying files does not block the runtime.

@@ -70,7 +70,7 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
     if wanted.is_empty() {
         return nothing_fails(prepared, &mut *scratch, first, &asked, whole, other_copies).await;
     }
-    let mut notes = Vec::new();
+    let mut notes = scratch.notes();
     let (first, endless) = settle_endless(prepared, &mut *scratch, first, &wanted, settings).await?;
     notes.extend(endless);
     let wanted: Vec<Failure> = wanted_failures(prepared, &first, &asked)?;

@@ -106,7 +106,7 @@ impl Pool {
             None => free_slot(&self.shared.home)?,
         };
         let mut scratch = Checkout { slot: Some(slot), shared: Arc::clone(&self.shared) };
-        scratch.lay()?;
+        scratch.make()?;
         Ok(Box::new(scratch))
     }
 
@@ -180,7 +180,7 @@ impl Checkout {
     }
 
     /// Makes the slot a work tree with the snapshot's files.
-    fn lay(&mut self) -> Result<(), ScratchError> {
+    fn make(&mut self) -> Result<(), ScratchError> {
         let (slot, shared) = self.slot();
         slot.register(&shared.repository, shared.commit.as_deref())?;
         slot.settle(&shared.plan, &shared.pristine)?;
@@ -214,6 +214,11 @@ impl Scratch for Checkout {
     fn restore(&mut self) -> Result<(), ScratchError> {
         let (slot, shared) = self.slot();
         slot.settle(&shared.plan, &shared.pristine)
+    }
+
+    fn lay(&mut self, patch: &Patch) -> Result<(), ScratchError> {
+        let (slot, shared) = self.slot();
+        slot.settle_with(patch, &shared.plan, &shared.pristine)
     }
 
     fn environment(&self) -> Vec<(String, String)> {

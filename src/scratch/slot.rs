@@ -14,6 +14,7 @@ use std::time::SystemTime;
 use super::ScratchError;
 use super::disk;
 use super::disk::Bytes;
+use super::patched::Patched;
 use super::pin::Plan;
 use super::pin::Wanted;
 use super::pin::nanoseconds_now;
@@ -48,7 +49,9 @@ pub(super) struct Slot {
     number: usize,
     /// Held as long as the slot is.
     _lock: File,
-    records: HashMap<PathBuf, Record>,
+    pub(super) records: HashMap<PathBuf, Record>,
+    /// The patch that is in it.
+    pub(super) patched: Patched,
     /// The latest modification time given, in nanoseconds since 1970.
     clock: i64,
     /// Whether the tree was made by this process and nothing was built in it.
@@ -93,6 +96,7 @@ impl Slot {
             number,
             _lock: lock,
             records,
+            patched: Patched::default(),
             clock,
             new,
             unsaved: false,
