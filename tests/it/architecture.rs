@@ -19,6 +19,7 @@ const INSIDE: &[(&str, &str)] = &[
     ("patch", "source"),
     ("failure", "source"),
     ("process", "interrupt"),
+    ("http", "interrupt"),
     ("git", "process"),
     ("git", "patch"),
     ("git", "source"),
@@ -197,16 +198,22 @@ fn circle(edges: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
 fn every_sort_of_violation_is_found() {
     let map = "//! | layer | modules |\n//! |---|---|\n//! | 7 | `main` |\n//! | 1 | [`low`], [`other`], [`ghost`] |\n\
                //! | 0 | [`base`] |\npub mod low;\n";
-    let sources = [
+    let mut sources = [
         Source::new("src/lib.rs", map),
-        Source::new("src/main.rs", "//! Main.\nuse heal::low;\nfn main() { println!(\"x\"); }\n"),
+        Source::new(
+            "src/main.rs",
+            "//! Main.\nuse heal::low;\nfn main() { println!(\"x\"); }\n#[cfg(test)]\nmod proof;\n",
+        ),
         Source::new("src/base.rs", "//! Base.\nuse crate::low::Low;\n"),
         Source::new("src/low.rs", "//! Low.\npub mod part;\nuse crate::{base, other::{A, B}};\n"),
         Source::new("src/low/part.rs", "//! Part.\nfn f() {\n    super::super::other::g();\n    println!();\n}\n"),
         Source::new("src/low/utils.rs", "fn no_doc() { let x = git2::Repository::open(); }\n"),
         Source::new("src/other.rs", "//! Other.\nuse super::low::x;\nuse std::process::{Command, Stdio};\n"),
         Source::new("src/unlisted.rs", &format!("//! Un.\n{}", "fn f() {}\n".repeat(400))),
+        Source::new("src/main/proof.rs", &format!("//! Tests alone.\n{}", "fn f() { dbg!(1) }\n".repeat(400))),
+        Source::new("src/main/proof/more.rs", "//! As well.\nuse git2::Repository;\n"),
     ];
+    Source::forget_tests(&mut sources);
     let found = violations(&sources);
     let wanted = [
         "src/lib.rs:1: the map does not name `unlisted`",

@@ -12,9 +12,11 @@ pub struct Source {
     pub path: String,
     /// Its text.
     pub text: String,
-    /// Lines before its tests.
+    /// Lines before its tests; none where it is a test whole.
     pub code_lines: usize,
     tokens: Vec<(Line, String)>,
+    /// Files of modules that it declares for its tests alone.
+    tests: Vec<String>,
 }
 
 impl Source {
@@ -25,6 +27,19 @@ impl Source {
             text: text.to_owned(),
             code_lines: code.lines().count(),
             tokens: tokens(&blanked(code)),
+            tests: test_modules(text).map(|name| format!("{}/{name}.rs", path.trim_end_matches(".rs"))).collect(),
+        }
+    }
+
+    /// Leaves out the code of files that another declares for its tests.
+    pub fn forget_tests(sources: &mut [Source]) {
+        let tests: Vec<String> = sources.iter().flat_map(|source| source.tests.clone()).collect();
+        for source in sources {
+            let within = |test: &String| source.path.starts_with(&format!("{}/", test.trim_end_matches(".rs")));
+            if tests.contains(&source.path) || tests.iter().any(within) {
+                source.code_lines = 0;
+                source.tokens.clear();
+            }
         }
     }
 
@@ -48,7 +63,9 @@ impl Source {
             let path = inner.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
             Source::new(&format!("src/{path}"), &std::fs::read_to_string(file).expect("a source file"))
         };
-        files.iter().map(read).collect()
+        let mut sources: Vec<Source> = files.iter().map(read).collect();
+        Source::forget_tests(&mut sources);
+        sources
     }
 
     /// The top module it belongs to; `lib` and `main` for the roots.
@@ -143,6 +160,15 @@ impl Source {
 
 fn is_name(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
+}
+
+/// The names of the modules declared as `#[cfg(test)] mod name;`.
+fn test_modules(text: &str) -> impl Iterator<Item = &str> {
+    text.split("#[cfg(test)]").skip(1).filter_map(|rest| {
+        let item = rest.split(['{', ';']).next().unwrap_or_default();
+        let name = item.split_whitespace().last()?;
+        (item.split_whitespace().any(|word| word == "mod") && rest[item.len()..].starts_with(';')).then_some(name)
+    })
 }
 
 /// What stands before the module of tests.
