@@ -5,7 +5,7 @@
 use clap_complete::Shell;
 
 /// The completion script of `command` for `shell`.
-pub fn script(command: &clap::Command, shell: Shell) -> String {
+pub fn render(command: &clap::Command, shell: Shell) -> String {
     let mut bytes = Vec::new();
     let mut command = command.clone();
     clap_complete::generate(shell, &mut command, "heal", &mut bytes);
@@ -23,7 +23,7 @@ mod tests {
         let command = clap::Command::new("heal")
             .subcommand(clap::Command::new("fix").arg(clap::arg!(--"offline" "Open no socket")));
         for shell in Shell::value_variants() {
-            let script = script(&command, *shell);
+            let script = render(&command, *shell);
             assert!(script.contains("fix") && script.contains("offline"), "{shell}: {script}");
         }
     }

@@ -19,11 +19,14 @@ pub enum ShowError {
         /// Its id.
         run: String,
     },
-    /// It never finished, so there is no report.
-    #[error("run {run} did not finish, so it has no report")]
+    /// It left no report: it never finished, failed, or was one that makes
+    /// none (`heal explain`).
+    #[error("run {run} has no report")]
     NoReport {
         /// Its id.
         run: String,
+        /// Its exit code; `None` where it never finished.
+        exit: Option<i32>,
     },
     /// Its report cannot be read by this heal.
     #[error("the report of run {run} cannot be read: {detail}")]
@@ -40,7 +43,12 @@ impl ShowError {
     pub fn hint(&self) -> String {
         match self {
             ShowError::NoPatch { run } => format!("See why with `heal show {run}`."),
-            ShowError::NoReport { run } => format!("Go on with it: heal fix --resume {run}"),
+            ShowError::NoReport { run, exit: None } => {
+                format!("It did not finish. Go on with it: heal fix --resume {run}")
+            }
+            ShowError::NoReport { run, exit: Some(exit) } => {
+                format!("It ended with exit code {exit}. See what happened: heal show {run}")
+            }
             ShowError::Unreadable { run, .. } => format!("See it as it is with `heal show {run} --json`."),
         }
     }
@@ -77,8 +85,7 @@ pub fn text(run: &RunRow, events: &[StoredEvent], width: usize, colour: bool) ->
 /// # Errors
 /// [`ShowError::NoReport`].
 pub fn json(run: &RunRow) -> Result<String, ShowError> {
-    let report = run.report.as_ref().ok_or_else(|| ShowError::NoReport { run: run.id.clone() })?;
-    Ok(format!("{}\n", report.trim_end()))
+    Ok(format!("{}\n", recorded(run)?.trim_end()))
 }
 
 /// The best verified patch of each failure, as `git apply` takes it.
@@ -99,9 +106,14 @@ pub fn diff(run: &RunRow) -> Result<String, ShowError> {
     if out.is_empty() { Err(ShowError::NoPatch { run: run.id.clone() }) } else { Ok(out) }
 }
 
+fn recorded(run: &RunRow) -> Result<&str, ShowError> {
+    let report = run.report.as_deref().filter(|report| !report.trim().is_empty());
+    report.ok_or_else(|| ShowError::NoReport { run: run.id.clone(), exit: run.exit })
+}
+
 fn report_of(run: &RunRow) -> Result<RunReport, ShowError> {
-    let text = run.report.as_deref().ok_or_else(|| ShowError::NoReport { run: run.id.clone() })?;
-    serde_json::from_str(text).map_err(|error| ShowError::Unreadable { run: run.id.clone(), detail: error.to_string() })
+    serde_json::from_str(recorded(run)?)
+        .map_err(|error| ShowError::Unreadable { run: run.id.clone(), detail: error.to_string() })
 }
 
 #[cfg(test)]
@@ -109,7 +121,7 @@ mod tests {
     use super::*;
 
     /// A report as it was recorded: the library's own pinned document.
-    fn recorded() -> String {
+    fn pinned() -> String {
         let snapshot = include_str!("../report/snapshots/heal__report__json__tests__a_document_is_pinned.snap");
         snapshot.splitn(3, "---\n").nth(2).expect("a snapshot's body").to_owned()
     }
@@ -138,7 +150,7 @@ mod tests {
             event(r#"{"event":"suite-ran","passed":40,"failed":1,"skipped":0,"seconds":1.2}"#),
             event(r#"{"event":"of-a-newer-heal"}"#),
         ];
-        let text = text(&run(Some(recorded())), &events, 80, false).expect("shown");
+        let text = text(&run(Some(pinned())), &events, 80, false).expect("shown");
         assert!(text.starts_with("$ heal fix\n2026-11-24T02:48:35.120Z on 3f1c2d4e5a6b, with changes\n"), "{text}");
         assert!(text.contains("verified  tests/test_gcd.py::test_gcd[case1]"), "{text}");
         assert!(text.ends_with("what happened\n  02:48:35.120 tests: 40 passed, 1 failed in 1.2 s\n"), "{text}");
@@ -146,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_patch_is_shown_as_git_takes_it() {
-        let diff = diff(&run(Some(recorded()))).expect("a patch");
+        let diff = diff(&run(Some(pinned()))).expect("a patch");
         assert!(diff.starts_with("diff --git a/gcd.py b/gcd.py\n--- a/gcd.py\n"), "{diff}");
         assert!(diff.ends_with("+        return gcd(b, a % b)\n"), "{diff}");
     }
@@ -155,9 +167,12 @@ mod tests {
     fn a_run_without_a_report_or_a_patch_says_what_to_do() {
         let unfinished = run(None);
         assert!(text(&unfinished, &[], 80, false).expect("shown").contains("heal fix --resume 01JD"));
+        let mut failed = run(Some(String::new()));
+        failed.exit = Some(70);
+        assert!(text(&failed, &[], 80, false).expect("shown").contains("exit code 70"));
         assert!(matches!(json(&unfinished), Err(ShowError::NoReport { .. })));
         assert!(matches!(diff(&unfinished), Err(ShowError::NoReport { .. })));
-        let mut document: serde_json::Value = serde_json::from_str(&recorded()).expect("JSON");
+        let mut document: serde_json::Value = serde_json::from_str(&pinned()).expect("JSON");
         document["failures"] = serde_json::json!([]);
         let error = diff(&run(Some(document.to_string()))).expect_err("no patch");
         assert_eq!(error.hint(), "See why with `heal show 01JDXQ3N6V8Z0RTK5M2W7YHB4C`.");
