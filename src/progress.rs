@@ -72,6 +72,12 @@ impl Progress {
     }
 }
 
+/// `event` in a line of words, cleaned; `None` for one that says nothing to a
+/// person.
+pub fn describe(event: &Event) -> Option<String> {
+    lines::of(event, Verbosity::Verbose)
+}
+
 impl Listener for Progress {
     fn hear(&self, event: &Event) {
         let line = lines::of(event, self.style.verbosity);

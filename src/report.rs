@@ -13,8 +13,8 @@ mod words;
 #[cfg(test)]
 mod samples;
 
-pub(crate) use lay::clean;
-pub(crate) use lay::fit;
+pub use lay::clean;
+pub use lay::fit;
 
 use serde::Deserialize;
 use serde::Serialize;

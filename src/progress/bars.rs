@@ -157,29 +157,29 @@ mod tests {
 
     #[derive(Debug, Default)]
     struct Cells {
-        rows: Vec<[u8; COLUMNS]>,
+        rows: Vec<[char; COLUMNS]>,
         row: usize,
         column: usize,
     }
 
     impl Cells {
-        fn line(&mut self) -> &mut [u8; COLUMNS] {
+        fn line(&mut self) -> &mut [char; COLUMNS] {
             while self.rows.len() <= self.row {
-                self.rows.push([b' '; COLUMNS]);
+                self.rows.push([' '; COLUMNS]);
             }
             &mut self.rows[self.row]
         }
 
-        fn put(&mut self, byte: u8) {
-            match byte {
-                b'\r' => self.column = 0,
-                b'\n' => (self.row, self.column) = (self.row + 1, 0),
-                byte => {
+        fn put(&mut self, c: char) {
+            match c {
+                '\r' => self.column = 0,
+                '\n' => (self.row, self.column) = (self.row + 1, 0),
+                c => {
                     if self.column == COLUMNS {
                         (self.row, self.column) = (self.row + 1, 0);
                     }
                     let column = self.column;
-                    self.line()[column] = byte;
+                    self.line()[column] = c;
                     self.column += 1;
                 }
             }
@@ -189,7 +189,7 @@ mod tests {
     impl Screen {
         fn text(&self) -> String {
             let cells = self.0.lock().expect("lock");
-            let rows = cells.rows.iter().map(|row| String::from_utf8_lossy(row).trim_end().to_owned());
+            let rows = cells.rows.iter().map(|row| row.iter().collect::<String>().trim_end().to_owned());
             rows.collect::<Vec<_>>().join("\n").trim_end().to_owned()
         }
 
@@ -226,12 +226,12 @@ mod tests {
         }
 
         fn write_str(&self, text: &str) -> io::Result<()> {
-            self.with(|cells| text.bytes().for_each(|byte| cells.put(byte)))
+            self.with(|cells| text.chars().for_each(|c| cells.put(c)))
         }
 
         fn clear_line(&self) -> io::Result<()> {
             self.with(|cells| {
-                *cells.line() = [b' '; COLUMNS];
+                *cells.line() = [' '; COLUMNS];
                 cells.column = 0;
             })
         }
@@ -255,10 +255,15 @@ mod tests {
         bars.stage.tick();
         bars.sums.tick();
         let during = screen.text();
-        assert!(during.contains("candidates tried") || during.contains("tests run"), "{during}");
+        assert!(during.contains("2/9 candidates tried"), "{during}");
+        assert!(during.contains("41 tests run, 1 asked of models: $0.0042"), "{during}");
+        assert_eq!(during.matches("reproduce: tests/test_gcd.py::test_gcd").count(), 1, "{during}");
         bars.finish();
         let after = screen.text();
-        assert!(!after.contains("candidates tried") && !after.contains("tests run"), "{after}");
+        assert!(
+            !after.contains("candidates tried") && !after.contains("tests run") && !after.contains("reproduce: "),
+            "{after}"
+        );
         assert!(after.contains("reproduced tests/test_gcd.py::test_gcd (2 of 2)"), "{after}");
         bars.hear(&Event::Note { text: "late".into() }, Some("late"));
         assert!(screen.text().ends_with("late"), "{}", screen.text());

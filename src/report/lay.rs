@@ -146,7 +146,7 @@ fn ink_of(line: &str) -> Ink {
 /// `text` without anything that a terminal would obey: escape sequences are
 /// taken out; other control characters, and those that turn the direction of
 /// text (CVE-2021-42574), become `�`. Line ends become spaces, tabs four.
-pub(crate) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
@@ -173,7 +173,7 @@ fn turns_direction(c: char) -> bool {
 }
 
 /// `text` cut so that it takes at most `width` columns, with `…` where it was.
-pub(crate) fn fit(text: &str, width: usize) -> String {
+pub fn fit(text: &str, width: usize) -> String {
     if text.len() <= width || measure_text_width(text) <= width {
         return text.to_owned();
     }
@@ -205,7 +205,7 @@ fn width_of(c: char) -> usize {
 
 /// `text` broken at spaces into lines of at most `width` columns; a longer
 /// word is broken where it must be. Never empty.
-pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let (mut line, mut taken) = (String::new(), 0);
     for word in text.split_whitespace() {

@@ -1,7 +1,8 @@
 //! The report for a terminal: what failed, why, the patch, the evidence, and
 //! what to do next.
 //!
-//! One failure takes at most [`LINES`] lines with all that surrounds it.
+//! On a screen one failure takes at most [`LINES`] lines with all that
+//! surrounds it; in full, whatever it needs.
 //! Diffs are indented here, so that nobody applies one by accident; a patch
 //! file is written elsewhere.
 
@@ -30,11 +31,20 @@ const NOTES: usize = 2;
 /// Fewer lines than this of a diff show nothing.
 const DIFF_AT_LEAST: usize = 6;
 
-/// The report in `width` columns, with colour or without.
+/// The report for one screen of `width` columns, with colour or without.
 pub fn render(report: &RunReport, width: usize, colour: bool) -> String {
+    laid_out(report, width, colour, false)
+}
+
+/// All of the report: every line of every patch, every lead and note.
+pub fn in_full(report: &RunReport, width: usize, colour: bool) -> String {
+    laid_out(report, width, colour, true)
+}
+
+fn laid_out(report: &RunReport, width: usize, colour: bool, full: bool) -> String {
     let page = || Page::new(width, colour);
     let mut foot = page();
-    foot_of(report, &mut foot);
+    foot_of(report, full, &mut foot);
     let mut whole = page();
     if report.failures.is_empty() {
         nothing(report, &mut whole);
@@ -42,15 +52,16 @@ pub fn render(report: &RunReport, width: usize, colour: bool) -> String {
     let mut shown: Vec<&str> = Vec::new();
     for failure in &report.failures {
         let (mut block, mut tail) = (page(), page());
-        head_of(failure, single(report), &mut block);
-        let mut diff = None;
+        head_of(failure, lines_of_message(report, full), &mut block);
+        let (mut diff, mut rest) = (None, full);
         match failure.proposals.first().filter(|_| failure.is_verified()) {
             Some(proposal) if shown.contains(&proposal.id.as_str()) => {
                 block.line(2, Ink::Plain, &format!("mended by the same patch, {}", proposal.id));
+                rest = false;
             }
             Some(proposal) => {
                 shown.push(&proposal.id);
-                block.note(2, "cause:    ", Ink::Plain, &proposal.explanation, 2);
+                block.note(2, "cause:    ", Ink::Plain, &proposal.explanation, if full { usize::MAX } else { 2 });
                 // Whoever had a patch verified has it before them.
                 if report.schema != "heal.verify/1" {
                     diff = Some((2, &proposal.diff, usize::MAX));
@@ -58,7 +69,7 @@ pub fn render(report: &RunReport, width: usize, colour: bool) -> String {
                 proof_of(report, failure, proposal, &mut tail);
             }
             None => {
-                doubt_of(report, failure, &mut block);
+                doubt_of(failure, suspects_shown(report, full), &mut block);
                 // Only a patch that passes the test is worth the room.
                 if failure.reason.as_deref() == Some("only-weak") {
                     diff = failure.leads.first().map(|lead| (4, &lead.diff, DIFF_OF_LEAD));
@@ -69,11 +80,15 @@ pub fn render(report: &RunReport, width: usize, colour: bool) -> String {
         if let Some((indent, diff, most)) = diff {
             let room = LINES.saturating_sub(block.len() + tail.len() + foot.len() + 3).max(DIFF_AT_LEAST);
             let room = if single(report) { room } else { DIFF_OF_MANY };
+            let most = if full { usize::MAX } else { most.min(room) };
             block.blank();
-            block.diff(indent, diff, most.min(room), &format!("heal show {}", report.run));
+            block.diff(indent, diff, most, &format!("heal show {}", report.run));
             block.blank();
         }
         block.extend(tail);
+        if rest {
+            rest_of(failure, &mut block);
+        }
         whole.append(block);
     }
     whole.append(foot);
@@ -96,17 +111,33 @@ fn nothing(report: &RunReport, page: &mut Page) {
     }
 }
 
-fn head_of(failure: &FailureReport, single: bool, page: &mut Page) {
+fn lines_of_message(report: &RunReport, full: bool) -> usize {
+    match (full, single(report)) {
+        (true, _) => 20,
+        (false, true) => 2,
+        (false, false) => 1,
+    }
+}
+
+fn suspects_shown(report: &RunReport, full: bool) -> usize {
+    match (full, single(report)) {
+        (true, _) => usize::MAX,
+        (false, true) => 3,
+        (false, false) => 1,
+    }
+}
+
+fn head_of(failure: &FailureReport, lines: usize, page: &mut Page) {
     if failure.is_verified() {
         page.pair(0, (Ink::Good, "verified  "), (Ink::Bold, &failure.id));
     } else {
         let reason = failure.reason.as_deref().unwrap_or("no reason recorded");
         page.pair(0, (Ink::Warn, &format!("abstained ({reason})  ")), (Ink::Bold, &failure.id));
     }
-    page.note(2, "", Ink::Plain, &failure.message, if single { 2 } else { 1 });
+    page.note(2, "", Ink::Plain, &failure.message, lines);
     if let (Some(expected), Some(actual)) = (&failure.expected, &failure.actual) {
-        page.note(2, "expected: ", Ink::Plain, expected, 1);
-        page.note(2, "got:      ", Ink::Plain, actual, 1);
+        page.note(2, "expected: ", Ink::Plain, expected, lines.div_ceil(2));
+        page.note(2, "got:      ", Ink::Plain, actual, lines.div_ceil(2));
     }
     if let Some(location) = &failure.location {
         page.note(2, "at:       ", Ink::Place, &words::place(location), 1);
@@ -128,7 +159,7 @@ fn proof_of(report: &RunReport, failure: &FailureReport, proposal: &ProposalRepo
     }
 }
 
-fn doubt_of(report: &RunReport, failure: &FailureReport, page: &mut Page) {
+fn doubt_of(failure: &FailureReport, suspects: usize, page: &mut Page) {
     let known = failure.reason.as_deref().and_then(reason::of);
     if let Some(why) = failure.reason_why.as_deref().or(known.map(|reason| reason.meaning)) {
         page.note(2, "why:      ", Ink::Plain, why, 3);
@@ -136,7 +167,7 @@ fn doubt_of(report: &RunReport, failure: &FailureReport, page: &mut Page) {
     if let Some(tried) = words::tried(failure) {
         page.note(2, "tried:    ", Ink::Plain, &tried, 2);
     }
-    for (number, suspect) in failure.suspects.iter().take(if single(report) { 3 } else { 1 }).enumerate() {
+    for (number, suspect) in failure.suspects.iter().take(suspects).enumerate() {
         page.note(2, if number == 0 { "suspects: " } else { "          " }, Ink::Plain, suspect, 1);
     }
     if let Some(lead) = failure.leads.first() {
@@ -153,15 +184,47 @@ fn advice_of(report: &RunReport, failure: &FailureReport, page: &mut Page) {
     }
 }
 
+/// What a screen has no room for.
+fn rest_of(failure: &FailureReport, page: &mut Page) {
+    let proofs = failure.proposals.first().filter(|_| failure.is_verified());
+    for evidence in proofs.iter().map(|proposal| &proposal.evidence) {
+        let where_it_ran = format!("scratch {}, sandbox {}", evidence.scratch, evidence.sandbox);
+        page.note(2, "ran in:   ", Ink::Plain, &where_it_ran, 2);
+        for survivor in evidence.strength.iter().flat_map(|strength| &strength.survivors) {
+            page.note(2, "survivor: ", Ink::Warn, survivor, 2);
+        }
+    }
+    for other in failure.proposals.iter().skip(1) {
+        page.blank();
+        page.line(
+            2,
+            Ink::Bold,
+            &format!("verified as well: {}, {} {}", other.id, other.source.kind, other.source.name),
+        );
+        page.note(4, "", Ink::Plain, &words::evidence(failure, &other.evidence), usize::MAX);
+        page.diff(4, &other.diff, usize::MAX, "");
+    }
+    // The first of an `only-weak` failure stands above.
+    let above = usize::from(failure.reason.as_deref() == Some("only-weak"));
+    for (number, lead) in failure.leads.iter().enumerate() {
+        page.blank();
+        page.note(2, "lead:     ", Ink::Warn, &lead_line(lead), usize::MAX);
+        if number >= above {
+            page.diff(4, &lead.diff, usize::MAX, "");
+        }
+    }
+}
+
 fn lead_line(lead: &LeadReport) -> String {
     let Origin { kind, name } = &lead.source;
     format!("not verified: {kind} {name} missed the gate `{}`: {}", lead.missed, lead.detail)
 }
 
-fn foot_of(report: &RunReport, page: &mut Page) {
-    let shown = if report.notes.len() > NOTES { NOTES - 1 } else { report.notes.len() };
+fn foot_of(report: &RunReport, full: bool, page: &mut Page) {
+    let all = full || report.notes.len() <= NOTES;
+    let shown = if all { report.notes.len() } else { NOTES - 1 };
     for note in &report.notes[..shown] {
-        page.note(0, "note: ", Ink::Plain, note, 1);
+        page.note(0, "note: ", Ink::Plain, note, if full { usize::MAX } else { 1 });
     }
     let more = report.notes.len() - shown;
     if more > 0 {
@@ -214,6 +277,14 @@ mod tests {
         let text = shown(&samples::long());
         assert_eq!(text.lines().count(), LINES, "{text}");
         insta::assert_snapshot!("long", text);
+    }
+
+    #[test]
+    fn in_full_nothing_is_cut() {
+        let text = in_full(&samples::long(), 80, false);
+        assert!(text.contains("step_three") && text.contains("step_40") && !text.contains("more line"), "{text}");
+        assert!(text.contains("note number 5"), "{text}");
+        insta::assert_snapshot!("in_full", in_full(&samples::several(), 80, false));
     }
 
     #[test]
