@@ -379,7 +379,8 @@ mod tests {
 
     #[test]
     fn the_order_names_tests_by_their_binary() {
-        let ids = ["my-shop tests::a", "my-shop::it b", "other::it c", "renamed d", "my-shop doc src/lib.rs - f"].map(str::to_owned);
+        let ids = ["my-shop tests::a", "my-shop::it b", "other::it c", "renamed d", "my-shop doc src/lib.rs - f"]
+            .map(str::to_owned);
         let wanted = [("inner", vec!["d"]), ("it", vec!["b", "c"]), ("my_shop", vec!["tests::a"])];
         let wanted: BTreeMap<String, Vec<String>> = wanted
             .into_iter()

@@ -90,7 +90,8 @@ const BINARY_DROPS: &[(&str, bool)] = &[
 const BINARY_CHOICES: &[(&str, bool)] = &[("--skip", true), ("--exact", false)];
 
 /// Options of the test binary that take a value as the next word.
-const BINARY_VALUES: &[&str] = &["--test-threads", "--shuffle-seed", "--skip", "--format", "--color", "--logfile", "-Z"];
+const BINARY_VALUES: &[&str] =
+    &["--test-threads", "--shuffle-seed", "--skip", "--format", "--color", "--logfile", "-Z"];
 
 /// A `cargo test` command, taken apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -177,9 +178,9 @@ fn role(word: &str) -> (Role, bool) {
     if let Some((_, role)) = WITH_VALUE.iter().find(|(name, _)| *name == word) {
         return (*role, true);
     }
-    let glued = WITH_VALUE.iter().find(|(name, _)| {
-        word.strip_prefix(name).is_some_and(|rest| rest.starts_with('=') || !name.starts_with("--"))
-    });
+    let glued = WITH_VALUE
+        .iter()
+        .find(|(name, _)| word.strip_prefix(name).is_some_and(|rest| rest.starts_with('=') || !name.starts_with("--")));
     (glued.map_or(Role::Keep, |(_, role)| *role), false)
 }
 
@@ -281,7 +282,8 @@ mod tests {
 
     #[test]
     fn what_is_no_cargo_test_is_not_taken_for_it() {
-        for command in ["cargo nextest run", "cargo build", "cargo", "make test", "cross test", "cargo test --help", ""] {
+        for command in ["cargo nextest run", "cargo build", "cargo", "make test", "cross test", "cargo test --help", ""]
+        {
             assert_eq!(Arguments::parse(&words(command)), None, "{command}");
         }
     }

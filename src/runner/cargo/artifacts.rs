@@ -247,7 +247,9 @@ impl CompilerError {
 fn joined(parts: &[Suggestion], tree: &Path) -> Option<Suggestion> {
     let (first, last) = (parts.first()?, parts.last()?);
     let apart = parts.windows(2).all(|pair| {
-        pair[0].path == pair[1].path && pair[0].bytes.end <= pair[1].bytes.start && pair[0].bytes.start != pair[1].bytes.start
+        pair[0].path == pair[1].path
+            && pair[0].bytes.end <= pair[1].bytes.start
+            && pair[0].bytes.start != pair[1].bytes.start
     });
     if parts.len() < 2 || !apart {
         return None;

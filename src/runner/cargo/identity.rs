@@ -142,7 +142,8 @@ pub fn names(id: &str, wanted: &str) -> bool {
     match &identity.what {
         What::Test(target, test) => {
             let root = target.name(&identity.package).replace('-', "_");
-            is_tail(test, wanted) || wanted.strip_prefix(&root).and_then(|rest| rest.strip_prefix("::")) == Some(test.as_str())
+            is_tail(test, wanted)
+                || wanted.strip_prefix(&root).and_then(|rest| rest.strip_prefix("::")) == Some(test.as_str())
         }
         What::Doctest(doctest) => {
             let stable = DoctestName::parse(wanted).map(|name| name.stable());

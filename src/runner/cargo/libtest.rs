@@ -182,7 +182,8 @@ fn parse(text: &str) -> Option<Line> {
 
 /// The names that `--list --format terse` prints: `tests::divide: test`.
 pub fn listed(text: &str) -> Vec<String> {
-    let names = text.lines().filter_map(|line| line.strip_suffix(": test").or_else(|| line.strip_suffix(": benchmark")));
+    let names =
+        text.lines().filter_map(|line| line.strip_suffix(": test").or_else(|| line.strip_suffix(": benchmark")));
     names.map(str::to_owned).collect()
 }
 
@@ -237,8 +238,10 @@ mod tests {
     fn a_line_cut_in_its_output_still_tells_its_end() {
         let limit = crate::process::stream::LINE_LIMIT;
         for tail in ["x", "\\", "\\u00", "\\\\\\"] {
-            let mut line =
-                format!("{{ \"type\": \"test\", \"name\": \"a\", \"event\": \"failed\", \"stdout\": \"{}", "y".repeat(limit));
+            let mut line = format!(
+                "{{ \"type\": \"test\", \"name\": \"a\", \"event\": \"failed\", \"stdout\": \"{}",
+                "y".repeat(limit)
+            );
             line.push_str(tail);
             let line = parse(&line).expect("a line");
             assert_eq!((line.name.as_str(), line.event.as_str()), ("a", "failed"), "{tail}");

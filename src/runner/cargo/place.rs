@@ -104,9 +104,11 @@ fn existing(site: &Site, folder: &RelPath, file: &str) -> Option<RelPath> {
 fn root_file(site: &Site, folder: &RelPath, manifest: &toml::Table, target: &Target) -> Option<RelPath> {
     let (list, name, defaults) = match target {
         Target::Lib => ("lib", None, vec!["src/lib.rs".to_owned()]),
-        Target::Bin(name) => {
-            ("bin", Some(name), vec![format!("src/bin/{name}.rs"), format!("src/bin/{name}/main.rs"), "src/main.rs".into()])
-        }
+        Target::Bin(name) => (
+            "bin",
+            Some(name),
+            vec![format!("src/bin/{name}.rs"), format!("src/bin/{name}/main.rs"), "src/main.rs".into()],
+        ),
         Target::Test(name) => ("test", Some(name), vec![format!("tests/{name}.rs"), format!("tests/{name}/main.rs")]),
         Target::Example(name) => {
             ("example", Some(name), vec![format!("examples/{name}.rs"), format!("examples/{name}/main.rs")])
@@ -167,7 +169,10 @@ mod tests {
 
     const FILES: &[(&str, &str)] = &[
         ("Cargo.toml", "[workspace]\nmembers = ['core', 'cli']\n"),
-        ("core/Cargo.toml", "[package]\nname = 'shop-core'\n[lib]\nname = 'shop'\n[[test]]\nname = 'odd'\npath = 'odd/it.rs'\n"),
+        (
+            "core/Cargo.toml",
+            "[package]\nname = 'shop-core'\n[lib]\nname = 'shop'\n[[test]]\nname = 'odd'\npath = 'odd/it.rs'\n",
+        ),
         ("core/src/lib.rs", "mod cart;\nmod tests { fn a() {} }"),
         ("core/src/cart.rs", "mod price;\nmod tests { fn b() {} fn adds() {} }"),
         ("core/src/cart/price.rs", "mod tests { fn c() {} }"),

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::path::PathBuf;
 
+use super::arguments::Arguments;
 use super::artifacts;
 use super::artifacts::Artifact;
 use super::artifacts::Messages;
@@ -48,7 +49,9 @@ use crate::trace::rust::log::DoctestName;
 /// Reads everything.
 pub fn read(project: &Project, site: &Site, request: &Request, channel: &Channel, finished: &Finished) -> Report {
     let messages = artifacts::read(&finished.stdout.text);
-    let mut reader = Reader { project, site, messages: &messages, report: Report::default(), doubts: Vec::new() };
+    let plain = Arguments::parse(&project.command).is_some();
+    let mut reader =
+        Reader { project, site, messages: &messages, plain, report: Report::default(), doubts: Vec::new() };
     match channel::read(&channel.dir, &channel.nonce) {
         Ok(runs) => reader.runs(&runs, &finished.stderr.text),
         Err(error) => reader.doubt(format!("the channel cannot be read: {error}")),
@@ -71,6 +74,8 @@ struct Reader<'a> {
     project: &'a Project,
     site: &'a Site,
     messages: &'a Messages<'a>,
+    /// Whether the command is a plain `cargo test`, which tells what it builds.
+    plain: bool,
     report: Report,
     /// Why the run is not complete; the first is the reason that is told.
     doubts: Vec<String>,
@@ -98,7 +103,8 @@ impl Reader<'_> {
                 continue;
             };
             started.insert(path);
-            let count = run.iter().filter(|record| matches!(record, Record::Test { .. } | Record::Whole { .. })).count();
+            let count =
+                run.iter().filter(|record| matches!(record, Record::Test { .. } | Record::Whole { .. })).count();
             if run.last() != Some(&Record::End { tests: count }) {
                 self.doubt(format!("`{}` was not run to its end", target::stem(path)));
             }
@@ -107,11 +113,8 @@ impl Reader<'_> {
                 self.record(&binary, record);
             }
         }
-        if self.project.command.is_empty() || self.messages.artifacts.is_empty() {
-            if runs.is_empty() && self.messages.built.is_none() {
-                self.doubt("no test binary was started by heal");
-            }
-            return;
+        if !self.plain && runs.is_empty() {
+            self.doubt("no test binary was started by heal");
         }
         let built = self.messages.artifacts.iter().filter(|artifact| artifact.test);
         let missing: Vec<&Artifact> =
@@ -162,7 +165,9 @@ impl Reader<'_> {
             Record::Whole { ended, took, output, message } => {
                 let name = binary.target.name(&binary.package);
                 let id = format!("{} {name}", binary_id(&binary.package, &binary.target));
-                let failure = self.failure(&id, name, *ended, output, message.as_deref(), binary).map(|mut failure| {
+                // Only a harness's own word goes with a test's output.
+                let word = message.as_deref().filter(|_| *ended != Ended::Failed);
+                let failure = self.failure(&id, name, *ended, output, word, binary).map(|mut failure| {
                     if failure.frames.is_empty() && failure.kind == Kind::Exception {
                         failure.kind = Kind::Exit;
                         failure.message = message.clone().unwrap_or_default();
@@ -173,10 +178,9 @@ impl Reader<'_> {
             }
             Record::Problem { message, output } => {
                 let id = format!("error[binary] {}", binary_id(&binary.package, &binary.target));
-                self.report.problems.push(Failure {
-                    output: trace::bounded(output),
-                    ..bare(&id, Kind::Crash, message)
-                });
+                self.report
+                    .problems
+                    .push(Failure { output: trace::bounded(output), ..bare(&id, Kind::Crash, message) });
             }
             Record::Binary { .. } | Record::End { .. } => {}
         }
@@ -322,15 +326,15 @@ impl Reader<'_> {
         match finished.exit {
             Exit::Code(0) if failed => self.doubt("cargo succeeded although a test failed"),
             Exit::Code(0) => {
-                if self.messages.built == Some(false) {
-                    self.doubt("the build did not succeed");
+                if self.plain && self.messages.built != Some(true) {
+                    self.doubt("cargo does not say that the build succeeded");
                 }
             }
             Exit::Code(code) => {
                 if !failed {
                     self.report.problems.push(cargo_error(&finished.stderr.text, code));
                 }
-                if self.messages.built != Some(true) && !(self.messages.artifacts.is_empty() && failed) {
+                if self.plain && self.messages.built != Some(true) {
                     self.doubt("the build did not succeed");
                 } else if !failed {
                     self.doubt(format!("cargo failed with code {code} although no test failed"));
@@ -360,11 +364,14 @@ fn announced(line: &str) -> Option<PathBuf> {
 fn cargo_error(stderr: &str, code: i32) -> Failure {
     let lines: Vec<&str> = stderr.lines().collect();
     let start = lines.iter().position(|line| line.starts_with("error"));
-    let message = start.map_or_else(|| format!("cargo failed with exit code {code}"), |start| {
-        let cause = lines[start..].iter().skip_while(|line| line.trim() != "Caused by:").nth(1);
-        let first = lines[start].strip_prefix("error: ").unwrap_or(lines[start]);
-        cause.map_or_else(|| first.to_owned(), |cause| format!("{first}: {}", cause.trim()))
-    });
+    let message = start.map_or_else(
+        || format!("cargo failed with exit code {code}"),
+        |start| {
+            let cause = lines[start..].iter().skip_while(|line| line.trim() != "Caused by:").nth(1);
+            let first = lines[start].strip_prefix("error: ").unwrap_or(lines[start]);
+            cause.map_or_else(|| first.to_owned(), |cause| format!("{first}: {}", cause.trim()))
+        },
+    );
     let output = trace::bounded(&lines[start.unwrap_or(0)..].join("\n"));
     Failure { output, ..bare("error[cargo]", Kind::Exit, &message) }
 }
@@ -402,7 +409,10 @@ mod tests {
     #[test]
     fn an_announced_binary_is_read_from_cargos_words() {
         for (line, wanted) in [
-            ("     Running unittests src/lib.rs (/t/debug/deps/shop-507999230d6984fa)", Some("/t/debug/deps/shop-507999230d6984fa")),
+            (
+                "     Running unittests src/lib.rs (/t/debug/deps/shop-507999230d6984fa)",
+                Some("/t/debug/deps/shop-507999230d6984fa"),
+            ),
             ("     Running tests/it.rs (target/my dir/it-1)", Some("target/my dir/it-1")),
             ("   Compiling shop v0.1.0 (/home/a)", None),
         ] {
@@ -414,7 +424,10 @@ mod tests {
     fn cargos_own_error_is_its_first_sentence_and_cause() {
         let stderr = "    Updating crates.io index\nerror: failed to parse manifest at `/x/Cargo.toml`\n\nCaused by:\n  no targets specified in the manifest\n";
         let failure = cargo_error(stderr, 101);
-        assert_eq!(failure.message, "failed to parse manifest at `/x/Cargo.toml`: no targets specified in the manifest");
+        assert_eq!(
+            failure.message,
+            "failed to parse manifest at `/x/Cargo.toml`: no targets specified in the manifest"
+        );
         assert!(failure.output.starts_with("error: failed"));
         assert_eq!(cargo_error("", 3).message, "cargo failed with exit code 3");
     }

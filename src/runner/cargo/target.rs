@@ -273,13 +273,16 @@ impl Drive<'_> {
         let mut words = arguments::for_libtest(&self.given);
         words.extend(["--list", "--format", "terse"].map(str::to_owned));
         let mut text = String::new();
-        stream::stream(&self.command(words, false, self.order.test_limit.max(Duration::from_secs(10))), &mut |heard| {
-            if let Heard::Line(line) = heard {
-                text.push_str(&String::from_utf8_lossy(line));
-                text.push('\n');
-            }
-            Wish::GoOn
-        })?;
+        stream::stream(
+            &self.command(words, false, self.order.test_limit.max(Duration::from_secs(10))),
+            &mut |heard| {
+                if let Heard::Line(line) = heard {
+                    text.push_str(&String::from_utf8_lossy(line));
+                    text.push('\n');
+                }
+                Wish::GoOn
+            },
+        )?;
         Ok(libtest::listed(&text))
     }
 
@@ -288,7 +291,8 @@ impl Drive<'_> {
     fn without_events(&mut self, pass: &Pass) -> std::io::Result<()> {
         match pass.streamed.exit {
             Exit::Signal(_) => {
-                let message = format!("the test binary ended by {} before its first test", in_words(pass.streamed.exit));
+                let message =
+                    format!("the test binary ended by {} before its first test", in_words(pass.streamed.exit));
                 self.log.write(&Record::Problem { message, output: pass.streamed.stderr.clone() })
             }
             _ => self.whole(),
@@ -338,9 +342,7 @@ impl Drive<'_> {
                 (Some(0), Some(outcome)) if finished => outcome,
                 (Some(0), None) if finished => blank(Some(true)),
                 (Some(TESTS_FAILED), Some(outcome)) if outcome.passed == Some(false) => outcome,
-                (Some(TESTS_FAILED), _) => {
-                    Outcome { output: pass.streamed.stderr.clone(), ..blank(Some(false)) }
-                }
+                (Some(TESTS_FAILED), _) => Outcome { output: pass.streamed.stderr.clone(), ..blank(Some(false)) },
                 _ => {
                     self.crash(told, &name, &pass.streamed)?;
                     continue;

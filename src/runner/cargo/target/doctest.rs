@@ -99,12 +99,8 @@ fn script(channel: &Path, binary: &Path) -> std::io::Result<PathBuf> {
     let quoted = |path: &Path| format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"));
     let path = channel.join(format!("doctest-{}.sh", std::process::id()));
     let heal = quoted(&channel.join(super::super::LINK));
-    let text = format!(
-        "#!/bin/sh\nexec {heal} {} {} {ONE} {} \"$@\"\n",
-        super::super::WORD,
-        quoted(channel),
-        quoted(binary),
-    );
+    let text =
+        format!("#!/bin/sh\nexec {heal} {} {} {ONE} {} \"$@\"\n", super::super::WORD, quoted(channel), quoted(binary),);
     std::fs::write(&path, text)?;
     #[cfg(unix)]
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
