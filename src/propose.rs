@@ -32,7 +32,5 @@ pub struct Candidate {
     pub prior: f64,
 }
 
-/// The model as a proposer.
 pub mod model;
-/// How each model is spoken to.
 pub mod provider;

@@ -1,6 +1,6 @@
 //! Search-and-replace edits, as models write them, turned into a patch.
 //!
-//! An edit matches in documented steps ([`locate`] has them); what matches in
+//! An edit matches in documented steps (`edit/locate.rs` has them); what matches in
 //! none is an error that names the nearest line, so that the model can be told.
 //! Works in memory; never reads or writes a file, and never guesses between
 //! two places.
