@@ -3,6 +3,7 @@
 //! Parses, builds the tools, calls the pipeline, prints.
 
 pub mod apply;
+pub mod checkup;
 pub mod completions;
 pub mod consent;
 pub mod demo;
@@ -13,9 +14,11 @@ pub mod interactive;
 pub mod log;
 pub mod man;
 pub mod output;
+pub mod records;
 pub mod settings;
 pub mod setup;
 pub mod show;
+pub mod showcase;
 pub mod verify;
 
 use std::path::PathBuf;
@@ -25,6 +28,7 @@ use clap::Parser;
 use clap::Subcommand;
 
 use output::Failed;
+use records::Form;
 use settings::RunFlags;
 
 /// Propose verified fixes for failing tests, or abstain and say why
@@ -166,16 +170,39 @@ fn run(cli: &Cli, look: output::Look) -> Result<i32, Failed> {
         Command::Verify(arguments) => verify::run(arguments, look),
         Command::Apply { proposal, repo } => apply::apply(repo, proposal.as_deref()),
         Command::Undo { proposal, repo } => apply::undo(repo, proposal.as_deref()),
-        Command::Log { number, json, repo } => log::run(repo, *number, *json),
-        Command::Show { run, json, diff, repo } => show::run(repo, run.as_deref(), *json, *diff, look),
-        Command::Doctor { json, repo } => doctor::run(repo, *json, look),
-        Command::Demo { keep } => demo::run(*keep, look),
+        Command::Log { number, json, repo } => records::log(repo, *number, *json, look),
+        Command::Show { run, json, diff, repo } => {
+            let form = match (json, diff) {
+                (true, _) => Form::Json,
+                (_, true) => Form::Diff,
+                _ => Form::Text,
+            };
+            records::show(repo, run.as_deref().unwrap_or("last"), form, look)
+        }
+        Command::Doctor { json, repo } => checkup::run(repo, *json, look),
+        Command::Demo { keep } => showcase::run(*keep, look),
         Command::Completions { shell } => {
-            output::result(&completions::render(*shell, &mut Cli::command()));
+            output::result(&completions::render(&Cli::command(), *shell));
             Ok(0)
         }
-        Command::Man { directory } => man::run(directory.as_deref(), &Cli::command()),
+        Command::Man { directory } => manual(directory.as_deref()),
     }
+}
+
+/// Prints the main man page, or writes all of them.
+fn manual(directory: Option<&std::path::Path>) -> Result<i32, Failed> {
+    let command = Cli::command();
+    match directory {
+        None => {
+            let page = man::page(&command).map_err(Failed::own)?;
+            output::result(&String::from_utf8_lossy(&page));
+        }
+        Some(folder) => {
+            let count = man::write(&command, folder).map_err(|error| Failed::own(format!("cannot write to `{}`: {error}", folder.display())))?;
+            output::message(&format!("wrote {count} man pages to {}", folder.display()));
+        }
+    }
+    Ok(0)
 }
 
 /// The flags that `fix`, `explain` and `verify` share.

@@ -133,6 +133,8 @@ pub enum HttpError {
         host: String,
         /// The system's own word.
         reason: String,
+        /// Whether the answer had begun, so that it was computed and billed.
+        midway: bool,
     },
     /// The run should end.
     #[error("interrupted")]
@@ -164,7 +166,7 @@ impl Client {
     }
 
     /// Posts `body` to `url` and returns the answer, whatever its status; tries
-    /// again where the server's word or the situation allows it ([`retry`] has
+    /// again where the server's word or the situation allows it (`retry.rs` has
     /// the rules).
     ///
     /// # Errors
@@ -232,11 +234,11 @@ impl Client {
     }
 
     async fn once(&self, request: reqwest::RequestBuilder, host: &str) -> Result<Response, HttpError> {
-        let fails = |error: reqwest::Error| self.failed(host, &error);
-        let mut response = request.send().await.map_err(fails)?;
+        let fails = |midway| move |error: reqwest::Error| self.failed(host, &error, midway);
+        let mut response = request.send().await.map_err(fails(false))?;
         let limit = self.config.max_response_bytes;
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(fails)? {
+        while let Some(chunk) = response.chunk().await.map_err(fails(true))? {
             if body.len() + chunk.len() > limit {
                 return Err(HttpError::TooLarge { host: host.to_owned(), limit });
             }
@@ -249,7 +251,7 @@ impl Client {
         Ok(Response { status: response.status().as_u16(), headers, body })
     }
 
-    fn failed(&self, host: &str, error: &reqwest::Error) -> HttpError {
+    fn failed(&self, host: &str, error: &reqwest::Error, midway: bool) -> HttpError {
         let host = host.to_owned();
         if error.is_redirect() {
             HttpError::Redirected { host }
@@ -258,7 +260,7 @@ impl Client {
         } else if error.is_timeout() {
             HttpError::Timeout { host, after: self.config.timeout }
         } else {
-            HttpError::Broken { host, reason: in_words(error) }
+            HttpError::Broken { host, reason: in_words(error), midway }
         }
     }
 }

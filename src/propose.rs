@@ -67,5 +67,4 @@ fn touches_test(parsed: &Parsed, bytes: &Range<usize>) -> bool {
 }
 /// The model as a proposer.
 pub mod model;
-/// How each model is spoken to.
 pub mod provider;

@@ -105,7 +105,7 @@ impl RunFlags {
     /// A file that cannot be read, or a value that makes no sense.
     pub fn settings(&self) -> Result<Settings, Failed> {
         let usage = |error: OptionsError| Failed::usage(error.to_string());
-        let files = self.files().map_err(usage)?;
+        let files = files(&self.repo).map_err(usage)?;
         let jobs = self.jobs.or(files.jobs).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let positive = |value: usize, flag: &str| if value == 0 { Err(Failed::usage(format!("{flag} must be at least 1"))) } else { Ok(value) };
         let max_cost_usd = self.max_cost.or(files.max_cost).unwrap_or(MAX_COST);
@@ -143,13 +143,6 @@ impl RunFlags {
         })
     }
 
-    /// The repository's file over the user's.
-    pub fn files(&self) -> Result<File, OptionsError> {
-        let user = user_file().map(|path| File::read(&path)).transpose()?.unwrap_or_default();
-        let repository = repository_file(&self.repo).map(|path| File::read_repository(&path)).transpose()?.unwrap_or_default();
-        Ok(repository.over(user))
-    }
-
     /// The models that were named: by flag, else `HEAL_MODEL`, else the user's
     /// configuration; `None` where nobody named one.
     ///
@@ -161,7 +154,7 @@ impl RunFlags {
             names.extend(std::env::var("HEAL_MODEL").ok().filter(|name| !name.is_empty()));
         }
         if names.is_empty() {
-            let files = self.files().map_err(|error| Failed::usage(error.to_string()))?;
+            let files = files(&self.repo).map_err(|error| Failed::usage(error.to_string()))?;
             names.extend(files.model);
         }
         if names.is_empty() {
@@ -170,6 +163,16 @@ impl RunFlags {
         let parsed: Result<Vec<ModelName>, Failed> = names.iter().map(|name| ModelName::parse(name).map_err(|error| Failed::usage(format!("{error}\n  {}", error.hint())))).collect();
         Ok(Some(parsed?.into_iter().filter(|name| name.kind() != ProviderKind::None).collect()))
     }
+}
+
+/// The repository's file over the user's.
+///
+/// # Errors
+/// A file that cannot be read, or sets what it may not.
+pub fn files(repo: &Path) -> Result<File, OptionsError> {
+    let user = user_file().map(|path| File::read(&path)).transpose()?.unwrap_or_default();
+    let repository = repository_file(repo).map(|path| File::read_repository(&path)).transpose()?.unwrap_or_default();
+    Ok(repository.over(user))
 }
 
 /// Where the user's own configuration lies.

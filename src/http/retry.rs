@@ -5,7 +5,8 @@
 //! tried again, after `retry-after-ms`, `retry-after` (seconds or an HTTP
 //! date), or half a second that doubles up to eight, less up to a quarter.
 //! Beyond them: a quota that is spent does not come back by waiting, and an
-//! attempt that timed out is not repeated, since it may have been billed.
+//! attempt that timed out or broke off midway is not repeated, since it may
+//! have been billed.
 //! Decides; never waits.
 
 use std::hash::BuildHasher;
@@ -30,7 +31,7 @@ pub(super) fn after_answer(response: &Response, attempt: usize, now: Timestamp) 
 
 /// As [`after_answer`], where there was none.
 pub(super) fn after_error(error: &HttpError, attempt: usize) -> Option<Duration> {
-    matches!(error, HttpError::Unreachable { .. } | HttpError::Broken { .. }).then(|| backoff(attempt))
+    matches!(error, HttpError::Unreachable { .. } | HttpError::Broken { midway: false, .. }).then(|| backoff(attempt))
 }
 
 /// The wait the server asks for.
@@ -107,9 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_is_not_asked_again() {
+    fn what_may_have_been_billed_is_not_asked_again() {
         let timeout = HttpError::Timeout { host: "h".into(), after: Duration::from_secs(1) };
         assert_eq!(after_error(&timeout, 0), None);
+        let broken = |midway| HttpError::Broken { host: "h".into(), reason: "r".into(), midway };
+        assert_eq!((after_error(&broken(true), 0), after_error(&broken(false), 0).is_some()), (None, true));
         assert!(after_error(&HttpError::Unreachable { host: "h".into(), reason: "r".into() }, 0).is_some());
     }
 }

@@ -1,11 +1,13 @@
 //! Search-and-replace edits, as models write them, turned into a patch.
 //!
-//! An edit matches in documented steps ([`locate`] has them); what matches in
+//! An edit matches in documented steps (`edit/locate.rs` has them); what matches in
 //! none is an error that names the nearest line, so that the model can be told.
 //! Works in memory; never reads or writes a file, and never guesses between
 //! two places.
 
+mod elision;
 mod locate;
+mod nearest;
 
 pub(super) use self::locate::runs_in;
 
@@ -196,7 +198,7 @@ impl Draft {
         if self.before.is_none() && self.text.is_empty() {
             return Err(EditError::NoFile { path: path(), edit: number });
         }
-        if let Some(marker) = locate::new_elision(&search, &replace) {
+        if let Some(marker) = elision::new_elision(&search, &replace) {
             return Err(EditError::Elided { path: path(), edit: number, marker });
         }
         let place = Place { text: &self.text, line_end: self.line_end, shown: &self.shown, taken: &self.taken };
@@ -213,7 +215,7 @@ impl Draft {
             Err(Miss::Elided(marker)) => Err(EditError::Elided { path: path(), edit: number, marker }),
             Err(Miss::Nowhere) => {
                 let original = self.before.as_deref().unwrap_or_default();
-                let nearest = locate::nearest(original.strip_prefix(BOM).unwrap_or(original), &search);
+                let nearest = nearest::nearest(original.strip_prefix(BOM).unwrap_or(original), &search);
                 let nearest = nearest.map(|(line, text)| Nearest { line, text });
                 Err(EditError::DoesNotApply { path: path(), edit: number, nearest })
             }

@@ -22,6 +22,8 @@ use std::ops::Range;
 
 use similar::TextDiff;
 
+use super::elision::elision_in;
+
 /// Least similarity of a fuzzy match.
 const SIMILAR: f64 = 0.9;
 /// Longer lines must be equal: the ratio's cost grows with the square.
@@ -338,61 +340,4 @@ fn line_similarity(one: &str, other: &str) -> f64 {
         return 0.0;
     }
     f64::from(TextDiff::from_chars(one, other).ratio())
-}
-
-/// What people and models write for code they leave out, as a whole line.
-fn elision_of(line: &str) -> Option<(&str, bool)> {
-    let line = line.trim();
-    let comment = ["#", "//", "/*", "--", "<!--"].iter().find_map(|mark| line.strip_prefix(mark));
-    let words = comment.unwrap_or(line).trim_end_matches("*/").trim_end_matches("-->").trim().to_lowercase();
-    let dots = |text: &str| !text.is_empty() && (text.chars().all(|c| c == '.') && text.len() >= 3 || text == "…");
-    if dots(&words) {
-        return Some((line, comment.is_some()));
-    }
-    let around = words.trim_matches(['.', '…', ' ', '(', ')', '[', ']']);
-    const PHRASES: &[&str] = &["unchanged", "existing code", "rest of", "remaining code", "same as before", "omitted"];
-    let dotted = words.starts_with("...") || words.starts_with('…') || words.ends_with("...") || words.ends_with('…');
-    let phrase = PHRASES.iter().any(|phrase| around.starts_with(phrase) || (dotted && around.contains(phrase)));
-    (comment.is_some() && phrase && around.len() < 60).then_some((line, true))
-}
-
-/// The first elision marker of `text`.
-fn elision_in(text: &str) -> Option<String> {
-    text.lines().find_map(|line| elision_of(line).map(|(marker, _)| marker.to_owned()))
-}
-
-/// A comment in `replace` that stands for code, and is not in `search`: it
-/// would delete what it stands for. A bare `...` is Python and may stay.
-pub(super) fn new_elision(search: &str, replace: &str) -> Option<String> {
-    let marks = replace.lines().filter_map(elision_of).filter(|(_, is_comment)| *is_comment);
-    marks.map(|(marker, _)| marker.to_owned()).find(|marker| !search.contains(marker.as_str()))
-}
-
-/// The line of `text` most like the first line of `search` that says
-/// something: its number, 1-based, and its text, cut to 200 characters.
-pub(super) fn nearest(text: &str, search: &str) -> Option<(u32, String)> {
-    let wanted =
-        search.lines().map(str::trim).find(|line| line.len() > 3 || line.chars().any(char::is_alphanumeric))?;
-    let pairs = |line: &str| -> HashMap<(char, char), usize> {
-        let mut counts = HashMap::new();
-        let chars: Vec<char> = line.chars().filter(|c| !c.is_whitespace()).take(200).collect();
-        chars.windows(2).for_each(|pair| *counts.entry((pair[0], pair[1])).or_insert(0) += 1);
-        counts
-    };
-    let of_wanted = pairs(wanted);
-    let size: usize = of_wanted.values().sum();
-    // Dice's coefficient of the pairs of characters: linear in the text.
-    let likeness = |line: &str| {
-        let other = pairs(line);
-        let common: usize = other.iter().map(|(pair, count)| (*count).min(*of_wanted.get(pair).unwrap_or(&0))).sum();
-        2.0 * common as f64 / (size + other.values().sum::<usize>()).max(1) as f64
-    };
-    let mut best: Option<(f64, u32, &str)> = None;
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).take(20_000) {
-        let score = likeness(line);
-        if best.is_none_or(|(other, ..)| score > other) {
-            best = Some((score, index as u32 + 1, line));
-        }
-    }
-    best.map(|(_, line, text)| (line, text.trim_end().chars().take(200).collect()))
 }

@@ -129,21 +129,24 @@ pub fn render(
 ) -> Result<Prompt, PromptError> {
     let texts = Texts::new(request, redactor);
     let plain = texts.user(templates, NO_TAG)?;
-    let user = texts.user(templates, &tag(key, &plain))?;
+    let tag = tag(key, &texts.repair(templates, NO_TAG)?, &plain);
+    let user = texts.user(templates, &tag)?;
     let system = rendered("system", &templates.system, context! {})?;
     let digest = blake3_of(&[&system, &plain, request.asked]).to_hex()[..32].to_owned();
     Ok(Prompt { system, user, digest })
 }
 
-/// A word that the text does not hold and that nobody without the key can
-/// foresee: a text that tries to hold its own tag changes it by trying. Eight
-/// hexadecimal digits leave one chance in four thousand million.
-fn tag(key: &[u8; 32], text: &str) -> String {
+/// A word that the prompt does not hold and that nobody without the key can
+/// foresee: a file that tries to hold its own tag changes it by trying, and
+/// six hexadecimal digits leave one chance in sixteen million. Derived from
+/// the part that later calls repeat, so that they begin with the same bytes
+/// and a provider's cache holds.
+fn tag(key: &[u8; 32], repair: &str, whole: &str) -> String {
     let mut hasher = blake3::Hasher::new_keyed(key);
-    hasher.update(text.as_bytes());
+    hasher.update(repair.as_bytes());
     loop {
-        let tag = hasher.finalize().to_hex()[..8].to_owned();
-        if !text.contains(&tag) {
+        let tag = hasher.finalize().to_hex()[..6].to_owned();
+        if !whole.contains(&tag) {
             return tag;
         }
         hasher.update(b"again");
@@ -195,9 +198,14 @@ impl Texts {
         Texts { candidates: request.candidates, failure, parts, attempts, step: request.step }
     }
 
-    fn user(&self, templates: &Templates, tag: &str) -> Result<String, PromptError> {
+    fn repair(&self, templates: &Templates, tag: &str) -> Result<String, PromptError> {
         let (candidates, failure, parts) = (self.candidates, &self.failure, &self.parts);
-        let mut text = rendered("repair", &templates.repair, context! { tag, candidates, failure, parts })?;
+        rendered("repair", &templates.repair, context! { tag, candidates, failure, parts })
+    }
+
+    fn user(&self, templates: &Templates, tag: &str) -> Result<String, PromptError> {
+        let candidates = self.candidates;
+        let mut text = self.repair(templates, tag)?;
         if !matches!(self.step, Step::First | Step::Stop) {
             let (fresh, attempts) = (self.step == Step::Fresh, &self.attempts);
             text.push_str(&rendered("retry", &templates.retry, context! { tag, candidates, fresh, attempts })?);

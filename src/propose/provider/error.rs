@@ -109,7 +109,7 @@ impl ProviderError {
             ProviderError::Auth { variable: Some(variable), .. } => {
                 return Some(format!("Set {variable} to a key that may use this model."));
             }
-            ProviderError::Auth { .. } => "Set HEAL_API_KEY to a key for this server.",
+            ProviderError::Auth { .. } => "Give a key that the server takes.",
             ProviderError::NoModel { .. } => "Check the name after the slash in --model, and --base-url.",
             ProviderError::Rate { .. } => "Wait a little, then go on with --resume.",
             ProviderError::Quota { .. } => "Check the account's plan and billing, or choose another --model.",

@@ -84,6 +84,7 @@ fn a_feedback_prompt_adds_what_became_of_the_fixes() {
     let first = prompt_of(&toy(), Step::First, &[], 1, &[]);
     let prompt = prompt_of(&toy(), Step::Feedback { round: 1 }, &[attempt()], 1, &[]);
     assert_eq!(first.system, prompt.system);
+    assert!(prompt.user.starts_with(&first.user), "a provider's cache holds the first prompt");
     insta::assert_snapshot!(prompt.user);
 }
 
@@ -96,11 +97,8 @@ fn a_fresh_prompt_names_the_refuted_ideas_only() {
 #[test]
 fn a_toy_bug_takes_few_characters() {
     let prompt = prompt_of(&toy(), Step::First, &[], 1, &[]);
-    let code: usize = toy().slice.parts.iter().map(|part| part.text.len()).sum();
-    let own = prompt.whole().chars().count() - code;
     assert!(prompt.system.len() / 4 < 500, "the stable part has {} bytes", prompt.system.len());
-    assert!(prompt.whole().chars().count() < 2600, "{} characters", prompt.whole().chars().count());
-    assert!(own < 2200, "{own} characters beside the code");
+    assert!(prompt.whole().chars().count() < 2000, "{} characters", prompt.whole().chars().count());
 }
 
 #[test]
