@@ -19,6 +19,7 @@ use crate::language::Parsed;
 use crate::source::Lines;
 
 mod arithmetic;
+mod binding;
 mod call;
 mod collection;
 mod comparison;
@@ -171,7 +172,7 @@ pub fn mutants(parsed: &Parsed, span: Lines, operators: &[&Operator]) -> Vec<Mut
     let root = parsed.tree.root_node();
     let mut functions = vec![root];
     syntax::each(root, 10 * scope::NODE_LIMIT, &mut |node, _| {
-        if (parsed.language.is_test_node)(node, &parsed.text) || !meets(node, span) {
+        if syntax::is_test(parsed, node) || !meets(node, span) {
             return false;
         }
         if node.kind() == syntax.function {
@@ -205,18 +206,15 @@ pub fn mutants(parsed: &Parsed, span: Lines, operators: &[&Operator]) -> Vec<Mut
 }
 
 fn meets(node: Node<'_>, span: Lines) -> bool {
-    node.start_position().row as u32 + 1 <= span.end && node.end_position().row as u32 + 1 >= span.start
+    let (first, last) = (node.start_position().row as u32, node.end_position().row as u32);
+    first < span.end && last + 1 >= span.start
 }
 
 fn is_left_alone(parsed: &Parsed, syntax: &syntax::Syntax, node: Node<'_>, parent: Option<Node<'_>>) -> bool {
     let kind = node.kind();
-    let docstring = kind == "string" && parent.is_some_and(|parent| parent.kind() == "expression_statement");
-    let constant_table = node.child_count() > 600 && !matches!(kind, "module" | "source_file" | "block");
-    docstring
-        || constant_table
-        || syntax.opaque.contains(&kind)
-        || kind == "parameters"
-        || (kind != "parameters" && (parsed.language.is_test_node)(node, &parsed.text))
+    let alone = kind == "expression_statement" && node.named_child(0).is_some_and(|inner| inner.kind() == "string");
+    let docstring = alone || kind == "string" && parent.is_some_and(|parent| parent.kind() == "expression_statement");
+    docstring || syntax.opaque.contains(&kind) || kind == "parameters" || syntax::is_test(parsed, node)
 }
 
 impl<'a> Site<'a> {
@@ -310,3 +308,6 @@ fn moved(from: Point, over: &str) -> Point {
         Some(last) => Point::new(from.row + over.bytes().filter(|byte| *byte == b'\n').count(), over.len() - last - 1),
     }
 }
+
+#[cfg(test)]
+mod tests;

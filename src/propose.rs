@@ -15,13 +15,14 @@ use serde::Serialize;
 use crate::language;
 use crate::language::Language;
 use crate::language::Parsed;
+use crate::mutation::syntax;
 use crate::patch::Patch;
 use crate::source::RelPath;
 
 /// Where a candidate came from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Origin {
-    /// `rule`, `compiler`, `model` or `person`.
+    /// `rule`, `compiler`, `revert`, `model` or `person`.
     pub kind: String,
     /// The rule's name, or the model's (`anthropic/claude-…`).
     pub name: String,
@@ -60,7 +61,7 @@ fn touches_test(parsed: &Parsed, bytes: &Range<usize>) -> bool {
         }
         // What only borders the span is not touched; an empty span inside is.
         let inside = node.start_byte() < bytes.end.max(bytes.start + 1) && bytes.start < node.end_byte();
-        touches = inside && (parsed.language.is_test_node)(node, &parsed.text);
+        touches = inside && syntax::is_test(parsed, node);
         !touches
     });
     touches

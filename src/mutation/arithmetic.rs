@@ -9,12 +9,8 @@ use super::shape;
 use super::shape::Shape;
 
 /// Another operator between the same operands.
-pub static OPERATOR: Operator = Operator {
-    name: "arithmetic-operator",
-    what: "a calculation uses another operator",
-    prior: 0.65,
-    apply: operator,
-};
+pub static OPERATOR: Operator =
+    Operator { name: "arithmetic-operator", what: "a calculation uses another operator", prior: 0.65, apply: operator };
 
 /// Another operator of an assignment, or plain assignment.
 pub static AUGMENTED: Operator = Operator {
@@ -33,12 +29,8 @@ pub static OPERANDS_SWAPPED: Operator = Operator {
 };
 
 /// `a + b` becomes `a` or `b`.
-pub static OPERAND_DROPPED: Operator = Operator {
-    name: "operand-dropped",
-    what: "one side of a calculation goes",
-    prior: 0.4,
-    apply: operand_dropped,
-};
+pub static OPERAND_DROPPED: Operator =
+    Operator { name: "operand-dropped", what: "one side of a calculation goes", prior: 0.4, apply: operand_dropped };
 
 /// The others of an operator, the likeliest first.
 fn others(operator: &str, python: bool) -> &'static [(&'static str, f64)] {
@@ -66,9 +58,8 @@ fn others(operator: &str, python: bool) -> &'static [(&'static str, f64)] {
 fn operator<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let syntax = site.scope.syntax;
     let Some(binary) = syntax.binary(site.node) else { return };
-    let texts = [binary.left, binary.right]
-        .iter()
-        .any(|side| shape::of_value(site.parsed, syntax, *side).has(Shape::TEXT));
+    let texts =
+        [binary.left, binary.right].iter().any(|side| shape::of_value(site.parsed, syntax, *side).has(Shape::TEXT));
     for (new, weight) in others(site.of(binary.operator), syntax.indented) {
         // Strings are only ever joined.
         if !texts {
@@ -123,7 +114,7 @@ fn operands_swapped<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     // The parts of a key `table[i, j]` are operands too.
     if site.kind() == syntax.index || site.kind() == "tuple" {
         let parts = super::syntax::parts(site.node);
-        let parts = if site.kind() == syntax.index { &parts[1..] } else { &parts[..] };
+        let parts = if site.kind() == syntax.index { parts.get(1..).unwrap_or_default() } else { &parts[..] };
         if let [first, second] = parts
             && first.kind() != syntax.slice
         {

@@ -13,12 +13,8 @@ use super::shape;
 use super::shape::Shape;
 
 /// Neighbouring arguments change places; all orders of a recursive call.
-pub static ARGUMENTS_SWAPPED: Operator = Operator {
-    name: "arguments-swapped",
-    what: "arguments change places",
-    prior: 0.7,
-    apply: arguments_swapped,
-};
+pub static ARGUMENTS_SWAPPED: Operator =
+    Operator { name: "arguments-swapped", what: "arguments change places", prior: 0.7, apply: arguments_swapped };
 
 /// An argument is another name, or another argument of the same call.
 pub static ARGUMENT: Operator =
@@ -48,9 +44,9 @@ fn is_recursive<'a>(site: &Site<'a>) -> bool {
 
 /// Whether the call is of a function around it, also an outer one.
 fn is_positional(arguments: &[Node<'_>]) -> bool {
-    arguments
-        .iter()
-        .all(|node| !matches!(node.kind(), "keyword_argument" | "list_splat" | "dictionary_splat" | "closure_expression"))
+    arguments.iter().all(|node| {
+        !matches!(node.kind(), "keyword_argument" | "list_splat" | "dictionary_splat" | "closure_expression")
+    })
 }
 
 fn arguments_swapped<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
@@ -252,7 +248,13 @@ fn function<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     }
     let text = site.of(name);
     for (one, other) in PAIRS {
-        let new = if text == *one { other } else if text == *other { one } else { continue };
+        let new = if text == *one {
+            other
+        } else if text == *other {
+            one
+        } else {
+            continue;
+        };
         let note = format!("`{new}` is meant, not `{text}`");
         out.push(Replacement::new(name.byte_range(), *new, note, 1.0));
     }

@@ -8,12 +8,8 @@ use super::shape::Shape;
 use super::syntax::parts;
 
 /// `append` and `extend`, `update` and assignment.
-pub static METHOD: Operator = Operator {
-    name: "collection-method",
-    what: "a collection is filled in another way",
-    prior: 0.6,
-    apply: method,
-};
+pub static METHOD: Operator =
+    Operator { name: "collection-method", what: "a collection is filled in another way", prior: 0.6, apply: method };
 
 /// The bounds of a slice.
 pub static SLICE: Operator =
@@ -186,7 +182,8 @@ fn part<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
         push("[1:]", 0.8);
         push("[:-1]", 0.7);
         push("[::-1]", 0.5);
-        for name in scope.names_at(site.node.start_byte()).filter(|name| name.shape.has(Shape::NUMBER) && !name.global) {
+        for name in scope.names_at(site.node.start_byte()).filter(|name| name.shape.has(Shape::NUMBER) && !name.global)
+        {
             push(&format!("[{}:]", name.text), 0.7);
             push(&format!("[:{}]", name.text), 0.6);
         }

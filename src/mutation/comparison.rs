@@ -15,12 +15,8 @@ pub static BOUNDARY: Operator = Operator {
 };
 
 /// Any other comparison of the same kind.
-pub static OPERATOR: Operator = Operator {
-    name: "comparison-operator",
-    what: "a comparison uses another operator",
-    prior: 0.6,
-    apply: operator,
-};
+pub static OPERATOR: Operator =
+    Operator { name: "comparison-operator", what: "a comparison uses another operator", prior: 0.6, apply: operator };
 
 /// `len(x) == 0` becomes `len(x) <= 1`: operator and bound change together,
 /// since either alone means the same as before or nothing.

@@ -13,28 +13,16 @@ use super::shape::Shape;
 use super::syntax::parts;
 
 /// `and` and `or`.
-pub static LOGICAL: Operator = Operator {
-    name: "logical-operator",
-    what: "`and` and `or` change places",
-    prior: 0.7,
-    apply: logical,
-};
+pub static LOGICAL: Operator =
+    Operator { name: "logical-operator", what: "`and` and `or` change places", prior: 0.7, apply: logical };
 
 /// A condition is turned into its opposite.
-pub static NEGATED: Operator = Operator {
-    name: "condition-negated",
-    what: "a condition becomes its opposite",
-    prior: 0.5,
-    apply: negated,
-};
+pub static NEGATED: Operator =
+    Operator { name: "condition-negated", what: "a condition becomes its opposite", prior: 0.5, apply: negated };
 
 /// A clause of a condition goes.
-pub static CLAUSE_DROPPED: Operator = Operator {
-    name: "clause-dropped",
-    what: "one clause of a condition goes",
-    prior: 0.35,
-    apply: clause_dropped,
-};
+pub static CLAUSE_DROPPED: Operator =
+    Operator { name: "clause-dropped", what: "one clause of a condition goes", prior: 0.35, apply: clause_dropped };
 
 /// A condition gets a clause more, or takes the place of a constant.
 pub static EXTENDED: Operator = Operator {
@@ -64,7 +52,8 @@ fn negated<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
         _ => None,
     };
     if let Some(inner) = inner {
-        let inner = if inner.kind() == "parenthesized_expression" { inner.named_child(0).unwrap_or(inner) } else { inner };
+        let inner =
+            if inner.kind() == "parenthesized_expression" { inner.named_child(0).unwrap_or(inner) } else { inner };
         out.push(Replacement::new(site.node.byte_range(), site.of(inner), "the negation is wrong", 1.0));
         return;
     }
@@ -120,7 +109,7 @@ fn extended<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
             out.push(Replacement::new(range.clone(), joined(site, site.node, word, guard, true), note, weight));
         }
     }
-    for (clause, weight) in clauses(site) {
+    for (clause, weight) in bounds(site).into_iter().chain(clauses(site)) {
         for (word, weight) in [(syntax.and, weight), (syntax.or, weight * 0.9)] {
             let note = format!("the condition misses `{word} {clause}`");
             out.push(Replacement::new(range.clone(), joined(site, site.node, word, &clause, false), note, weight));
@@ -142,7 +131,9 @@ fn guards(site: &Site<'_>) -> Vec<((String, String), f64)> {
             && let Some((object, _)) = syntax.member_of(node).filter(|_| node.kind() == syntax.member.0)
         {
             let object = site.parsed.text_of(object);
-            if matches!(object.split('.').next(), Some(root) if root != "self" || object.contains('.')) && !object.contains('(') {
+            if matches!(object.split('.').next(), Some(root) if root != "self" || object.contains('.'))
+                && !object.contains('(')
+            {
                 push((format!("{object} is not None"), format!("{object} is None")), 1.0);
             }
         }
@@ -160,6 +151,32 @@ fn guards(site: &Site<'_>) -> Vec<((String, String), f64)> {
         {
             let divisor = site.parsed.text_of(binary.right);
             push((format!("{divisor} != 0"), format!("{divisor} == 0")), 0.8);
+        }
+        true
+    });
+    found
+}
+
+/// Bounds of sequences that the body indexes by a name of the condition (PAR's
+/// range checker).
+fn bounds(site: &Site<'_>) -> Vec<(String, f64)> {
+    let syntax = site.scope.syntax;
+    let mut found: Vec<(String, f64)> = Vec::new();
+    let Some(holder) = site.parent else { return found };
+    let text = site.text();
+    super::syntax::each(holder, 2_000, &mut |node, _| {
+        if node.kind() == syntax.index
+            && let [value, index] = parts(node).as_slice()
+            && value.kind() == "identifier"
+            && index.kind() == "identifier"
+        {
+            let (value, index) = (site.parsed.text_of(*value), site.parsed.text_of(*index));
+            let length = if syntax.indented { format!("len({value})") } else { format!("{value}.len()") };
+            let clause = format!("{index} < {length}");
+            let about = text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == index);
+            if about && !text.contains(&clause) && found.iter().all(|(known, _)| *known != clause) && found.len() < 4 {
+                found.push((clause, 0.9));
+            }
         }
         true
     });

@@ -198,7 +198,8 @@ fn skip<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
 
 fn skip_round(site: &Site<'_>, out: &mut Vec<Replacement>) {
     let syntax = site.scope.syntax;
-    let Some(target) = site.node.child_by_field_name("left").or_else(|| site.node.child_by_field_name("pattern")) else {
+    let Some(target) = site.node.child_by_field_name("left").or_else(|| site.node.child_by_field_name("pattern"))
+    else {
         return;
     };
     let Some(body) = site.node.child_by_field_name("body") else { return };

@@ -14,12 +14,8 @@ pub static LITERAL: Operator = Operator {
 };
 
 /// What a variable starts with.
-pub static INITIAL: Operator = Operator {
-    name: "initial-value",
-    what: "a variable starts with another value",
-    prior: 0.45,
-    apply: initial,
-};
+pub static INITIAL: Operator =
+    Operator { name: "initial-value", what: "a variable starts with another value", prior: 0.45, apply: initial };
 
 fn literal<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let (syntax, text) = (site.scope.syntax, site.text());

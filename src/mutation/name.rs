@@ -11,12 +11,8 @@ pub static VARIABLE: Operator =
     Operator { name: "wrong-variable", what: "a variable becomes another in scope", prior: 0.55, apply: variable };
 
 /// A member becomes another that the file uses.
-pub static MEMBER: Operator = Operator {
-    name: "wrong-member",
-    what: "a member becomes another that the file uses",
-    prior: 0.5,
-    apply: member,
-};
+pub static MEMBER: Operator =
+    Operator { name: "wrong-member", what: "a member becomes another that the file uses", prior: 0.5, apply: member };
 
 fn variable<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let (scope, syntax) = (site.scope, site.scope.syntax);
@@ -30,8 +26,10 @@ fn variable<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let called = parent.kind() == syntax.call && field("function");
     if defines
         || called
-        || matches!(parent.kind(), "scoped_identifier" | "keyword_argument" | "let_declaration" | "tuple_struct_pattern")
-            && !field("value")
+        || matches!(
+            parent.kind(),
+            "scoped_identifier" | "keyword_argument" | "let_declaration" | "tuple_struct_pattern"
+        ) && !field("value")
         || matches!(parent.kind(), "for_statement" | "for_in_clause" | "as_pattern_target") && !field("right")
     {
         return;

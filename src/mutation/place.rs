@@ -50,7 +50,8 @@ pub fn joined(site: &Site<'_>, condition: Node<'_>, word: &str, more: &str, firs
         let own = site.parsed.text_of(binary.operator);
         (own == syntax.and || own == syntax.or) && own != word
     });
-    let loose = matches!(condition.kind(), "conditional_expression" | "lambda" | "named_expression" | "range_expression");
+    let loose =
+        matches!(condition.kind(), "conditional_expression" | "lambda" | "named_expression" | "range_expression");
     let text = if mixes || loose { format!("({text})") } else { text.to_owned() };
     if first { format!("{more} {word} {text}") } else { format!("{text} {word} {more}") }
 }

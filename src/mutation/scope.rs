@@ -128,12 +128,7 @@ fn push_once<T: PartialEq>(list: &mut Vec<T>, item: T) {
 
 impl<'a> Scope<'a> {
     /// Reads `function` and what surrounds it.
-    pub fn read(
-        parsed: &'a Parsed,
-        syntax: &'static Syntax,
-        function: Node<'a>,
-        file: &'a FileFacts<'a>,
-    ) -> Scope<'a> {
+    pub fn read(parsed: &'a Parsed, syntax: &'static Syntax, function: Node<'a>, file: &'a FileFacts<'a>) -> Scope<'a> {
         let name = function.child_by_field_name("name").map_or("", |name| parsed.text_of(name));
         let mut scope = Scope {
             syntax,
@@ -155,7 +150,7 @@ impl<'a> Scope<'a> {
             if let Some(parent) = parent.or_else(|| function.parent()) {
                 nodes.push((node, parent));
             }
-            scope.bind(parsed, node, node == function || enclosing(node, syntax) == Some(function));
+            scope.bind(parsed, node);
             scope.collect(parsed, node, &mut texts);
             !syntax.opaque.contains(&node.kind())
         });
@@ -169,7 +164,7 @@ impl<'a> Scope<'a> {
                     if inner == function {
                         return false;
                     }
-                    scope.bind(parsed, inner, false);
+                    scope.bind(parsed, inner);
                     !syntax.opaque.contains(&inner.kind())
                 });
             }
@@ -205,107 +200,6 @@ impl<'a> Scope<'a> {
     /// The parameters, without the receiver.
     pub fn parameters(&self) -> impl Iterator<Item = &Name<'a>> {
         self.names.iter().filter(|name| name.parameter)
-    }
-
-    /// Notes the variables that `node` binds.
-    fn bind(&mut self, parsed: &'a Parsed, node: Node<'a>, own: bool) {
-        let function = enclosing(node, self.syntax).unwrap_or(self.function);
-        match node.kind() {
-            "parameters" => {
-                for parameter in parts(node) {
-                    let named = parameter
-                        .child_by_field_name("name")
-                        .or_else(|| parameter.child_by_field_name("pattern"))
-                        .unwrap_or(parameter);
-                    self.bind_pattern(parsed, named, function.byte_range(), own);
-                }
-            }
-            "lambda_parameters" | "closure_parameters" => {
-                let visible = node.parent().unwrap_or(node).byte_range();
-                self.bind_pattern(parsed, node, visible, false);
-            }
-            "assignment" => {
-                if let Some(left) = node.child_by_field_name("left").filter(|left| is_pattern(left.kind())) {
-                    // Inside a loop the value of the last round can be read
-                    // above the assignment too.
-                    let start = outermost_loop(node, function, self.syntax).unwrap_or(node).start_byte();
-                    self.bind_pattern(parsed, left, start..function.end_byte(), false);
-                    self.note_assigned(parsed, left, node);
-                }
-            }
-            "for_statement" => {
-                if let Some(left) = node.child_by_field_name("left") {
-                    let start = node.child_by_field_name("body").unwrap_or(node).start_byte();
-                    self.bind_pattern(parsed, left, start..function.end_byte(), false);
-                    self.note_assigned(parsed, left, node);
-                }
-            }
-            "for_in_clause" => {
-                if let Some(left) = node.child_by_field_name("left") {
-                    self.bind_pattern(parsed, left, node.parent().unwrap_or(node).byte_range(), false);
-                }
-            }
-            "named_expression" | "as_pattern" => {
-                let target = node.child_by_field_name("name").or_else(|| node.child_by_field_name("alias"));
-                if let Some(target) = target {
-                    self.bind_pattern(parsed, target, node.start_byte()..function.end_byte(), false);
-                }
-            }
-            "let_declaration" => {
-                if let Some(pattern) = node.child_by_field_name("pattern") {
-                    let end = node.parent().unwrap_or(function).end_byte();
-                    self.bind_pattern(parsed, pattern, node.end_byte()..end, false);
-                    self.note_assigned(parsed, pattern, node);
-                }
-            }
-            "for_expression" => {
-                if let (Some(pattern), Some(body)) =
-                    (node.child_by_field_name("pattern"), node.child_by_field_name("body"))
-                {
-                    self.bind_pattern(parsed, pattern, body.byte_range(), false);
-                    self.note_assigned(parsed, pattern, node);
-                }
-            }
-            "match_arm" | "let_condition" => {
-                let holder = if node.kind() == "match_arm" { Some(node) } else { node.parent() };
-                if let (Some(pattern), Some(holder)) = (node.child_by_field_name("pattern"), holder) {
-                    self.bind_pattern(parsed, pattern, pattern.end_byte()..holder.end_byte(), false);
-                }
-            }
-            kind if kind == self.syntax.assignment || kind == self.syntax.augmented => {
-                if let Some(left) = node.child_by_field_name("left") {
-                    self.note_assigned(parsed, left, node);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn note_assigned(&mut self, parsed: &'a Parsed, target: Node<'a>, by: Node<'a>) {
-        for identifier in identifiers(target) {
-            self.assigned.push((parsed.text_of(identifier), by));
-        }
-    }
-
-    fn bind_pattern(&mut self, parsed: &'a Parsed, pattern: Node<'a>, visible: Range<usize>, parameter: bool) {
-        for identifier in identifiers(pattern) {
-            let text = parsed.text_of(identifier);
-            // In Rust's patterns a capital is a variant or a constant.
-            let variant = !self.syntax.indented && text.starts_with(char::is_uppercase);
-            if variant || matches!(text, "self" | "cls" | "_") {
-                continue;
-            }
-            match self.names.iter_mut().find(|name| name.text == text) {
-                Some(known) if known.visible.contains(&visible.start) => {
-                    known.visible.end = known.visible.end.max(visible.end);
-                }
-                Some(known) if self.syntax.indented => {
-                    known.visible =
-                        known.visible.start.min(visible.start)..known.visible.end.max(visible.end);
-                }
-                _ => self.names.push(Name { text, visible: visible.clone(), parameter, global: false, shape: Shape::UNKNOWN }),
-            }
-        }
     }
 
     /// Notes what `node` says.
@@ -357,53 +251,6 @@ impl<'a> Scope<'a> {
 
 /// Whether a Rust node at the end of a block is a value.
 fn is_expression(kind: &str) -> bool {
-    !(kind.ends_with("_statement") || kind.ends_with("_declaration") || kind.ends_with("_item"))
-        && !matches!(kind, "if_expression" | "match_expression" | "while_expression" | "for_expression")
-}
-
-fn is_pattern(kind: &str) -> bool {
-    matches!(kind, "identifier" | "pattern_list" | "tuple_pattern" | "list_pattern")
-}
-
-/// The innermost function around `node`, itself left out.
-pub fn enclosing<'a>(node: Node<'a>, syntax: &Syntax) -> Option<Node<'a>> {
-    let mut up = node.parent();
-    while let Some(parent) = up {
-        if parent.kind() == syntax.function {
-            return Some(parent);
-        }
-        up = parent.parent();
-    }
-    None
-}
-
-/// The outermost loop around `node` inside `function`.
-fn outermost_loop<'a>(node: Node<'a>, function: Node<'a>, syntax: &Syntax) -> Option<Node<'a>> {
-    let (mut found, mut up) = (None, node.parent());
-    while let Some(parent) = up.filter(|parent| *parent != function) {
-        if syntax.loops.contains(&parent.kind()) {
-            found = Some(parent);
-        }
-        up = parent.parent();
-    }
-    found
-}
-
-/// The variables in a pattern; types and field names are none.
-fn identifiers(pattern: Node<'_>) -> Vec<Node<'_>> {
-    let mut found = Vec::new();
-    syntax::each(pattern, 200, &mut |node, parent| {
-        match node.kind() {
-            "identifier" | "shorthand_field_identifier" => {
-                if parent.and_then(|parent| parent.child_by_field_name("type")) != Some(node) {
-                    found.push(node);
-                }
-                false
-            }
-            "subscript" | "attribute" | "index_expression" | "field_expression" | "type" | "scoped_identifier"
-            | "default_value" => false,
-            _ => true,
-        }
-    });
-    found
+    let block = matches!(kind, "if_expression" | "match_expression" | "while_expression" | "for_expression");
+    !(block || kind.ends_with("_statement") || kind.ends_with("_declaration") || kind.ends_with("_item"))
 }

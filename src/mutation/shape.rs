@@ -163,8 +163,14 @@ pub fn of_value(parsed: &Parsed, syntax: &Syntax, value: Node<'_>) -> Shape {
         "integer" | "float" | "integer_literal" | "float_literal" => Shape::NUMBER,
         "string" | "string_literal" | "concatenated_string" => Shape::TEXT,
         "true" | "false" | "boolean_literal" | "not_operator" | "comparison_operator" => Shape::BOOL,
-        "list" | "set" | "dictionary" | "list_comprehension" | "set_comprehension" | "dictionary_comprehension"
-        | "tuple" | "array_expression" => Shape::SEQUENCE,
+        "list"
+        | "set"
+        | "dictionary"
+        | "list_comprehension"
+        | "set_comprehension"
+        | "dictionary_comprehension"
+        | "tuple"
+        | "array_expression" => Shape::SEQUENCE,
         "macro_invocation" if parsed.text_of(value).starts_with("vec!") => Shape::SEQUENCE,
         "macro_invocation" if parsed.text_of(value).starts_with("format!") => Shape::TEXT,
         "subscript" if value.child_by_field_name("subscript").is_some_and(|index| index.kind() == "slice") => {

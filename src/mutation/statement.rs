@@ -246,7 +246,10 @@ fn reindented(lines: &str, old: &str, new: &str) -> String {
 /// after it moves in.
 fn moved_by_braces(site: &Site<'_>, out: &mut Vec<Replacement>) {
     let text = &*site.parsed.text;
-    let Some(holder) = site.parent.filter(|holder| site.scope.syntax.loops.contains(&holder.kind()) || holder.kind() == "if_expression") else {
+    let Some(holder) = site
+        .parent
+        .filter(|holder| site.scope.syntax.loops.contains(&holder.kind()) || holder.kind() == "if_expression")
+    else {
         return;
     };
     let Some(closing) = (holder.end_byte() == site.node.end_byte()).then(|| site.node.end_byte() - 1) else { return };
@@ -254,7 +257,7 @@ fn moved_by_braces(site: &Site<'_>, out: &mut Vec<Replacement>) {
     let line = super::syntax::line_start(text, closing);
     let indent = indent_at(text, closing).to_owned();
     let after = text[closing..].find('\n').map_or(text.len(), |at| closing + at + 1);
-    if !text[line..closing].trim().is_empty() || text[closing + 1..after].trim().trim_end_matches(';') != "" {
+    if !text[line..closing].trim().is_empty() || !matches!(text[closing + 1..after].trim(), "" | ";") {
         return;
     }
     let Some(last) = all.last() else { return };

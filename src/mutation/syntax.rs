@@ -294,7 +294,7 @@ pub fn each<'a>(root: Node<'a>, limit: usize, enter: &mut dyn FnMut(Node<'a>, Op
     let mut parents: Vec<Node<'a>> = Vec::new();
     for _ in 0..limit {
         let node = cursor.node();
-        if enter(node, parents.last().copied()) && cursor.goto_first_child() {
+        if enter(node, parents.last().copied()) && !is_wide(node) && cursor.goto_first_child() {
             parents.push(node);
             continue;
         }
@@ -305,6 +305,22 @@ pub fn each<'a>(root: Node<'a>, limit: usize, enter: &mut dyn FnMut(Node<'a>, Op
             parents.pop();
         }
     }
+}
+
+/// Whether `node` is a table of data: an expression of so many parts that
+/// looking at each beside its neighbours would take quadratic time.
+fn is_wide(node: Node<'_>) -> bool {
+    node.child_count() > 600
+        && !matches!(node.kind(), "module" | "source_file" | "block" | "declaration_list" | "function_item")
+}
+
+/// Whether `node` is a definition that is a test or compiled for tests only.
+pub fn is_test(parsed: &Parsed, node: Node<'_>) -> bool {
+    // Only definitions can be: asking for every node would look through the
+    // siblings of each.
+    let kind = node.kind();
+    let defines = kind.ends_with("_item") || kind.ends_with("_definition") || kind == "macro_invocation";
+    defines && (parsed.language.is_test_node)(node, &parsed.text)
 }
 
 /// The white space that the line of `byte` begins with.

@@ -55,19 +55,23 @@ fn collections<'a>(site: &Site<'a>) -> Vec<Collection<'a>> {
                 methods.push((method, 1.0));
             }
         }
-        let tested = scope.comparisons.iter().any(|node| {
-            syntax.binaries(*node).iter().any(|binary| {
-                site.of(binary.right) == name.text && matches!(site.of(binary.operator), "in" | "not in")
-            })
-        }) || scope.expressions.iter().any(|node| {
-            site.of(*node).starts_with(&format!("{}.contains(", name.text))
-        });
+        let tested =
+            scope.comparisons.iter().any(|node| {
+                syntax.binaries(*node).iter().any(|binary| {
+                    site.of(binary.right) == name.text && matches!(site.of(binary.operator), "in" | "not in")
+                })
+            }) || scope.expressions.iter().any(|node| site.of(*node).starts_with(&format!("{}.contains(", name.text)));
         let value = scope.assigned.iter().find(|(other, _)| *other == name.text).and_then(|(_, by)| {
             by.child_by_field_name("right").or_else(|| by.child_by_field_name("value")).map(|value| site.of(value))
         });
         if methods.is_empty() {
             let set = value.is_some_and(|value| value.starts_with("set(") || value.contains("Set::"));
-            let list = value.is_some_and(|value| value.starts_with('[') || value.starts_with("list(") || value.contains("Vec") || value.starts_with("vec!"));
+            let list = value.is_some_and(|value| {
+                value.starts_with('[')
+                    || value.starts_with("list(")
+                    || value.contains("Vec")
+                    || value.starts_with("vec!")
+            });
             match (set, list) {
                 (true, _) => methods.push((if syntax.indented { "add" } else { "insert" }, 1.0)),
                 (_, true) => methods.push((syntax.append, 1.0)),
@@ -84,7 +88,7 @@ fn collections<'a>(site: &Site<'a>) -> Vec<Collection<'a>> {
 }
 
 fn is_adding(method: &str) -> bool {
-    matches!(method, "append" | "add" | "push" | "insert" | "push_back" | "appendleft" | "push_str" | "discard_not")
+    matches!(method, "append" | "add" | "push" | "insert" | "push_back" | "appendleft" | "push_str")
 }
 
 /// The gaps of a block where an addition may be missing, with a weight.
@@ -97,7 +101,10 @@ fn gaps<'a>(site: &Site<'a>, block: Node<'a>) -> Vec<(Gap, f64)> {
             || inner.kind().starts_with("break")
             || inner.kind().starts_with("continue")
             || inner.kind().starts_with("raise")
-            || !site.scope.syntax.indented && *node == all[all.len() - 1] && !node.kind().ends_with("statement") && !node.kind().ends_with("declaration")
+            || !site.scope.syntax.indented
+                && *node == all[all.len() - 1]
+                && !node.kind().ends_with("statement")
+                && !node.kind().ends_with("declaration")
     };
     if let Some(last) = all.last() {
         let gap = if leaves(last) { before(site, *last) } else { after(site, *last) };
@@ -168,7 +175,8 @@ fn advance<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     }
     let Some(body) = site.node.child_by_field_name("body") else { return };
     let Some((gap, _)) = gaps(site, body).into_iter().next() else { return };
-    let within = |node: &Node<'a>| site.node.start_byte() <= node.start_byte() && node.end_byte() <= site.node.end_byte();
+    let within =
+        |node: &Node<'a>| site.node.start_byte() <= node.start_byte() && node.end_byte() <= site.node.end_byte();
     let mut read: Vec<&str> = Vec::new();
     super::syntax::each(site.node, super::scope::NODE_LIMIT, &mut |node, _| {
         if node.kind() == "identifier" && !read.contains(&site.parsed.text_of(node)) {
@@ -180,15 +188,18 @@ fn advance<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     for name in scope.names_at(site.node.start_byte()).filter(|name| !name.global) {
         let set_outside = scope.assigned.iter().any(|(other, by)| *other == name.text && !within(by));
         let set_inside = scope.assigned.iter().any(|(other, by)| *other == name.text && within(by));
-        if set_inside || !read.contains(&name.text) || !(set_outside || tested.contains(name.text)) {
+        let is_tested = tested.contains(name.text);
+        // What is set before the loop and read in it, or given back after it.
+        let given_back = scope.returned.iter().any(|value| site.of(*value) == name.text);
+        let in_use = read.contains(&name.text) || given_back;
+        if set_inside || !in_use || !(set_outside || is_tested) {
             continue;
         }
-        let is_tested = tested.contains(name.text);
         if name.shape.may_be(Shape::NUMBER) && (is_tested || name.shape.has(Shape::NUMBER)) {
             for (step, weight) in [("+=", 0.9), ("-=", 0.6)] {
                 let line = format!("{} {step} 1{}", name.text, syntax.end);
                 let note = format!("`{}` never changes in the loop", name.text);
-                let weight = if is_tested { weight } else { weight * 0.5 };
+                let weight = if is_tested || given_back { weight } else { weight * 0.5 };
                 out.push(Replacement::new(gap.bytes(), gap.text(site, &[line]), note, weight));
             }
         }
@@ -198,9 +209,20 @@ fn advance<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
             if other.text == name.text || fit < 0.5 || !moving {
                 continue;
             }
-            let line = format!("{} = {}{}", name.text, other.text, syntax.end);
+            let line = [format!("{} = {}{}", name.text, other.text, syntax.end)];
             let note = format!("`{}` never moves on in the loop", name.text);
-            out.push(Replacement::new(gap.bytes(), gap.text(site, &[line]), note, 0.8 * fit));
+            // What is overwritten in the round has to be kept before that.
+            for statement in statements(site, body) {
+                let overwrites = scope.assigned.iter().any(|(assigned, by)| {
+                    *assigned == other.text
+                        && statement.start_byte() <= by.start_byte()
+                        && by.end_byte() <= statement.end_byte()
+                });
+                if let Some(gap) = before(site, statement).filter(|_| overwrites) {
+                    out.push(Replacement::new(gap.bytes(), gap.text(site, &line), note.clone(), 0.75 * fit));
+                }
+            }
+            out.push(Replacement::new(gap.bytes(), gap.text(site, &line), note, 0.8 * fit));
         }
     }
 }

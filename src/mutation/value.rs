@@ -29,12 +29,8 @@ pub static BEST: Operator = Operator {
 };
 
 /// Conversions: `int(x)`, `str(x)`, and away with them.
-pub static CONVERSION: Operator = Operator {
-    name: "conversion",
-    what: "a value is converted, or no longer",
-    prior: 0.3,
-    apply: conversion,
-};
+pub static CONVERSION: Operator =
+    Operator { name: "conversion", what: "a value is converted, or no longer", prior: 0.3, apply: conversion };
 
 /// An expression becomes another one of the same function.
 pub static REUSED: Operator = Operator {
@@ -63,7 +59,8 @@ fn returned<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     }
     let (scope, syntax, text) = (site.scope, site.scope.syntax, site.text());
     let at = site.node.start_byte();
-    let own = if site.kind() == "identifier" { scope.shape(text) } else { shape::of_value(site.parsed, syntax, site.node) };
+    let own =
+        if site.kind() == "identifier" { scope.shape(text) } else { shape::of_value(site.parsed, syntax, site.node) };
     let mut push = |new: String, weight: f64, note: String| {
         if new != text {
             out.push(Replacement::new(site.node.byte_range(), new, note, weight));
@@ -95,12 +92,19 @@ fn returned<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
         // Something was left out: what the function built before.
         let sequence = own.has(Shape::SEQUENCE) && !empty || own == Shape::UNKNOWN && site.kind() == syntax.binary[0];
         if syntax.indented && sequence && name.shape.may_be(Shape::SEQUENCE) && !name.parameter {
-            for new in [format!("{} + {}", name.text, grouped(site, site.node)), format!("{} + {}", grouped(site, site.node), name.text)] {
+            for new in [
+                format!("{} + {}", name.text, grouped(site, site.node)),
+                format!("{} + {}", grouped(site, site.node), name.text),
+            ] {
                 let note = format!("`{}` is left out of the result", name.text);
                 push(new, 0.7, note);
             }
         }
-        if own.may_be(Shape::NUMBER) && name.shape.has(Shape::NUMBER) && name.text != text && !matches!(own, Shape::BOOL) {
+        if own.may_be(Shape::NUMBER)
+            && name.shape.has(Shape::NUMBER)
+            && name.text != text
+            && !matches!(own, Shape::BOOL)
+        {
             let known = if own.has(Shape::NUMBER) { 0.4 } else { 0.15 };
             for (sign, weight) in [("+", known), ("-", known * 0.8), ("*", known * 0.5)] {
                 let note = format!("`{}` is left out of the result", name.text);
@@ -129,7 +133,11 @@ fn returned<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     } else {
         let result = scope.function.child_by_field_name("return_type").map_or("", |kind| site.of(kind));
         for (prefix, wrapper) in [("Option", "Some"), ("Result", "Ok")] {
-            if result.starts_with(prefix) && !text.starts_with(wrapper) && !text.starts_with("None") && !text.starts_with("Err") {
+            if result.starts_with(prefix)
+                && !text.starts_with(wrapper)
+                && !text.starts_with("None")
+                && !text.starts_with("Err")
+            {
                 push(format!("{wrapper}({text})"), 0.4, format!("the result has to be a `{wrapper}`"));
             }
         }
@@ -145,8 +153,9 @@ fn best<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     else {
         return;
     };
-    if matches!(target.kind(), "pattern_list" | "tuple_pattern") || !matches!(value.kind(), "identifier" | "integer")
-        && !shape::of_value(site.parsed, syntax, value).may_be(Shape::NUMBER)
+    if matches!(target.kind(), "pattern_list" | "tuple_pattern")
+        || !matches!(value.kind(), "identifier" | "integer")
+            && !shape::of_value(site.parsed, syntax, value).may_be(Shape::NUMBER)
         || value.kind() == "expression_list"
     {
         return;
@@ -169,7 +178,11 @@ fn best<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     if before && target.kind() == "identifier" && value.kind() != "integer" {
         for (word, weight) in [("max", 1.0), ("min", 0.9)] {
             let note = format!("the {word}imum so far is overwritten");
-            let new = if syntax.indented { format!("{word}({name}, {text})") } else { format!("{name}.{word}({})", group(value)) };
+            let new = if syntax.indented {
+                format!("{word}({name}, {text})")
+            } else {
+                format!("{name}.{word}({})", group(value))
+            };
             push(new, weight, note);
         }
     }
@@ -205,7 +218,9 @@ fn conversion<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
             "list" => &["sorted", "set"],
             _ => &[],
         };
-        for other in others.iter().filter(|other| !other.starts_with("math") || site.parsed.text.contains("import math")) {
+        for other in
+            others.iter().filter(|other| !other.starts_with("math") || site.parsed.text.contains("import math"))
+        {
             let note = format!("`{other}` is the right conversion");
             out.push(Replacement::new(callee.byte_range(), *other, note, 0.5));
         }
@@ -214,7 +229,8 @@ fn conversion<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let place = site.parent.map_or("", |parent| parent.kind());
     let key = place == syntax.index || place == "argument_list" || place == syntax.returns;
     let operand = syntax.binary.contains(&place);
-    let value = place == syntax.assignment && site.parent.and_then(|parent| parent.child_by_field_name("right")) == Some(site.node);
+    let value = place == syntax.assignment
+        && site.parent.and_then(|parent| parent.child_by_field_name("right")) == Some(site.node);
     let is_value = matches!(site.kind(), "identifier" | "subscript" | "attribute" | "binary_operator");
     if !is_value || !(key || operand || value) || place == "argument_list" && site.kind() != "identifier" {
         return;
@@ -222,7 +238,11 @@ fn conversion<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     if place == syntax.index && site.parent.and_then(|parent| parent.named_child(0)) == Some(site.node) {
         return;
     }
-    let own = if site.kind() == "identifier" { site.scope.shape(site.text()) } else { shape::of_value(site.parsed, syntax, site.node) };
+    let own = if site.kind() == "identifier" {
+        site.scope.shape(site.text())
+    } else {
+        shape::of_value(site.parsed, syntax, site.node)
+    };
     if own.has(Shape::CALLABLE) || own.has(Shape::OBJECT) {
         return;
     }

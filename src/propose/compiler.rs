@@ -109,7 +109,11 @@ fn explain(used: &[&Suggestion]) -> String {
     messages.dedup();
     match messages.as_slice() {
         [one] => format!("the compiler suggests: {one}"),
-        many => format!("the compiler suggests {} changes: {}", used.len(), many.iter().take(3).copied().collect::<Vec<_>>().join("; ")),
+        many => format!(
+            "the compiler suggests {} changes: {}",
+            used.len(),
+            many.iter().take(3).copied().collect::<Vec<_>>().join("; ")
+        ),
     }
 }
 

@@ -91,7 +91,8 @@ fn candidate(patch: Patch, explanation: String, prior: f64) -> Candidate {
 fn hunks(parsed: &Parsed, before: &str, path: &RelPath, recent: &[Lines], diagnosis: &Diagnosis) -> Vec<Hunk> {
     let now = &*parsed.text;
     // A hostile pair of texts costs a coarser diff, not minutes.
-    let diff = TextDiff::configure().timeout(Duration::from_secs(1)).diff_lines(before, now);
+    let (old, new) = (lines_in(before), lines_in(now));
+    let diff = TextDiff::configure().timeout(Duration::from_secs(1)).diff_slices(&old, &new);
     let starts: Vec<usize> = std::iter::once(0).chain(now.match_indices('\n').map(|(at, _)| at + 1)).collect();
     let byte_of = |line: usize| starts.get(line).copied().unwrap_or(now.len());
     let mut found: Vec<Hunk> = Vec::new();
@@ -113,6 +114,12 @@ fn hunks(parsed: &Parsed, before: &str, path: &RelPath, recent: &[Lines], diagno
         is_recent && !touches_test(parsed, &bytes)
     });
     found
+}
+
+/// The lines with their ends. Only `\n` ends a line here, as in tree-sitter's
+/// positions and in spans of lines.
+fn lines_in(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
 }
 
 /// The lines now, 1-based; the line before where the hunk only took lines out.
@@ -154,7 +161,7 @@ fn sets(hunks: &[Hunk]) -> Vec<(Vec<usize>, f64)> {
 
 /// The text now with the chosen hunks as they were before.
 fn taken_back(now: &str, before: &str, chosen: &[&Hunk]) -> String {
-    let (new, old): (Vec<&str>, Vec<&str>) = (now.split_inclusive('\n').collect(), before.split_inclusive('\n').collect());
+    let (new, old) = (lines_in(now), lines_in(before));
     let mut out = String::with_capacity(now.len() + before.len() / 4);
     let mut at = 0;
     for hunk in chosen {
@@ -176,7 +183,8 @@ fn explain(path: &RelPath, now: &str, chosen: &[&Hunk], of: usize) -> String {
             format!("line {} (`{}`)", lines.start, first.chars().take(60).collect::<String>())
         })
         .collect();
-    let what = if chosen.len() == of && of > 1 { format!("all {of} recent changes") } else { "the recent change".to_owned() };
+    let what =
+        if chosen.len() == of && of > 1 { format!("all {of} recent changes") } else { "the recent change".to_owned() };
     format!("{what} of {path} broke it: taken back at {}", places.join(", "))
 }
 
@@ -216,8 +224,7 @@ mod tests {
         assert_eq!(some.len(), 1);
         assert_eq!(propose(&read, &old, &[(path("tests/test_a.py"), vec![])], &diagnosis), []);
         let rust = "fn f() {}\n#[cfg(test)]\nmod tests {\n    fn g() { assert!(true) }\n}\n";
-        let (read, old) =
-            (|_: &RelPath| Some(rust.to_owned()), |_: &RelPath| Some(rust.replace("true", "1 == 1")));
+        let (read, old) = (|_: &RelPath| Some(rust.to_owned()), |_: &RelPath| Some(rust.replace("true", "1 == 1")));
         assert_eq!(propose(&read, &old, &[(path("src/a.rs"), vec![])], &diagnosis), []);
     }
 
@@ -228,6 +235,16 @@ mod tests {
         for old in [None, Some(NOW.to_owned())] {
             assert_eq!(propose(&read, &|_| old.clone(), &[(path("a.py"), vec![])], &diagnosis), []);
         }
+    }
+
+    #[test]
+    fn a_lone_carriage_return_ends_no_line() {
+        let (now, old) = ("a = 'x\ry'\nb = 2\r\n", "a = 'x\ry'\nb = 1\r\n");
+        let diagnosis = diagnosis_of("a.py", now, "");
+        let candidates =
+            propose(&|_| Some(now.to_owned()), &|_| Some(old.to_owned()), &[(path("a.py"), vec![])], &diagnosis);
+        assert_eq!(candidates.len(), 1);
+        assert_eq!(candidates[0].patch.changes()[0].after.as_deref(), Some(old));
     }
 
     #[test]

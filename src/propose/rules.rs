@@ -62,11 +62,7 @@ struct Ranked {
 
 /// The candidates for `diagnosis`, the most likely first; `read` gives the text
 /// of a file in the snapshot. The same input gives the same list.
-pub fn propose(
-    read: &dyn Fn(&RelPath) -> Option<String>,
-    diagnosis: &Diagnosis,
-    config: &Config,
-) -> Vec<Candidate> {
+pub fn propose(read: &dyn Fn(&RelPath) -> Option<String>, diagnosis: &Diagnosis, config: &Config) -> Vec<Candidate> {
     let mut files: Vec<(RelPath, Parsed)> = Vec::new();
     let mut ranked = Vec::new();
     for suspect in diagnosis.suspects.iter().take(config.max_suspects) {
