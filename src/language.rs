@@ -150,19 +150,23 @@ impl Parsed {
     /// As [`Parsed::tokens`], of the leaves inside the byte range.
     pub fn tokens_within(&self, range: std::ops::Range<usize>) -> String {
         let mut out = String::new();
+        let mut open: Vec<usize> = Vec::new();
         walk(self.tree.root_node(), &mut |node| {
-            if node.end_byte() < range.start
-                || node.start_byte() > range.end
-                || self.language.comments.contains(&node.kind())
-            {
+            let outside = node.end_byte() < range.start || node.start_byte() > range.end;
+            if outside || self.language.comments.contains(&node.kind()) {
                 return false;
             }
             // A block's indentation is meaning in Python, and no token of the
-            // tree shows where it ends.
-            if node.kind() == "block" {
-                out.push_str("{ ");
+            // tree shows where it begins and ends.
+            while open.last().is_some_and(|end| *end <= node.start_byte()) {
+                open.pop();
+                out.push_str("} ");
             }
-            let leaf = node.child_count() == 0 || node.kind() == "string" || node.kind() == "string_literal";
+            if node.kind() == "block" && node.start_byte() < node.end_byte() {
+                out.push_str("{ ");
+                open.push(node.end_byte());
+            }
+            let leaf = node.child_count() == 0 || matches!(node.kind(), "string" | "string_literal");
             if leaf && node.start_byte() >= range.start && node.end_byte() <= range.end {
                 out.push_str(self.text_of(node));
                 out.push(' ');

@@ -4,6 +4,8 @@
 //! candidates out.
 
 pub mod compiler;
+pub mod model;
+pub mod provider;
 pub mod revert;
 pub mod rules;
 
@@ -66,6 +68,3 @@ fn touches_test(parsed: &Parsed, bytes: &Range<usize>) -> bool {
     });
     touches
 }
-/// The model as a proposer.
-pub mod model;
-pub mod provider;

@@ -153,9 +153,9 @@ fn select(files: &[(RelPath, Parsed)], ranked: Vec<Ranked>, config: &Config) -> 
         if changed.tree.root_node().has_error() && (errors[file] == 0 || changed.errors() > errors[file]) {
             continue;
         }
-        let known = seen.entry((file, span.start)).or_insert_with(|| HashSet::from([normal(parsed, &span)]));
+        let known = seen.entry((file, span.start)).or_insert_with(|| HashSet::from([parsed.tokens_within(span.clone())]));
         let end = (span.end + changed.text.len()).saturating_sub(parsed.text.len());
-        if !known.insert(normal(&changed, &(span.start..end))) {
+        if !known.insert(changed.tokens_within(span.start..end)) {
             continue;
         }
         bytes += 2 * parsed.text.len();
@@ -174,36 +174,6 @@ fn parser_of(parsed: &Parsed) -> Option<Parser> {
     let mut parser = Parser::new();
     parser.set_language(&(parsed.language.grammar)()).ok()?;
     Some(parser)
-}
-
-/// The tokens of the nodes inside `span`, with marks where blocks begin and
-/// end: the same for texts that differ in layout and comments alone.
-fn normal(parsed: &Parsed, span: &Range<usize>) -> String {
-    let mut out = String::new();
-    let mut open: Vec<usize> = Vec::new();
-    language::walk(parsed.tree.root_node(), &mut |node| {
-        if node.end_byte() < span.start
-            || node.start_byte() > span.end
-            || parsed.language.comments.contains(&node.kind())
-        {
-            return false;
-        }
-        while open.last().is_some_and(|end| *end <= node.start_byte()) {
-            open.pop();
-            out.push_str("} ");
-        }
-        if node.kind() == "block" && node.start_byte() < node.end_byte() {
-            out.push_str("{ ");
-            open.push(node.end_byte());
-        }
-        let leaf = node.child_count() == 0 || matches!(node.kind(), "string" | "string_literal");
-        if leaf && node.start_byte() >= span.start && node.end_byte() <= span.end {
-            out.push_str(parsed.text_of(node));
-            out.push(' ');
-        }
-        !leaf
-    });
-    out
 }
 
 #[cfg(test)]
