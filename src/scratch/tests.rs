@@ -294,7 +294,7 @@ fn whatever_a_test_did_is_undone() {
     let head = fixture.git_in(&root, &["rev-parse", "HEAD"]);
     std::fs::write(root.join("made.txt"), "x").expect("file");
     std::fs::create_dir_all(root.join("made/folder")).expect("folders");
-    std::fs::set_permissions(root.join("made/folder"), std::fs::Permissions::from_mode(0)).expect("mode");
+    std::fs::set_permissions(root.join("made/folder"), std::fs::Permissions::from_mode(0o000)).expect("mode");
     std::fs::remove_file(root.join("a.py")).expect("removed");
     std::fs::create_dir_all(root.join("a.py/now/a/folder")).expect("folder");
     std::fs::set_permissions(root.join("b.py"), std::fs::Permissions::from_mode(0o400)).expect("mode");
