@@ -11,6 +11,7 @@
 //! process group on systems other than Linux, only the command's own process
 //! group is killed.
 
+mod blocking;
 mod capture;
 mod descendants;
 mod environment;
@@ -23,10 +24,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use blocking::Output;
 pub use environment::Environment;
 pub use helper::helper_main;
 pub use launch::Launcher;
-pub use launch::Output;
 
 /// The hidden subcommand that [`helper_main`] serves.
 pub const HELPER: &str = "__helper";

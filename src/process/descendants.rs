@@ -19,6 +19,8 @@ pub(super) struct Process {
     pub(super) parent: i32,
     /// Its process group.
     pub(super) group: i32,
+    /// Its session.
+    pub(super) session: i32,
     /// Memory it holds, in bytes; shared pages count in each that has them.
     pub(super) resident: u64,
 }
@@ -54,6 +56,13 @@ pub(super) fn kill_descendants(root: i32) -> usize {
         let _ = kill(Pid::from_raw(one.pid), Signal::SIGKILL);
     }
     found.len()
+}
+
+/// Kills what is left of a session whose leader was killed by somebody else.
+pub(super) fn kill_session(leader: i32) {
+    for one in processes().iter().filter(|one| one.session == leader) {
+        let _ = kill(Pid::from_raw(one.pid), Signal::SIGKILL);
+    }
 }
 
 /// Memory that `processes` hold together, in bytes, shared pages counted once.
@@ -97,6 +106,7 @@ fn parse_stat(pid: i32, stat: &[u8], page: u64) -> Option<Process> {
         pid,
         parent: number(1)? as i32,
         group: number(2)? as i32,
+        session: number(3)? as i32,
         resident: number(21)?.max(0) as u64 * page,
     })
 }
@@ -114,7 +124,10 @@ mod tests {
     #[test]
     fn a_name_with_brackets_and_spaces_does_not_mislead() {
         let stat = b"7 (a) (b c) S 3 5 5 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 100 2000 10 18446744073709551615";
-        assert_eq!(parse_stat(7, stat, 4096), Some(Process { pid: 7, parent: 3, group: 5, resident: 40960 }));
+        assert_eq!(
+            parse_stat(7, stat, 4096),
+            Some(Process { pid: 7, parent: 3, group: 5, session: 5, resident: 40960 })
+        );
         assert_eq!(parse_stat(7, b"7 (a) Z 3 5", 4096), None);
         assert_eq!(parse_stat(7, b"garbage", 4096), None);
     }

@@ -1,23 +1,17 @@
 //! Running a command: start, collect its output, end it in time.
 //!
-//! [`Launcher::run`] goes through the helper and waits as tokio does;
-//! [`Launcher::run_now`] blocks, for short tools such as git.
+//! Goes through the helper and waits as tokio does.
 
 use std::io::Read;
-use std::io::Write;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitStatus;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::mpsc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -34,6 +28,7 @@ use super::Finished;
 use super::HELPER;
 use super::ProcessError;
 use super::capture::Capture;
+use super::descendants::kill_session;
 use super::descendants::machine_memory;
 use super::helper::Ended;
 use super::helper::Told;
@@ -41,7 +36,7 @@ use crate::interrupt::Interrupt;
 
 /// How long output may still trickle in after everything was killed; a process
 /// that could not be killed would hold the pipe open for ever.
-const DRAIN: Duration = Duration::from_secs(2);
+pub(super) const DRAIN: Duration = Duration::from_secs(2);
 
 /// How long the helper may take to end everything before it is killed itself.
 const HELPER_GRACE: Duration = Duration::from_secs(12);
@@ -58,19 +53,6 @@ struct Parts {
     helper: Option<PathBuf>,
     environment: Environment,
     interrupt: Interrupt,
-}
-
-/// A short command that has ended, its output as bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
-    /// How it ended.
-    pub exit: Exit,
-    /// Its standard output.
-    pub stdout: Vec<u8>,
-    /// Its standard error.
-    pub stderr: Vec<u8>,
-    /// Bytes of standard output that were dropped at the output limit.
-    pub dropped: u64,
 }
 
 impl Launcher {
@@ -104,29 +86,6 @@ impl Launcher {
         }
     }
 
-    /// Runs a short command, blocking; its process group is killed at its time
-    /// limit. Does not look at the interrupt.
-    ///
-    /// # Errors
-    /// The command cannot be started.
-    pub fn run_now(&self, command: &Command) -> Result<Finished, ProcessError> {
-        let started = Instant::now();
-        let (exit, stdout, stderr) = self.run_blocking(command, None)?;
-        let (stdout, stderr) = (stdout.into_captured(), stderr.into_captured());
-        Ok(Finished { exit, stdout, stderr, took: started.elapsed() })
-    }
-
-    /// As [`Launcher::run_now`], with `input` on its standard input and its
-    /// output as bytes.
-    ///
-    /// # Errors
-    /// The command cannot be started.
-    pub fn output_now(&self, command: &Command, input: Option<&[u8]>) -> Result<Output, ProcessError> {
-        let (exit, stdout, stderr) = self.run_blocking(command, input)?;
-        let (stdout, dropped) = stdout.into_bytes();
-        Ok(Output { exit, stdout, stderr: stderr.into_bytes().0, dropped })
-    }
-
     async fn run_helped(&self, helper: &PathBuf, command: &Command) -> Result<Finished, ProcessError> {
         let started = Instant::now();
         let no_helper = |source| ProcessError::Helper { helper: helper.clone(), source };
@@ -157,7 +116,9 @@ impl Launcher {
         };
         let (forced, told) = while_pumping(control, stdout, stderr, &mut out, &mut err).await;
         if told.is_none() {
+            let helper = child.id();
             let _ = child.start_kill();
+            helper.into_iter().for_each(|helper| kill_session(helper as i32));
         }
         let _ = child.wait().await;
 
@@ -221,49 +182,6 @@ impl Launcher {
         process.current_dir(&command.cwd).env_clear().envs(self.parts.environment.of(command));
         process.stdout(Stdio::piped()).stderr(Stdio::piped());
     }
-
-    fn run_blocking(&self, command: &Command, input: Option<&[u8]>) -> Result<(Exit, Capture, Capture), ProcessError> {
-        check_directory(command)?;
-        let until = Instant::now() + command.time_limit;
-        let mut process = std::process::Command::new(program_of(command)?);
-        process.args(&command.argv[1..]).current_dir(&command.cwd).process_group(0);
-        process.env_clear().envs(self.parts.environment.of(command));
-        process.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
-        process.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = process.spawn().map_err(|source| cannot_start(command, source))?;
-        let group = Group(Some(Pid::from_raw(child.id() as i32)));
-        let broken = |source| ProcessError::Pipe { program: command.program(), source };
-
-        let (sender, ends) = mpsc::channel();
-        let limit = command.output_limit;
-        let out = pump_blocking(child.stdout.take(), limit, sender.clone());
-        let err = pump_blocking(child.stderr.take(), limit, sender);
-        if let (Some(input), Some(pipe)) = (input, child.stdin.take()) {
-            let input = input.to_vec();
-            // A command that does not read its input to the end is no error.
-            std::thread::spawn(move || {
-                let mut pipe = pipe;
-                let _ = pipe.write_all(&input);
-            });
-        }
-        // Both outputs close when the command ends, mostly: no polling, then.
-        let both_close_by =
-            |until: Instant| (0..2).all(|_| ends.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok());
-        let closed = both_close_by(until);
-        let exit = loop {
-            match child.try_wait().map_err(broken)? {
-                Some(status) => break exit_of(status),
-                None if Instant::now() >= until => break Exit::TimedOut,
-                None => std::thread::sleep(Duration::from_micros(200)),
-            }
-        };
-        group.kill();
-        let _ = child.wait();
-        if !closed {
-            both_close_by(Instant::now() + DRAIN);
-        }
-        Ok((exit, taken(&out), taken(&err)))
-    }
 }
 
 /// heal's end of the socket to a helper; cut when the command must end, and
@@ -283,10 +201,10 @@ impl Drop for Lifeline {
 }
 
 /// The process group of a command that has no helper.
-struct Group(Option<Pid>);
+pub(super) struct Group(pub(super) Option<Pid>);
 
 impl Group {
-    fn kill(&self) {
+    pub(super) fn kill(&self) {
         if let Some(group) = self.0 {
             let _ = killpg(group, Signal::SIGKILL);
         }
@@ -342,48 +260,23 @@ async fn pump(pipe: Option<impl AsyncRead + Unpin>, into: &mut Capture) {
     }
 }
 
-/// Reads one output to its end in a thread of its own, then says so.
-fn pump_blocking(
-    pipe: Option<impl Read + Send + 'static>,
-    limit: usize,
-    done: mpsc::Sender<()>,
-) -> Arc<Mutex<Capture>> {
-    let kept = Arc::new(Mutex::new(Capture::new(limit)));
-    let into = Arc::clone(&kept);
-    std::thread::spawn(move || {
-        let mut buffer = vec![0; 64 << 10];
-        if let Some(mut pipe) = pipe {
-            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-                into.lock().unwrap_or_else(PoisonError::into_inner).push(&buffer[..count]);
-            }
-        }
-        let _ = done.send(());
-    });
-    kept
-}
-
-/// What a reading thread has kept by now.
-fn taken(kept: &Mutex<Capture>) -> Capture {
-    std::mem::replace(&mut kept.lock().unwrap_or_else(PoisonError::into_inner), Capture::new(0))
-}
-
-fn check_directory(command: &Command) -> Result<(), ProcessError> {
+pub(super) fn check_directory(command: &Command) -> Result<(), ProcessError> {
     if command.cwd.is_dir() {
         return Ok(());
     }
     Err(ProcessError::NoDirectory { program: command.program(), path: command.cwd.clone() })
 }
 
-fn program_of(command: &Command) -> Result<&std::ffi::OsString, ProcessError> {
+pub(super) fn program_of(command: &Command) -> Result<&std::ffi::OsString, ProcessError> {
     let nothing = || cannot_start(command, std::io::Error::from(std::io::ErrorKind::NotFound));
     command.argv.first().ok_or_else(nothing)
 }
 
-fn cannot_start(command: &Command, source: std::io::Error) -> ProcessError {
+pub(super) fn cannot_start(command: &Command, source: std::io::Error) -> ProcessError {
     ProcessError::CannotStart { program: command.program(), source }
 }
 
-fn exit_of(status: ExitStatus) -> Exit {
+pub(super) fn exit_of(status: ExitStatus) -> Exit {
     match (status.code(), status.signal()) {
         (Some(code), _) => Exit::Code(code),
         (None, signal) => Exit::Signal(signal.unwrap_or_default()),
@@ -416,40 +309,6 @@ mod tests {
 
     fn shell(script: &str) -> Command {
         Command::new("sh").args(["-c", script]).cwd("/")
-    }
-
-    #[test]
-    fn a_short_command_runs_now_with_its_input_and_its_exit() {
-        let output = launcher().output_now(&shell("cat; echo no >&2; exit 3"), Some(b"a\xff")).expect("runs");
-        assert_eq!(output.exit, Exit::Code(3));
-        assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (b"a\xff".as_slice(), b"no\n".as_slice()));
-    }
-
-    #[test]
-    fn a_program_that_is_not_there_is_not_exit_127() {
-        let missing = launcher().run_now(&Command::new("no-such-program-here").cwd("/"));
-        assert!(missing.as_ref().is_err_and(ProcessError::is_missing), "{missing:?}");
-        let code = launcher().run_now(&shell("exit 127")).map(|finished| finished.exit);
-        assert!(matches!(code, Ok(Exit::Code(127))), "{code:?}");
-        let plain = launcher().run_now(&Command::new("/etc/passwd").cwd("/"));
-        assert!(plain.as_ref().is_err_and(|error| !error.is_missing()), "{plain:?}");
-        let nowhere = launcher().run_now(&shell("true").cwd("/no/such/directory"));
-        assert!(matches!(nowhere, Err(ProcessError::NoDirectory { .. })), "{nowhere:?}");
-    }
-
-    #[test]
-    fn a_command_of_no_words_is_an_error() {
-        let mut command = Command::new("x").cwd("/");
-        command.argv.clear();
-        assert!(launcher().run_now(&command).is_err());
-    }
-
-    #[test]
-    fn a_short_command_ends_at_its_time_limit() {
-        let started = Instant::now();
-        let finished = launcher().run_now(&shell("sleep 60 & sleep 60").time_limit(Duration::from_millis(100)));
-        assert_eq!(finished.expect("runs").exit, Exit::TimedOut);
-        assert!(started.elapsed() < Duration::from_secs(5));
     }
 
     #[tokio::test]

@@ -119,7 +119,6 @@ impl Pinning<'_> {
 
     /// Fixes a regular file: known from an earlier run, read already, or read
     /// now. The outer error is of the store, the inner of the user's file.
-    #[expect(clippy::type_complexity, reason = "two errors with different meanings")]
     fn file(
         &mut self,
         path: &Path,

@@ -294,7 +294,7 @@ fn whatever_a_test_did_is_undone() {
     let head = fixture.git_in(&root, &["rev-parse", "HEAD"]);
     std::fs::write(root.join("made.txt"), "x").expect("file");
     std::fs::create_dir_all(root.join("made/folder")).expect("folders");
-    std::fs::set_permissions(root.join("made/folder"), std::fs::Permissions::from_mode(0)).expect("mode");
+    std::fs::set_permissions(root.join("made/folder"), std::fs::Permissions::from_mode(0o000)).expect("mode");
     std::fs::remove_file(root.join("a.py")).expect("removed");
     std::fs::create_dir_all(root.join("a.py/now/a/folder")).expect("folder");
     std::fs::set_permissions(root.join("b.py"), std::fs::Permissions::from_mode(0o400)).expect("mode");
@@ -610,4 +610,34 @@ fn a_file_larger_than_memory_should_hold_is_true_as_well() {
     scratch.restore().expect("restored");
     assert!(std::fs::read(scratch.root().join("data.bin")).expect("data") == bytes);
     bytes.clear();
+}
+
+#[test]
+fn cargo_never_judges_a_candidate_by_a_stale_binary() {
+    let fixture = Fixture::with(&[
+        ("Cargo.toml", "[package]\nname = \"one\"\nversion = \"0.1.0\"\nedition = \"2021\"\n"),
+        ("src/lib.rs", "pub fn one() -> u32 { 2 }\n#[test] fn is_one() { assert_eq!(one(), 1) }\n"),
+        (".gitignore", "target\nCargo.lock\n"),
+    ]);
+    let pool = pool(&fixture);
+    let mut scratch = pool.take().expect("scratch");
+    let passes = |scratch: &dyn Scratch| {
+        let mut command = crate::process::Command::new("cargo");
+        command = command.args(["test", "--offline", "-q", "--lib"]).cwd(scratch.root());
+        for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"] {
+            command.env.push((name.into(), std::env::var_os(name)));
+        }
+        for (name, value) in scratch.environment() {
+            command = command.env(name, value);
+        }
+        fixture.launcher.run_now(&command).expect("cargo").exit.is_success()
+    };
+    let right = "pub fn one() -> u32 { 1 }\n#[test] fn is_one() { assert_eq!(one(), 1) }\n";
+    let patch = Patch::of_file(path("src/lib.rs"), fixture.read("src/lib.rs"), right);
+    let mut seen = vec![passes(&*scratch)];
+    scratch.apply(&patch).expect("applied");
+    seen.push(passes(&*scratch));
+    scratch.restore().expect("restored");
+    seen.push(passes(&*scratch));
+    assert_eq!(seen, [false, true, false]);
 }

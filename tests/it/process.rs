@@ -155,6 +155,15 @@ async fn a_run_that_nobody_waits_for_any_more_is_ended() {
     assert!(dies_within(pid_in(&file), Duration::from_secs(2)));
 }
 
+#[tokio::test]
+async fn a_command_that_kills_the_helper_gains_nothing() {
+    let (_dir, file) = pid_file();
+    let command = shell(r#"sleep 600 & echo $! > "$1.new"; mv "$1.new" "$1"; kill -9 $PPID; sleep 600"#);
+    let ended = launcher().run(&command.arg("sh").arg(&file)).await;
+    assert!(matches!(ended, Err(ProcessError::HelperLost { .. })), "{ended:?}");
+    assert!(dies_within(pid_in(&file), Duration::from_secs(1)));
+}
+
 #[test]
 fn a_daemon_dies_when_heal_is_killed() {
     let (_dir, file) = pid_file();
