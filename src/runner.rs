@@ -229,6 +229,7 @@ pub mod detect;
 pub mod interpreter;
 pub mod pytest;
 pub mod unittest;
+pub mod wrap;
 
 /// Composes the command for `request`. Writes what the command needs (plugin,
 /// selection) into the channel's directory; starts nothing.
