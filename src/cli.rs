@@ -29,7 +29,6 @@ use clap::Subcommand;
 
 use output::Failed;
 use records::Form;
-use settings::RunFlags;
 
 /// Propose verified fixes for failing tests, or abstain and say why
 #[derive(Debug, Parser)]
@@ -204,6 +203,3 @@ fn manual(directory: Option<&std::path::Path>) -> Result<i32, Failed> {
     }
     Ok(0)
 }
-
-/// The flags that `fix`, `explain` and `verify` share.
-pub type Flags = RunFlags;

@@ -15,6 +15,7 @@ mod blocking;
 mod capture;
 mod descendants;
 mod environment;
+mod foreground;
 mod helper;
 mod launch;
 pub mod stream;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 pub use blocking::Output;
 pub use environment::Environment;
+pub use foreground::foreground;
 pub use helper::helper_main;
 pub use launch::Launcher;
 

@@ -213,3 +213,16 @@ pub struct LedgerHead {
     /// Digest of the last event.
     pub head: String,
 }
+
+/// The evidence in one line, for a commit's trailer.
+pub fn evidence_line(evidence: &Evidence) -> String {
+    let suite = match &evidence.suite {
+        Some(suite) => format!("suite {} passed, {} newly failing", suite.passed, suite.newly_failing),
+        None => "suite known by its exit code only".to_owned(),
+    };
+    let strength = evidence.strength.as_ref().map_or_else(
+        || "strength not measured".to_owned(),
+        |strength| format!("strength {}/{}", strength.killed, strength.mutants),
+    );
+    format!("target {}/{}, {}, {suite}, {strength}", evidence.target.passed, evidence.target.runs, evidence.cause)
+}

@@ -56,6 +56,16 @@ impl RunnerKind {
     }
 }
 
+impl Project {
+    /// The suite's command as a person would type it.
+    pub fn shown(&self) -> String {
+        match self.command.split_first() {
+            Some((program, arguments)) => Command::new(program).args(arguments).shown(),
+            None => String::new(),
+        }
+    }
+}
+
 /// Which tests to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
@@ -227,6 +237,7 @@ pub mod cargo;
 pub mod command;
 pub mod detect;
 pub mod interpreter;
+pub mod junit;
 pub mod pytest;
 pub mod unittest;
 pub mod wrap;
@@ -266,6 +277,32 @@ pub fn place(project: &Project, site: &Site, id: &str) -> Option<TestPlace> {
     }
 }
 
+/// Whether a person who writes `wanted` means the test `id`: the id itself, or
+/// what each runner's users call a test for short.
+///
+/// - cargo: the test's name or its last segments (`divide`, `tests::divide`);
+/// - pytest: without its parameters, or its file;
+/// - unittest: the last parts of the dotted name;
+/// - JUnit: the last parts after `::`.
+pub fn names(project: &Project, id: &str, wanted: &str) -> bool {
+    let is_tail = |separator: &str| id.strip_suffix(wanted).is_some_and(|before| before.ends_with(separator));
+    if id == wanted {
+        return true;
+    }
+    if wanted.is_empty() {
+        return false;
+    }
+    match project.kind {
+        RunnerKind::Cargo => cargo::names(id, wanted),
+        RunnerKind::Pytest => {
+            let wanted = wanted.strip_prefix("./").unwrap_or(wanted);
+            id.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('[') || rest.starts_with("::"))
+        }
+        RunnerKind::Unittest => is_tail("."),
+        RunnerKind::Command => is_tail("::"),
+    }
+}
+
 /// Why a runner cannot be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
@@ -284,4 +321,28 @@ pub enum RunnerError {
         /// The command.
         command: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_is_found_by_what_people_call_it() {
+        for (kind, id, wanted, found) in [
+            (RunnerKind::Cargo, "shop tests::divide", "divide", true),
+            (RunnerKind::Pytest, "tests/test_a.py::test_x[case1]", "tests/test_a.py::test_x", true),
+            (RunnerKind::Pytest, "tests/test_a.py::test_x[case1]", "tests/test_a.py::test_x[case1]", true),
+            (RunnerKind::Pytest, "tests/test_a.py::T::test_x", "./tests/test_a.py::T", true),
+            (RunnerKind::Pytest, "tests/test_a.py::test_x", "tests/test_a.py", true),
+            (RunnerKind::Pytest, "tests/test_a.py::test_xy", "tests/test_a.py::test_x", false),
+            (RunnerKind::Unittest, "tests.test_a.T.test_x", "T.test_x", true),
+            (RunnerKind::Unittest, "tests.test_a.T.test_x", "est_x", false),
+            (RunnerKind::Command, "c::a", "a", true),
+            (RunnerKind::Command, "c::a", "", false),
+        ] {
+            let project = Project { root: RelPath::root(), kind, command: vec![], given: true, why: String::new() };
+            assert_eq!(names(&project, id, wanted), found, "{id} by {wanted}");
+        }
+    }
 }

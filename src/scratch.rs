@@ -58,7 +58,7 @@ impl Method {
 }
 
 /// A tree equal to the snapshot, until a candidate or a test changes it.
-pub trait Scratch: Send {
+pub trait Scratch: Send + Sync {
     /// Where the repository's root is, absolute.
     fn root(&self) -> &Path;
 

@@ -3,6 +3,7 @@
 //!
 //! Changes nothing before a key is pressed.
 
+use std::ffi::OsString;
 use std::io::BufRead;
 use std::path::Path;
 
@@ -63,8 +64,13 @@ fn choose(proposals: &[&ProposalReport], tools: &Tools, repo: &Path) -> Result<b
 fn edit(proposal: &ProposalReport, tools: &Tools, repo: &Path) -> Result<(), Failed> {
     let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| (tools.variable)(name)).unwrap_or_else(|| "vi".into());
     let root = heal::git::Repository::discover(repo, &tools.launcher).map_err(heal::pipeline::PipelineError::from)?.root().to_path_buf();
-    let files: Vec<_> = proposal.files.iter().map(|path| path.under(&root)).collect();
-    tools.launcher.hand_over(&editor, &files).map_err(|error| Failed { message: format!("{error}\n  The patch is applied; set EDITOR to a program that is installed"), code: 5 })?;
+    // `EDITOR` may hold arguments: `code --wait`.
+    let mut words = editor.split_whitespace();
+    let program = words.next().unwrap_or("vi").to_owned();
+    let files = proposal.files.iter().map(|path| path.under(&root).into_os_string());
+    let arguments: Vec<OsString> = words.map(OsString::from).chain(files).collect();
+    let opened = heal::process::foreground(Path::new(&program), &arguments, &root, &[]);
+    opened.map_err(|error| Failed { message: format!("{error}\n  The patch is applied; set EDITOR to a program that is installed"), code: 5 })?;
     output::message("what you edited is no longer what was verified; heal verify - checks it: git diff | heal verify -");
     Ok(())
 }

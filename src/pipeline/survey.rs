@@ -4,7 +4,6 @@
 //! with failures that are reproduced, or with the reason why there are none.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::PipelineError;
 use super::Tools;

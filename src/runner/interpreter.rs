@@ -101,7 +101,7 @@ fn absolute(word: &str, root: &Path) -> PathBuf {
 }
 
 /// Prints what heal needs to know in one line of JSON. Python 3.6 and newer.
-const PROBE: &str = r#"
+const PROBE: &str = r##"
 import json, os, site, sys, sysconfig
 found = {"version": list(sys.version_info[:3]), "program": sys.executable, "pytest": None, "paths": [], "mapped": {}}
 try:
@@ -138,8 +138,6 @@ for name, module in sorted(sys.modules.items()):
             for package, where in (getattr(module, key, None) or {}).items():
                 for path in ([where] if isinstance(where, str) else list(where)):
                     found["mapped"].setdefault(package, []).append(path)
-        for finder in sys.meta_path:
-            pass
 try:
     from importlib import import_module
     for finder in sys.meta_path:
@@ -149,7 +147,7 @@ try:
 except Exception:
     pass
 print("heal:" + json.dumps(found))
-"#;
+"##;
 
 /// The command that asks an interpreter.
 pub fn probe(program: &Path) -> Command {

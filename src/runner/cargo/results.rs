@@ -120,7 +120,7 @@ impl Reader<'_> {
         let missing: Vec<&Artifact> =
             built.filter(|artifact| artifact.executable.as_ref().is_some_and(|path| !started.contains(path))).collect();
         if runs.is_empty() && !missing.is_empty() {
-            self.from_text(stderr);
+            self.read_text(stderr);
         }
         for artifact in missing {
             self.doubt(format!("`{}` was built and not run", binary_id(&artifact.package, &artifact.target)));
@@ -284,7 +284,7 @@ impl Reader<'_> {
 
     /// Results as text, of binaries that cargo ran without heal: a foreign
     /// target, or a project's runner that cannot be replaced.
-    fn from_text(&mut self, stderr: &str) {
+    fn read_text(&mut self, stderr: &str) {
         let paths: Vec<PathBuf> = stderr.lines().filter_map(announced).collect();
         let blocks = doctests::blocks(self.messages.text.iter().copied());
         let binaries: Vec<Binary> = paths.iter().map(|path| self.binary(path)).collect();

@@ -268,8 +268,10 @@ mod tests {
         Places::new(vec!["/home/dev/shop".into()], ["src/lib.rs", "src/main.rs", "tests/it.rs"].map(path))
     }
 
-    /// File, number of failures, first id, first message, its first frame.
-    const LOGS: &[(&str, &[u8], usize, &str, &str, &str)] = &[
+    /// Name, log, number of failures, first id, first message, its first frame.
+    type Row = (&'static str, &'static [u8], usize, &'static str, &'static str, &'static str);
+
+    const LOGS: &[Row] = &[
         (
             "cargo test",
             include_bytes!("../../../fixtures/logs/cargo-test/default.txt"),

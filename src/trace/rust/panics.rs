@@ -88,13 +88,12 @@ fn header(lines: &[&str], at: usize) -> Option<(Panic, usize)> {
     }
     let found = OLD_HEADER.captures(line)?;
     let mut message = found[2].to_owned();
-    for after in at..lines.len().min(at + MESSAGE_LINES) {
+    for (after, line) in lines.iter().enumerate().skip(at).take(MESSAGE_LINES) {
+        let end = if after == at { &line[line.len() - found[2].len()..] } else { line };
         if after > at {
             message.push('\n');
-            message.push_str(lines[after]);
+            message.push_str(line);
         }
-        let end = lines[after];
-        let end = if after == at { &end[end.len() - found[2].len()..] } else { end };
         if let Some(place) = OLD_END.captures(end) {
             message.truncate(message.len() - end.len() + place[1].len());
             return Some((panic(&found[1], &place[2], &place[3], message)?, after + 1));
