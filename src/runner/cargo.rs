@@ -309,6 +309,7 @@ mod tests {
             test_limit: Duration::from_secs(2),
             time_limit: Duration::from_secs(60),
             trace_lines: false,
+            fail_fast: false,
             variation: Variation::default(),
         }
     }

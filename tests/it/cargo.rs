@@ -85,6 +85,7 @@ impl Tree {
             test_limit,
             time_limit: Duration::from_secs(120),
             trace_lines: false,
+            fail_fast: false,
             variation: Variation::default(),
         };
         let dir = tempfile::tempdir_in(&self.channels).expect("a directory");
