@@ -16,6 +16,8 @@ use crate::language::outline::PointKind;
 
 /// A call whose target is one of several by name: their weights together.
 const BY_NAME: f64 = 0.6;
+/// A method that only says that subclasses must have it.
+const ABSTRACT: f64 = 0.3;
 /// More methods of one name than this say nothing.
 const MAX_BY_NAME: usize = 8;
 /// How far types are followed through assignments and returned values.
@@ -110,8 +112,7 @@ pub(crate) fn targets(
     let types = types_of(index, file, within, receiver, reference.line, 0);
     let members: Vec<Place> = types.iter().flat_map(|place| modules::members(index, *place, &reference.name)).collect();
     if !members.is_empty() {
-        let each = 1.0 / members.len() as f64;
-        return members.into_iter().map(|place| (place, each.max(0.3))).collect();
+        return shared(index, file, &types, members, &reference.name);
     }
     // A known type without such a member: inherited from a library, no guess.
     if !types.is_empty() || !is_call {
@@ -128,6 +129,45 @@ fn certain(things: Vec<Thing>) -> Vec<(Place, f64)> {
     let places: Vec<Place> = places.collect();
     let each = 1.0 / places.len().max(1) as f64;
     places.into_iter().map(|place| (place, each.max(0.3))).collect()
+}
+
+/// The members found, and what subclasses put in their place: an object of a
+/// base class may be any of them. Those share one weight.
+fn shared(index: &Index<'_>, file: &SourceFile, types: &[Place], members: Vec<Place>, name: &str) -> Vec<(Place, f64)> {
+    let each = (1.0 / members.len() as f64).max(0.3);
+    let mut found: Vec<(Place, f64)> = members.into_iter().map(|place| (place, each)).collect();
+    let overriding = overriding(index, file, types, name);
+    let share = (1.0 / overriding.len().max(1) as f64).max(0.3);
+    for (place, weight) in &mut found {
+        let abstract_ = index
+            .at(*place)
+            .is_some_and(|(there, definition)| there.text()[definition.body.clone()].contains("NotImplementedError"));
+        if !overriding.is_empty() && abstract_ {
+            *weight *= ABSTRACT;
+        }
+    }
+    found.extend(overriding.into_iter().map(|place| (place, share)));
+    found
+}
+
+/// Methods `name` of the classes, in files at hand, that name one of `types`
+/// as their base.
+fn overriding(index: &Index<'_>, file: &SourceFile, types: &[Place], name: &str) -> Vec<Place> {
+    let names: Vec<String> =
+        types.iter().filter_map(|place| index.at(*place)).map(|(_, definition)| definition.name).collect();
+    let mut found = Vec::new();
+    for candidate in index.loaded().iter().filter(|candidate| candidate.language() == file.language()) {
+        for definition in candidate.named(name) {
+            let Some(parent) = candidate.definition(*definition).parent else { continue };
+            let class = candidate.definition(parent);
+            let derives = class.kind == DefinitionKind::Class
+                && class.bases.iter().any(|base| names.iter().any(|name| type_name(base) == name));
+            if derives && !candidate.is_test_code(*definition) {
+                found.push(Place { file: candidate.id, definition: *definition });
+            }
+        }
+    }
+    if found.len() > MAX_BY_NAME { Vec::new() } else { found }
 }
 
 /// Methods called `name` outside tests: of the files at hand, else of those

@@ -10,7 +10,7 @@
 //! - `frame`: 1 for the innermost frame of the project, `OUTWARD` times that
 //!   for each function further out; for endless recursion the share of frames;
 //! - `call`: how strongly the failing statement leads there (see `calls`), the
-//!   mean over the cluster's tests;
+//!   mean over the cluster's tests; by half where the trace itself tells;
 //! - `ran`: whether the failing test executed a line of its body. Where lines
 //!   are known, what did not run is dropped, unless nothing would remain;
 //! - `substance`: between `THIN` for a function that only passes on and 1;
@@ -49,6 +49,8 @@ use crate::source::RelPath;
 
 const FRAME: f64 = 0.95;
 const CALL: f64 = 0.85;
+/// The same where the trace leads into the code.
+const CALL_BESIDE_FRAMES: f64 = 0.4;
 const EXECUTED: f64 = 0.12;
 /// Each function further out on the trace.
 const OUTWARD: f64 = 0.7;
@@ -349,11 +351,13 @@ fn score(
     gathered: HashMap<Place, Gathered>,
 ) -> Vec<(Place, f64, Vec<String>)> {
     let mut scores = Vec::new();
+    let on_trace = gathered.values().any(|known| known.frame > 0.0);
+    let call = if on_trace { CALL_BESIDE_FRAMES } else { CALL };
     for (place, mut known) in gathered {
         let Some((file, definition)) = index.at(place) else { continue };
         let reach = 1.0
             - (1.0 - FRAME * known.frame)
-                * (1.0 - CALL * known.call)
+                * (1.0 - call * known.call)
                 * (1.0 - EXECUTED * f64::from(u8::from(known.ran)))
                 * (1.0 - known.alone);
         let points = calls::substance(&file, place.definition).min(FULL) as f64 / FULL as f64;
