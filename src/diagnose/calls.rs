@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
+use super::file::SourceFile;
 use super::index::Index;
 use super::index::Place;
-use super::index::SourceFile;
 use super::resolve;
 use super::target::Target;
+use super::types;
 use crate::language::DefinitionKind;
 use crate::language::Reference;
 use crate::language::ReferenceKind;
@@ -152,7 +153,7 @@ impl<'i, 'a> Walk<'i, 'a> {
         let file = &target.file;
         let definition = file.definition(place.definition).clone();
         let mut preparing: Vec<Place> =
-            definition.parameters.iter().filter_map(|name| resolve::fixture(self.index, file, name)).collect();
+            definition.parameters.iter().filter_map(|name| types::fixture(self.index, file, name)).collect();
         if let Some(class) = definition.parent {
             let methods = ["setUp", "setup_method", "setUpClass", "setup_class", "asyncSetUp"];
             let class = Place { file: file.id, definition: class };
