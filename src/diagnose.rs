@@ -15,7 +15,9 @@ use crate::source::RelPath;
 mod calls;
 mod classify;
 mod cluster;
+mod file;
 mod frames;
+mod gather;
 mod hot;
 mod index;
 mod modules;
@@ -23,6 +25,7 @@ mod resolve;
 mod slice;
 mod suspect;
 mod target;
+mod types;
 mod values;
 
 pub use classify::classify;

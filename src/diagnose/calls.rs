@@ -7,14 +7,16 @@ use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
+use super::file::SourceFile;
 use super::index::Index;
 use super::index::Place;
-use super::index::SourceFile;
 use super::resolve;
 use super::target::Target;
+use super::types;
 use crate::language::DefinitionKind;
 use crate::language::Reference;
 use crate::language::ReferenceKind;
+use crate::language::outline::PointKind;
 use crate::source::Lines;
 use crate::source::RelPath;
 
@@ -151,7 +153,7 @@ impl<'i, 'a> Walk<'i, 'a> {
         let file = &target.file;
         let definition = file.definition(place.definition).clone();
         let mut preparing: Vec<Place> =
-            definition.parameters.iter().filter_map(|name| resolve::fixture(self.index, file, name)).collect();
+            definition.parameters.iter().filter_map(|name| types::fixture(self.index, file, name)).collect();
         if let Some(class) = definition.parent {
             let methods = ["setUp", "setup_method", "setUpClass", "setup_class", "asyncSetUp"];
             let class = Place { file: file.id, definition: class };
@@ -203,9 +205,14 @@ impl<'i, 'a> Walk<'i, 'a> {
         let Some(file) = self.index.load(step.place.file) else { return };
         let definition = file.definition(step.place.definition).clone();
         let body = if definition.body.is_empty() { definition.bytes.clone() } else { definition.body.clone() };
-        let first = file.outline.references.partition_point(|found| found.bytes.start < body.start);
-        let inside: Vec<Reference> =
-            file.outline.references[first..].iter().take_while(|found| found.bytes.start < body.end).cloned().collect();
+        // Decorators and defaults are part of what a call runs.
+        let whole = &definition.bytes;
+        let first = file.outline.references.partition_point(|found| found.bytes.start < whole.start);
+        let inside: Vec<Reference> = file.outline.references[first..]
+            .iter()
+            .take_while(|found| found.bytes.start < whole.end)
+            .cloned()
+            .collect();
         let focus = step.failing.map(|line| Focus::new(&file, body.start, line, &inside));
         let substance = substance(&file, step.place.definition);
         let pass = match (step.depth, substance) {
@@ -214,7 +221,11 @@ impl<'i, 'a> Walk<'i, 'a> {
             _ => DEEPER,
         };
         for reference in &inside {
-            if !self.executed.ran(&file.path, reference.line) && !continues(&file, reference.line, self.executed) {
+            let in_body = body.contains(&reference.bytes.start);
+            if in_body
+                && !self.executed.ran(&file.path, reference.line)
+                && !continues(&file, reference.line, self.executed)
+            {
                 continue;
             }
             let (position, why) = match &focus {
@@ -311,14 +322,22 @@ fn constructor(index: &Index<'_>, class: Place) -> Option<Place> {
     names.iter().find_map(|name| super::modules::members(index, class, name).into_iter().next())
 }
 
-/// How many of a function's lines compute or decide something: a function
+/// How much a function computes or decides: its operations, conditions and
+/// loops, its numbers, and half of its calls beyond the first. A function
 /// without any only passes on.
 pub(crate) fn substance(file: &SourceFile, definition: usize) -> usize {
     let body = &file.definition(definition).body;
-    let points = &file.outline.points;
+    let (points, literals, uses) = (&file.outline.points, &file.outline.literals, &file.outline.references);
     let first = points.partition_point(|point| point.bytes.start < body.start);
     let inside = points[first..].iter().take_while(|point| point.bytes.start < body.end);
-    inside.filter(|point| point.kind != crate::language::outline::PointKind::Result).count()
+    let computing = inside.filter(|point| point.kind != PointKind::Result).count();
+    let first = literals.partition_point(|literal| literal.bytes.start < body.start);
+    let inside = literals[first..].iter().take_while(|literal| literal.bytes.start < body.end);
+    let numbers = inside.filter(|literal| literal.number).count();
+    let first = uses.partition_point(|found| found.bytes.start < body.start);
+    let inside = uses[first..].iter().take_while(|found| found.bytes.start < body.end);
+    let calls = inside.filter(|found| found.kind == ReferenceKind::Call).count();
+    computing + numbers + calls.saturating_sub(1) / 2
 }
 
 /// The failing statement of a function and what feeds it.

@@ -24,6 +24,8 @@ struct Case {
     #[serde(default)]
     absent: Vec<String>,
     class: Class,
+    /// The files of all suspects, where the case names them.
+    paths: Option<Vec<String>>,
     #[serde(default)]
     dropped: Vec<String>,
     #[serde(default)]
@@ -168,6 +170,10 @@ fn every_case_has_its_fault_among_the_first_suspects() {
         if let Some(found) = case.absent.iter().find(|absent| symbols.contains(&absent.as_str())) {
             problems.push(format!("`{found}` is a suspect"));
         }
+        let paths = diagnosis.suspects.iter().map(|suspect| suspect.path.as_str().to_owned()).collect::<Vec<_>>();
+        if case.paths.as_ref().is_some_and(|wanted| *wanted != paths) {
+            problems.push(format!("suspects in {paths:?}"));
+        }
         if diagnosis.class != case.class {
             problems.push(format!("class {:?}: {}", diagnosis.class, diagnosis.class_why));
         }
@@ -196,4 +202,151 @@ fn a_python_diagnosis_reads_like_this() {
 #[test]
 fn a_rust_diagnosis_reads_like_this() {
     assert_snapshot!(rendered(&run("rust-inline-tests").1));
+}
+
+/// A tree made for one test, and the diagnosis of a check that did not hold at
+/// line `line` of `test_app.py`.
+fn diagnosed(files: &[(&str, &[u8])], line: u32, config: &Config) -> Diagnosis {
+    let tree = tempfile::tempdir().expect("a folder");
+    for (path, text) in files {
+        let path = tree.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder is made");
+        std::fs::write(path, text).expect("the file is written");
+    }
+    // A file that is listed and gone must not matter.
+    let mut files: Vec<RelPath> = files.iter().filter_map(|(path, _)| RelPath::new(path).ok()).collect();
+    files.extend(RelPath::new("app/gone.py"));
+    let path = RelPath::new("test_app.py").expect("a path");
+    let failure = Failure {
+        id: "test_app.py::test_app".into(),
+        kind: Kind::Assertion,
+        message: "assert 1 == 2".into(),
+        expected: None,
+        actual: None,
+        frames: vec![Frame { path: Some(path), written: "test_app.py".into(), line: Some(line), symbol: None }],
+        output: String::new(),
+    };
+    let evidence = Evidence {
+        tree: tree.path(),
+        files: &files,
+        failures: &[failure.clone(), Failure { id: "another".into(), ..failure.clone() }],
+        executed: &[],
+        tests: &[],
+        recent: &[],
+        root: RelPath::root(),
+    };
+    diagnose(&evidence, config).expect("there is a failure")
+}
+
+const TEST_APP: &[u8] = b"from app import f\n\n\ndef test_app():\n    assert f(1) == 2\n";
+
+/// A function of `count` statements that calls `inner`.
+fn long_function(count: usize) -> Vec<u8> {
+    let mut text = String::from("def inner(x):\n    return x + 1\n\n\ndef f(x):\n");
+    for number in 0..count {
+        text += &format!("    value_{number} = [\n        x,\n    ]\n");
+    }
+    text += "    return inner(x) - 1\n";
+    text.into_bytes()
+}
+
+#[test]
+fn a_long_function_is_cut_to_windows_of_whole_statements() {
+    let diagnosis = diagnosed(&[("test_app.py", TEST_APP), ("app.py", &long_function(300))], 5, &Config::default());
+    assert_eq!(diagnosis.suspects[0].symbol, "f");
+    assert_eq!(diagnosis.also, ["another"]);
+    let shown: Vec<&Part> = diagnosis.slice.parts.iter().filter(|part| part.path.as_str() == "app.py").collect();
+    assert!(shown.iter().any(|part| part.text.contains("def f(x):")), "{shown:?}");
+    assert!(shown.iter().any(|part| part.text.ends_with("return inner(x) - 1\n")), "{shown:?}");
+    for part in shown {
+        assert!(part.lines.count() < 60, "{part:?}");
+        assert_eq!(part.text.matches("= [").count(), part.text.matches("]\n").count(), "{}", part.text);
+    }
+    assert!(
+        diagnosis.slice.dropped.iter().any(|words| words.contains("`f` (app.py) is long")),
+        "{:?}",
+        diagnosis.slice
+    );
+}
+
+#[test]
+fn a_small_budget_keeps_the_best_suspect_and_names_what_it_drops() {
+    let files: &[(&str, &[u8])] = &[("test_app.py", TEST_APP), ("app.py", &long_function(20))];
+    let config = Config { budget_tokens: 400, ..Config::default() };
+    let diagnosis = diagnosed(files, 5, &config);
+    assert!(diagnosis.slice.tokens <= 400);
+    assert!(diagnosis.slice.parts.iter().any(|part| part.symbol.as_deref() == Some("f")), "{:?}", diagnosis.slice);
+    let tiny = diagnosed(files, 5, &Config { budget_tokens: 1, ..config });
+    assert_eq!(tiny.slice.parts, []);
+    assert!(tiny.slice.dropped.iter().any(|words| words.starts_with("`f` (app.py:5-")), "{:?}", tiny.slice.dropped);
+    let one = diagnosed(files, 5, &Config { max_suspects: 1, ..config });
+    assert_eq!(one.suspects.len(), 1);
+}
+
+#[test]
+fn files_that_are_no_code_or_end_lines_otherwise_do_no_harm() {
+    let crlf = b"from .broken import g\r\n\r\ndef f(x):\r\n    return g(x)\r\n";
+    let diagnosis = diagnosed(
+        &[
+            ("test_app.py", TEST_APP),
+            ("app/__init__.py", crlf),
+            ("app/broken.py", b"def g(x): return \xff\xfe\n"),
+            ("app/deep.py", &[b'('; 5000]),
+        ],
+        5,
+        &Config::default(),
+    );
+    assert_eq!(diagnosis.suspects[0].symbol, "f");
+    let part = diagnosis.slice.parts.iter().find(|part| part.role == Role::Suspect).expect("a suspect is shown");
+    assert_eq!(part.text, "def f(x):\r\n    return g(x)\r\n");
+}
+
+#[test]
+fn a_line_outside_the_file_and_an_import_circle_end_well() {
+    let diagnosis = diagnosed(
+        &[
+            ("test_app.py", b"from app import f, nothing\n\n\ndef test_app():\n    assert nothing.at(f.all)\n"),
+            ("app.py", b"from other import *\nclass A(B.C):\n    def m(self): return self.m()\n"),
+            ("other.py", b"from app import *\nfrom app import f\nclass B(A.D): pass\nx = x.next()\n"),
+        ],
+        900,
+        &Config::default(),
+    );
+    assert!(diagnosis.suspects.len() <= 20);
+}
+
+#[test]
+fn a_repository_of_ten_thousand_files_is_not_read_as_a_whole() {
+    let tree = tempfile::tempdir().expect("a folder");
+    std::fs::write(tree.path().join("test_app.py"), TEST_APP).expect("written");
+    std::fs::write(tree.path().join("app.py"), "def f(x):\n    return x\n").expect("written");
+    // Only listed: reading any of them would find nothing.
+    let listed = (0..10_000).map(|number| format!("package_{}/module_{number}.py", number % 100));
+    let files: Vec<RelPath> = ["test_app.py".to_owned(), "app.py".to_owned()]
+        .into_iter()
+        .chain(listed)
+        .flat_map(|path| RelPath::new(&path))
+        .collect();
+    let failure = Failure {
+        id: "test_app.py::test_app".into(),
+        kind: Kind::Assertion,
+        message: String::new(),
+        expected: None,
+        actual: None,
+        frames: Vec::new(),
+        output: String::new(),
+    };
+    let started = std::time::Instant::now();
+    let evidence = Evidence {
+        tree: tree.path(),
+        files: &files,
+        failures: &[failure],
+        executed: &[],
+        tests: &[],
+        recent: &[],
+        root: RelPath::root(),
+    };
+    let diagnosis = diagnose(&evidence, &Config::default()).expect("there is a failure");
+    assert_eq!(diagnosis.suspects[0].symbol, "f");
+    assert!(started.elapsed().as_secs_f64() < 2.0, "{:?}", started.elapsed());
 }

@@ -5,9 +5,9 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::file::SourceFile;
 use super::index::Index;
 use super::index::Place;
-use super::index::SourceFile;
 use crate::failure::Failure;
 
 /// A frame in a file of the project.

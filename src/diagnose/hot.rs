@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::calls::Executed;
-use super::index::SourceFile;
+use super::file::SourceFile;
 use super::values::Named;
 use crate::language::outline::PointKind;
 use crate::source::Lines;
@@ -22,6 +22,8 @@ const CONDITION: f64 = 0.55;
 const LOOP: f64 = 0.5;
 /// It computes something.
 const OPERATION: f64 = 0.4;
+/// Any statement, where there is nothing better.
+const PLAIN: f64 = 0.3;
 /// More than one of these on a line adds this much of the smaller weight.
 const AGAIN: f64 = 0.3;
 
@@ -70,6 +72,10 @@ pub(crate) fn lines(file: &SourceFile, definition: usize, marks: &Marks<'_>) -> 
         for line in changed.start.max(definition.lines.start)..=changed.end.min(definition.lines.end) {
             add(line, RECENT);
         }
+    }
+    if weights.is_empty() {
+        let inside = file.outline.references.iter().filter(|found| body.contains(&found.bytes.start));
+        weights.extend(inside.map(|found| (found.line, PLAIN)));
     }
     let on_trace = |line: u32| marks.trace.contains(&line);
     let ran = |line: u32| marks.executed.ran(&file.path, line) || on_trace(line);

@@ -2,10 +2,10 @@
 //!
 //! Knows how languages lay modules out in files; knows nothing of calls.
 
+use super::file::SourceFile;
 use super::index::FileId;
 use super::index::Index;
 use super::index::Place;
-use super::index::SourceFile;
 use crate::language::DefinitionKind;
 
 mod python;
@@ -37,7 +37,14 @@ const MAX_HOPS: usize = 8;
 /// What the path `segments` (`["shop", "cart", "total"]`, `["Cart", "new"]`)
 /// means at definition `within` of `file`. Empty where it is not the project's.
 pub(crate) fn resolve(index: &Index<'_>, file: &SourceFile, within: Option<usize>, segments: &[&str]) -> Vec<Thing> {
-    resolve_hops(index, file, within, segments, 0)
+    let key = (file.id, within, segments.join("\0"));
+    if let Some(known) = index.resolved.borrow().get(&key) {
+        return known.clone();
+    }
+    index.followed.borrow_mut().clear();
+    let found = resolve_hops(index, file, within, segments, 0);
+    index.resolved.borrow_mut().insert(key, found.clone());
+    found
 }
 
 fn resolve_hops(
@@ -68,7 +75,9 @@ fn resolve_hops(
 fn descend(index: &Index<'_>, thing: &Thing, name: &str, hops: usize) -> Vec<Thing> {
     match thing {
         Thing::Module(module) => lookup(index, module, name, hops),
-        Thing::Definition(place) => members(index, *place, name).into_iter().map(Thing::Definition).collect(),
+        Thing::Definition(place) => {
+            members_hops(index, *place, name, hops + 1).into_iter().map(Thing::Definition).collect()
+        }
     }
 }
 
@@ -86,6 +95,7 @@ fn lookup(index: &Index<'_>, module: &Module, name: &str, hops: usize) -> Vec<Th
 /// Methods and constants called `name` of the type at `place`, own before
 /// inherited.
 pub(crate) fn members(index: &Index<'_>, place: Place, name: &str) -> Vec<Place> {
+    index.followed.borrow_mut().clear();
     members_hops(index, place, name, 0)
 }
 
@@ -102,6 +112,11 @@ fn members_hops(index: &Index<'_>, place: Place, name: &str, hops: usize) -> Vec
 
 /// The types that the type at `place` inherits from or, for an impl, its trait.
 pub(crate) fn bases(index: &Index<'_>, place: Place) -> Vec<Place> {
+    index.followed.borrow_mut().clear();
+    bases_hops(index, place, 0)
+}
+
+fn bases_hops(index: &Index<'_>, place: Place, hops: usize) -> Vec<Place> {
     let Some(file) = index.load(place.file) else { return Vec::new() };
     let Some(definition) = file.outline.definitions.get(place.definition) else { return Vec::new() };
     let separator = file.language().separator;
@@ -109,7 +124,7 @@ pub(crate) fn bases(index: &Index<'_>, place: Place) -> Vec<Place> {
     for base in &definition.bases {
         let segments: Vec<&str> = base.split(separator).collect();
         // The class itself is no base of its own, though the name is visible.
-        let things = resolve(index, &file, definition.parent, &segments);
+        let things = resolve_hops(index, &file, definition.parent, &segments, hops + 1);
         found.extend(things.into_iter().filter_map(|thing| match thing {
             Thing::Definition(base) if base != place => Some(base),
             _ => None,
@@ -121,6 +136,11 @@ pub(crate) fn bases(index: &Index<'_>, place: Place) -> Vec<Place> {
 /// The type around definition `within` of `file`: the class, or the type of
 /// the impl.
 pub(crate) fn own_type(index: &Index<'_>, file: &SourceFile, within: Option<usize>) -> Option<Place> {
+    index.followed.borrow_mut().clear();
+    own_type_hops(index, file, within, 0)
+}
+
+fn own_type_hops(index: &Index<'_>, file: &SourceFile, within: Option<usize>, hops: usize) -> Option<Place> {
     let mut at = within;
     while let Some(definition) = at {
         let this = file.definition(definition);
@@ -128,7 +148,7 @@ pub(crate) fn own_type(index: &Index<'_>, file: &SourceFile, within: Option<usiz
             return Some(Place { file: file.id, definition });
         }
         if this.kind == DefinitionKind::Impl {
-            let things = resolve(index, file, this.parent, &[&this.name]);
+            let things = resolve_hops(index, file, this.parent, &[&this.name], hops + 1);
             let of_type = things.into_iter().find_map(|thing| match thing {
                 Thing::Definition(place) => Some(place),
                 Thing::Module(_) => None,
@@ -149,10 +169,10 @@ fn visible_inside(file: &SourceFile, within: Option<usize>, name: &str) -> Optio
         around.push(definition);
         at = file.definition(definition).parent;
     }
-    let candidates = file.named(name).iter().filter(|index| {
+    let mut candidates = file.named(name).iter().filter(|index| {
         let parent = file.definition(**index).parent;
         // A class's members are not visible by name in its methods.
         parent.is_some_and(|parent| around.contains(&parent) && file.definition(parent).kind.is_callable())
     });
-    candidates.last().map(|definition| Place { file: file.id, definition: *definition })
+    candidates.next_back().map(|definition| Place { file: file.id, definition: *definition })
 }

@@ -10,13 +10,14 @@ use std::rc::Rc;
 use super::Role;
 use super::Slice;
 use super::calls;
+use super::file::SourceFile;
 use super::index::Index;
 use super::index::Place;
-use super::index::SourceFile;
 use super::modules;
 use super::resolve;
 use super::suspect::Findings;
 use super::suspect::Ranked;
+use super::types;
 use crate::language::DefinitionKind;
 use crate::language::ReferenceKind;
 use crate::source::Lines;
@@ -26,9 +27,14 @@ mod layout;
 use layout::Item;
 
 /// Suspects with less than this share of the best score are not shown.
-const SHOWN: f64 = 0.3;
+const SHOWN: f64 = 0.35;
 /// Suspects shown, at most.
-const MAX_SHOWN: usize = 6;
+const MAX_SHOWN: usize = 5;
+/// Once this many tokens are spent, only what is likely is added: code shown
+/// beside the point makes a model's answers worse, not better.
+const ENOUGH_TOKENS: usize = 2500;
+/// Suspects with at least this share of the best score are likely.
+const LIKELY: f64 = 0.75;
 /// Suspects whose definitions are shown.
 const EXPLAINED: usize = 3;
 /// Longer functions are cut to windows around their hot lines.
@@ -92,7 +98,7 @@ pub(crate) fn cut(index: &Index<'_>, findings: &Findings, budget_tokens: usize) 
         items.extend(import_items(file, &items));
     }
     items.extend(definitions);
-    let mut slice = layout::lay(items, budget_tokens);
+    let mut slice = layout::lay(items, budget_tokens, ENOUGH_TOKENS);
     if let Some(target) = &findings.target {
         slice.dropped.extend(data_files(index, &target.file, target.function));
     }
@@ -112,6 +118,7 @@ fn suspect_items(ranked: &Ranked) -> Vec<Item> {
         role,
         symbol: Some(suspect.symbol.clone()),
         left_out,
+        likely: suspect.score >= LIKELY,
     };
     if suspect.lines.count() <= LONG {
         return vec![item(suspect.lines, None)];
@@ -176,7 +183,7 @@ fn test_items(index: &Index<'_>, file: &Rc<SourceFile>, function: Option<usize>,
         // A check at the top level of a script, or a file that does not load.
         let around = line.unwrap_or(1);
         let lines = Lines::new(around.saturating_sub(MARGIN).max(1), (around + MARGIN).min(file.line_count()));
-        return vec![Item { file: file.clone(), lines, role: Role::Test, symbol: None, left_out: None }];
+        return vec![Item { file: file.clone(), lines, role: Role::Test, symbol: None, left_out: None, likely: true }];
     };
     let item = |file: &Rc<SourceFile>, lines: Lines, symbol: &str| Item {
         file: file.clone(),
@@ -184,6 +191,7 @@ fn test_items(index: &Index<'_>, file: &Rc<SourceFile>, function: Option<usize>,
         role: Role::Test,
         symbol: Some(symbol.to_owned()),
         left_out: None,
+        likely: true,
     };
     let definition = file.definition(function);
     let mut items = Vec::new();
@@ -204,7 +212,7 @@ fn test_items(index: &Index<'_>, file: &Rc<SourceFile>, function: Option<usize>,
         }
     }
     for name in &definition.parameters {
-        if let Some(place) = resolve::fixture(index, file, name)
+        if let Some(place) = types::fixture(index, file, name)
             && let Some((there, fixture)) = index.at(place)
         {
             items.push(item(&there, fixture.lines, &fixture.qualified));
@@ -259,7 +267,14 @@ fn container(index: &Index<'_>, file: &Rc<SourceFile>, definition: usize) -> Vec
 }
 
 fn plain(file: &Rc<SourceFile>, lines: Lines, symbol: &str) -> Item {
-    Item { file: file.clone(), lines, role: Role::Definition, symbol: Some(symbol.to_owned()), left_out: None }
+    Item {
+        file: file.clone(),
+        lines,
+        role: Role::Definition,
+        symbol: Some(symbol.to_owned()),
+        left_out: None,
+        likely: false,
+    }
 }
 
 /// Definitions that the function uses: values and short ones whole, longer
@@ -325,7 +340,8 @@ fn import_items(file: &Rc<SourceFile>, shown: &[Item]) -> Vec<Item> {
         }
         spans.retain(|(_, locals)| locals.iter().any(|local| used.contains(local) || *local == "*"));
     }
-    let item = |lines| Item { file: file.clone(), lines, role: Role::Imports, symbol: None, left_out: None };
+    let item =
+        |lines| Item { file: file.clone(), lines, role: Role::Imports, symbol: None, left_out: None, likely: true };
     spans.into_iter().map(|(lines, _)| item(lines)).collect()
 }
 

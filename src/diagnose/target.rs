@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::file::SourceFile;
 use super::index::Index;
 use super::index::Place;
-use super::index::SourceFile;
 use crate::failure::Failure;
 use crate::runner::TestPlace;
 use crate::source::RelPath;
@@ -65,10 +65,10 @@ fn function(file: &SourceFile, name: &str, failure: &Failure) -> Option<usize> {
         })
     });
     let by_class = || {
-        let named = callable.iter().filter(|index| {
+        let mut named = callable.iter().filter(|index| {
             file.definition(**index).parent.is_some_and(|parent| failure.id.contains(&file.definition(parent).name))
         });
-        named.last()
+        named.next_back()
     };
     on_trace.or_else(by_class).or(callable.last()).copied()
 }

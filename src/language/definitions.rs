@@ -131,15 +131,21 @@ impl Parsed {
 /// Index of the innermost function around `line`, else of the innermost other
 /// definition.
 pub fn enclosing(definitions: &[Definition], line: u32) -> Option<usize> {
-    let around = || definitions.iter().enumerate().filter(|(_, definition)| definition.lines.contains(line));
-    let innermost = |(_, a): &(usize, &Definition), (_, b): &(usize, &Definition)| {
-        a.lines.count().cmp(&b.lines.count()).then(b.bytes.start.cmp(&a.bytes.start))
-    };
-    around()
-        .filter(|(_, definition)| definition.kind.is_callable())
-        .min_by(innermost)
-        .or_else(|| around().min_by(innermost))
-        .map(|(index, _)| index)
+    // Definitions are in text order and nest, so that whatever is around the
+    // line is the last that begins before it, or around that one.
+    let mut at = definitions.partition_point(|definition| definition.lines.start <= line).checked_sub(1);
+    let mut innermost = None;
+    while let Some(index) = at {
+        let definition = &definitions[index];
+        if definition.lines.contains(line) {
+            if definition.kind.is_callable() {
+                return Some(index);
+            }
+            innermost = innermost.or(Some(index));
+        }
+        at = definition.parent;
+    }
+    innermost
 }
 
 /// The last name of a type as written: `Box<shop::Cart>` gives `Box`,

@@ -6,12 +6,12 @@
 use super::MAX_HOPS;
 use super::Module;
 use super::Thing;
-use super::bases;
+use super::bases_hops;
 use super::members_hops;
 use super::visible_inside;
+use crate::diagnose::file::SourceFile;
 use crate::diagnose::index::Index;
 use crate::diagnose::index::Place;
-use crate::diagnose::index::SourceFile;
 use crate::language::Import;
 use crate::source::RelPath;
 
@@ -40,15 +40,21 @@ fn in_file(index: &Index<'_>, file: &SourceFile, name: &str, hops: usize) -> Vec
     if let Some(definition) = own {
         return vec![Thing::Definition(Place { file: file.id, definition: *definition })];
     }
-    if hops > MAX_HOPS {
+    if hops > MAX_HOPS || !index.follows(file.id, None, name) {
         return Vec::new();
     }
-    let named = file.outline.imports.iter().filter(|import| import.locals().contains(&name));
-    for import in named {
-        let found = imported(index, file, import, name, hops);
-        if !found.is_empty() {
-            return found;
+    // One name may be imported in two ways (`try … except ImportError`, `if`):
+    // it may mean either.
+    let mut found = Vec::new();
+    for import in file.outline.imports.iter().filter(|import| import.locals().contains(&name)) {
+        for thing in imported(index, file, import, name, hops) {
+            if !found.contains(&thing) {
+                found.push(thing);
+            }
         }
+    }
+    if !found.is_empty() {
+        return found;
     }
     let all = file.outline.imports.iter().filter(|import| import.names.first().is_some_and(|first| first.name == "*"));
     for import in all {
@@ -152,7 +158,7 @@ pub(super) fn members(index: &Index<'_>, file: &SourceFile, class: usize, name: 
     if let Some(definition) = own {
         return vec![Place { file: file.id, definition: *definition }];
     }
-    for base in bases(index, Place { file: file.id, definition: class }) {
+    for base in bases_hops(index, Place { file: file.id, definition: class }, hops) {
         let found = members_hops(index, base, name, hops + 1);
         if !found.is_empty() {
             return found;

@@ -3,17 +3,18 @@
 //! Knows the layout of packages (Cargo book, "Package layout"); expands no
 //! macro and reads no `#[path]`.
 
+use std::rc::Rc;
+
 use super::MAX_HOPS;
 use super::Module;
 use super::Thing;
-use super::bases;
-use super::members_hops;
-use super::own_type;
+use super::bases_hops;
+use super::own_type_hops;
 use super::resolve_hops;
 use super::visible_inside;
+use crate::diagnose::file::SourceFile;
 use crate::diagnose::index::Index;
 use crate::diagnose::index::Place;
-use crate::diagnose::index::SourceFile;
 use crate::language::DefinitionKind;
 use crate::source::RelPath;
 
@@ -30,7 +31,7 @@ pub(super) fn first(
         "crate" => return vec![Thing::Module(crate_root(index, &file.path))],
         "self" => return vec![Thing::Module(here)],
         "super" => return parent(index, file, &here).map(Thing::Module).into_iter().collect(),
-        "Self" => return own_type(index, file, within).map(Thing::Definition).into_iter().collect(),
+        "Self" => return own_type_hops(index, file, within, hops).map(Thing::Definition).into_iter().collect(),
         _ => {}
     }
     if let Some(place) = visible_inside(file, within, name) {
@@ -50,12 +51,10 @@ pub(super) fn first(
 
 /// Macros are visible by name after their text, whatever the module.
 fn macros(index: &Index<'_>, file: &SourceFile, name: &str) -> Vec<Thing> {
-    let of_file = |file: &SourceFile| {
-        let found = file.named(name).iter().find(|index| file.definition(**index).kind == DefinitionKind::Macro);
-        found.map(|definition| Thing::Definition(Place { file: file.id, definition: *definition }))
-    };
-    let known = of_file(file).or_else(|| index.loaded().iter().find_map(|file| of_file(file)));
-    known.into_iter().collect()
+    let is_macro = |place: &Place| index.at(*place).is_some_and(|(_, found)| found.kind == DefinitionKind::Macro);
+    let known: Vec<Place> = index.members_named(name).into_iter().filter(is_macro).collect();
+    let own = known.iter().find(|place| place.file == file.id).or(known.first());
+    own.map(|place| Thing::Definition(*place)).into_iter().collect()
 }
 
 /// What `name` means in `module`: an item, a file, or a `use`.
@@ -83,12 +82,11 @@ pub(super) fn lookup(index: &Index<'_>, module: &Module, name: &str, hops: usize
 }
 
 fn imported(index: &Index<'_>, file: &SourceFile, within: Option<usize>, name: &str, hops: usize) -> Vec<Thing> {
-    let of_module = |line: u32| {
-        let around = file.enclosing(line);
-        around.map_or(within.is_none(), |at| module_of(file, Some(at)) == within)
-    };
+    if !index.follows(file.id, within, name) {
+        return Vec::new();
+    }
     let mut globs = Vec::new();
-    for import in file.outline.imports.iter().filter(|import| of_module(import.lines.start)) {
+    for import in file.imports_in(within) {
         let module: Vec<&str> = import.module.split("::").filter(|part| !part.is_empty()).collect();
         for imported in &import.names {
             if imported.name == "*" {
@@ -214,46 +212,20 @@ fn crate_root(index: &Index<'_>, path: &RelPath) -> Module {
     }
 }
 
+/// Files of a crate that are read in search of a type's impls.
+const MAX_IMPL_FILES: usize = 12;
+
 /// Methods and constants of a type: in its impls (its file first, then files
-/// that name it), in the trait itself, and the defaults of its traits.
+/// of the crate that name both), in the trait itself, and the defaults of its
+/// traits.
 pub(super) fn members(index: &Index<'_>, file: &SourceFile, of: usize, name: &str, hops: usize) -> Vec<Place> {
     let this = file.definition(of);
-    let type_name = this.name.clone();
     let is_trait = this.kind == DefinitionKind::Trait;
-    let mut files = vec![index.load(file.id)];
-    let mut searched = false;
-    let mut next = 0;
-    let mut traits = Vec::new();
-    let mut found = Vec::new();
-    loop {
-        while let Some(Some(file)) = files.get(next) {
-            for definition in file.named(name) {
-                let Some(parent) = file.definition(*definition).parent else { continue };
-                let holder = file.definition(parent);
-                let of_impl = holder.kind == DefinitionKind::Impl
-                    && (holder.name == type_name || (is_trait && holder.bases.iter().any(|base| *base == type_name)));
-                let of_trait = is_trait && holder.kind == DefinitionKind::Trait && holder.name == type_name;
-                if of_impl || of_trait {
-                    found.push(Place { file: file.id, definition: *definition });
-                }
-            }
-            for impl_ in file.named(&type_name) {
-                let definition = file.definition(*impl_);
-                if definition.kind == DefinitionKind::Impl && !definition.bases.is_empty() {
-                    traits.push(Place { file: file.id, definition: *impl_ });
-                }
-            }
-            next += 1;
-        }
-        if !found.is_empty() && !is_trait || searched {
-            break;
-        }
-        searched = true;
-        for id in index.search(&type_name, file.language(), &file.path).into_iter().take(40) {
-            let names = index.text(id).is_some_and(|text| text.contains("impl"));
-            if names && id != file.id {
-                files.extend(index.load(id).map(Some));
-            }
+    let mut found = own_members(file, &this.name, is_trait, name);
+    if found.is_empty() || is_trait {
+        let function = format!("fn {name}");
+        for other in impl_files(index, file, &[&this.name, "impl", &function]) {
+            found.extend(own_members(&other, &this.name, is_trait, name));
         }
     }
     if is_trait {
@@ -264,18 +236,57 @@ pub(super) fn members(index: &Index<'_>, file: &SourceFile, of: usize, name: &st
         }
     }
     if found.is_empty() && !is_trait {
-        for impl_ in traits {
-            for base in bases(index, impl_) {
-                let inherited = members_hops(index, base, name, hops + 1);
-                let declared = |place: &Place| {
-                    index.at(*place).is_some_and(|(file, definition)| {
-                        definition.parent.is_some_and(|parent| file.definition(parent).kind == DefinitionKind::Trait)
-                    })
-                };
-                found.extend(inherited.into_iter().filter(declared));
+        found = inherited(index, file, &this.name, name, hops);
+    }
+    found.dedup();
+    found
+}
+
+/// Other files of the crate that hold all of `needles`, parsed.
+fn impl_files(index: &Index<'_>, file: &SourceFile, needles: &[&str]) -> Vec<Rc<SourceFile>> {
+    let folder = RelPath::new(&crate_root(index, &file.path).folder).unwrap_or_default();
+    let ids = index.search(needles, file.language(), &folder, &file.path);
+    ids.into_iter().filter(|id| *id != file.id).take(MAX_IMPL_FILES).filter_map(|id| index.load(id)).collect()
+}
+
+/// Members called `name` in one file's impls of the type (of a trait: also in
+/// itself and in impls of it).
+fn own_members(file: &SourceFile, type_name: &str, is_trait: bool, name: &str) -> Vec<Place> {
+    let belongs = |definition: &&usize| {
+        let Some(parent) = file.definition(**definition).parent else { return false };
+        let holder = file.definition(parent);
+        match holder.kind {
+            DefinitionKind::Impl => {
+                holder.name == type_name || (is_trait && holder.bases.iter().any(|base| base == type_name))
+            }
+            DefinitionKind::Trait => is_trait && holder.name == type_name,
+            _ => false,
+        }
+    };
+    let found = file.named(name).iter().filter(belongs);
+    found.map(|definition| Place { file: file.id, definition: *definition }).collect()
+}
+
+/// Default methods of the traits that the type implements.
+fn inherited(index: &Index<'_>, file: &SourceFile, type_name: &str, name: &str, hops: usize) -> Vec<Place> {
+    let for_type = format!("for {type_name}");
+    let mut files = impl_files(index, file, &[&for_type]);
+    files.extend(index.load(file.id));
+    let mut found = Vec::new();
+    for file in &files {
+        for definition in file.named(type_name) {
+            let impl_ = file.definition(*definition);
+            if impl_.kind != DefinitionKind::Impl || impl_.bases.is_empty() {
+                continue;
+            }
+            for base in bases_hops(index, Place { file: file.id, definition: *definition }, hops) {
+                let Some((there, trait_)) = index.at(base) else { continue };
+                let inside = there.named(name).iter().filter(|method| {
+                    there.definition(**method).parent == Some(base.definition) && trait_.kind == DefinitionKind::Trait
+                });
+                found.extend(inside.map(|method| Place { file: there.id, definition: *method }));
             }
         }
     }
-    found.dedup();
     found
 }

@@ -9,7 +9,7 @@ use super::estimate_tokens;
 use crate::diagnose::Part;
 use crate::diagnose::Role;
 use crate::diagnose::Slice;
-use crate::diagnose::index::SourceFile;
+use crate::diagnose::file::SourceFile;
 use crate::source::Lines;
 
 /// A span to show.
@@ -21,11 +21,14 @@ pub(super) struct Item {
     pub(super) symbol: Option<String>,
     /// What of it is not shown, in words.
     pub(super) left_out: Option<String>,
+    /// Whether it is worth its place in a slice that says enough already.
+    pub(super) likely: bool,
 }
 
-/// Lays out `items`, most important first: each is taken if it fits. Lines
-/// that two items want belong to the first.
-pub(super) fn lay(items: Vec<Item>, budget_tokens: usize) -> Slice {
+/// Lays out `items`, most important first: each is taken if it fits, and after
+/// `enough_tokens` only what is likely. Lines that two items want belong to the
+/// first.
+pub(super) fn lay(items: Vec<Item>, budget_tokens: usize, enough_tokens: usize) -> Slice {
     let mut files: Vec<Rc<SourceFile>> = Vec::new();
     // For each file, the item each line belongs to.
     let mut owners: Vec<BTreeMap<u32, usize>> = Vec::new();
@@ -43,6 +46,10 @@ pub(super) fn lay(items: Vec<Item>, budget_tokens: usize) -> Slice {
         let cost: usize = new.iter().map(|line| estimate_tokens(item.file.lines_text(Lines::new(*line, *line)))).sum();
         if spent + cost > budget_tokens {
             slice.dropped.push(format!("{}: over the budget", named(item)));
+            continue;
+        }
+        if spent + cost > enough_tokens && !item.likely {
+            slice.dropped.push(format!("{}: enough is shown", named(item)));
             continue;
         }
         spent += cost;

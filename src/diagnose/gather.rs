@@ -1,0 +1,256 @@
+//! Gathers what leads to functions of the project: frames, calls, lines that
+//! ran, imports, changes.
+//!
+//! Collects; the formula is in `suspect`.
+
+use std::collections::HashMap;
+
+use super::Evidence;
+use super::Suspect;
+use super::calls::Executed;
+use super::calls::Reached;
+use super::calls::Walk;
+use super::frames;
+use super::frames::Standing;
+use super::index::Index;
+use super::index::Place;
+use super::suspect::FRAME;
+use super::suspect::Ranked;
+use super::target;
+use super::target::Target;
+use super::values::Named;
+use crate::failure::Failure;
+use crate::failure::Kind;
+use crate::language::DefinitionKind;
+use crate::source::Lines;
+use crate::source::RelPath;
+
+/// Each function further out on the trace.
+const OUTWARD: f64 = 0.7;
+/// What a function on the trace called may have given it the bad value.
+const FROM_FRAME: f64 = 0.6;
+/// Changed, but nothing leads there and nothing tells what ran.
+const RECENT_ALONE: f64 = 0.1;
+/// Tests of a cluster that are walked.
+const MAX_TESTS: usize = 5;
+/// Functions that are added because they ran.
+const MAX_EXECUTED: usize = 400;
+
+/// What has been gathered about one function.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) frame: f64,
+    pub(super) call: f64,
+    pub(super) ran: bool,
+    pub(super) alone: f64,
+    pub(super) reasons: Vec<String>,
+}
+
+/// Functions on the trace; statements outside every function go to `loose`.
+pub(super) fn from_frames(
+    failure: &Failure,
+    standings: &[Standing],
+    gathered: &mut HashMap<Place, Gathered>,
+    loose: &mut Vec<Ranked>,
+) {
+    let in_code: Vec<&Standing> = standings.iter().filter(|standing| !standing.is_test).collect();
+    let most = in_code.iter().map(|standing| standing.times).max().unwrap_or(1);
+    let recursion = is_recursion(failure) && most > 2;
+    let mut weight = 1.0;
+    for (order, standing) in in_code.iter().enumerate() {
+        let words = match (order, failure.kind) {
+            _ if recursion && standing.times > 2 => format!("on the trace {} times", standing.times),
+            (0, Kind::Timeout) => format!("it stood at line {} at the deadline", standing.line),
+            (0, Kind::CompileError) => format!("does not compile at line {}", standing.line),
+            (0, _) => format!("raised here, at line {}", standing.line),
+            _ => format!("on the trace at line {}", standing.line),
+        };
+        let share = if recursion { standing.times as f64 / most as f64 } else { weight };
+        let function = standing.place().filter(|place| {
+            let kind = standing.file.definition(place.definition).kind;
+            kind.is_callable() || kind == DefinitionKind::Constant
+        });
+        match function {
+            Some(place) => {
+                let known = gathered.entry(place).or_default();
+                if known.frame == 0.0 {
+                    known.reasons.push(words);
+                    weight *= OUTWARD;
+                }
+                known.frame = known.frame.max(share);
+            }
+            // A class's body or the top level: the statement alone.
+            None => {
+                loose.push(top_level(standing, FRAME * share, words));
+                weight *= OUTWARD;
+            }
+        }
+    }
+}
+
+/// Whether the failure is endless recursion.
+pub(super) fn is_recursion(failure: &Failure) -> bool {
+    failure.message.starts_with("RecursionError") || failure.message.contains("stack overflow")
+}
+
+/// The statement at a frame outside every function.
+fn top_level(standing: &Standing, score: f64, reason: String) -> Ranked {
+    let lines = standing.file.statement(standing.line).unwrap_or(Lines::new(standing.line, standing.line));
+    let suspect = Suspect {
+        path: standing.file.path.clone(),
+        // A class or function cannot be a statement's whole: its header is.
+        lines: if lines.count() > 40 { Lines::new(standing.line, standing.line) } else { lines },
+        symbol: standing.file.path.file_name().to_owned(),
+        score,
+        reasons: vec![reason],
+        hot: vec![(standing.line, 1.0)],
+    };
+    Ranked { suspect, file: standing.file.clone(), definition: None }
+}
+
+/// What the failing tests and the functions on the trace call.
+pub(super) fn from_calls(
+    index: &Index<'_>,
+    evidence: &Evidence<'_>,
+    executed: &Executed<'_>,
+    standings: &[Standing],
+    gathered: &mut HashMap<Place, Gathered>,
+) {
+    let failures: Vec<&Failure> = evidence.failures.iter().take(MAX_TESTS).collect();
+    let mut sums: HashMap<Place, Reached> = HashMap::new();
+    let mut walked = 0;
+    let everything = Executed::new(&[]);
+    for (order, failure) in failures.iter().enumerate() {
+        let own = if order == 0 { Some(standings.to_vec()) } else { None };
+        let standings = own.unwrap_or_else(|| frames::standings(index, failure));
+        // Executed lines are the first test's.
+        let mut walk = Walk::new(index, if order == 0 { executed } else { &everything });
+        let target = target::find(index, failure, evidence.tests);
+        if let Some(target) = &target {
+            walk.enter_test(target);
+        }
+        let mut weight = 1.0;
+        for standing in standings.iter().take(12) {
+            let Some(place) = standing.place() else { continue };
+            let is_target = target.as_ref().is_some_and(|target| target.place() == Some(place));
+            if !is_target {
+                walk.enter_frame(
+                    place,
+                    standing.line,
+                    if standing.is_test { 1.0 } else { FROM_FRAME * weight },
+                    standing.is_test,
+                );
+            }
+            if !standing.is_test {
+                weight *= OUTWARD;
+            }
+        }
+        let found = walk.finish();
+        walked += usize::from(!found.is_empty());
+        for (place, reached) in found {
+            let sum = sums.entry(place).or_insert(Reached { weight: 0.0, why: reached.why.clone() });
+            sum.weight += reached.weight;
+        }
+    }
+    for (place, sum) in sums {
+        let known = gathered.entry(place).or_default();
+        known.call = sum.weight / walked.max(1) as f64;
+        known.reasons.push(sum.why);
+    }
+}
+
+/// Functions that ran, though no name leads there.
+pub(super) fn from_executed(index: &Index<'_>, executed: &Executed<'_>, gathered: &mut HashMap<Place, Gathered>) {
+    let mut paths: Vec<&RelPath> = executed.paths().collect();
+    paths.sort();
+    let mut added = 0;
+    for path in paths {
+        let Some(file) = index.load_path(path).filter(|file| !file.is_test && !file.is_foreign) else { continue };
+        for definition in 0..file.outline.definitions.len() {
+            let this = file.definition(definition);
+            if !this.kind.is_callable() || file.is_test_code(definition) || !executed.entered(&file, definition) {
+                continue;
+            }
+            let place = Place { file: file.id, definition };
+            if !gathered.contains_key(&place) {
+                added += 1;
+                if added > MAX_EXECUTED {
+                    return;
+                }
+            }
+            let known = gathered.entry(place).or_default();
+            known.ran = true;
+            if known.reasons.is_empty() {
+                known.reasons.push("executed by the failing test".into());
+            }
+        }
+    }
+    let entered = |place: &Place, known: &Gathered| {
+        let Some((file, definition)) = index.at(*place) else { return false };
+        known.frame > 0.0 || !definition.kind.is_callable() || executed.entered(&file, place.definition)
+    };
+    let callable_remains = gathered.iter().any(|(place, known)| {
+        entered(place, known) && index.at(*place).is_some_and(|(_, definition)| definition.kind.is_callable())
+    });
+    if callable_remains {
+        gathered.retain(|place, known| entered(place, known));
+    }
+}
+
+/// Where neither trace nor calls lead anywhere: what the test file imports.
+pub(super) fn from_imports(
+    index: &Index<'_>,
+    target: Option<&Target>,
+    named: &Named,
+    gathered: &mut HashMap<Place, Gathered>,
+    loose: &mut Vec<Ranked>,
+) {
+    let Some(target) = target else { return };
+    let file = &target.file;
+    let imports = &file.outline.imports;
+    let locals = imports.iter().flat_map(|import| import.locals());
+    let separator = file.language().separator;
+    let modules = imports.iter().map(|import| import.module.as_str()).filter(|module| !module.is_empty());
+    for path in modules.chain(locals).filter(|name| *name != "*") {
+        let segments: Vec<&str> = path.split(separator).collect();
+        for thing in super::modules::resolve(index, file, target.function, &segments) {
+            let module = match thing {
+                super::modules::Thing::Module(module) => module.file,
+                super::modules::Thing::Definition(place) => Some(place.file),
+            };
+            let Some(found) = module.and_then(|id| index.load(id)).filter(|found| !found.is_test && !found.is_foreign)
+            else {
+                continue;
+            };
+            let reason = "in a file that the test imports".to_owned();
+            let functions = found.outline.definitions.iter().enumerate();
+            for (definition, this) in functions.filter(|(_, this)| this.kind.is_callable() && !this.is_test) {
+                let known = gathered.entry(Place { file: found.id, definition }).or_default();
+                let is_named = named.names.contains(&this.name);
+                known.alone = if is_named { 0.4 } else { 0.2 };
+                known.reasons = vec![reason.clone()];
+            }
+            if gathered.is_empty() && loose.iter().all(|known| known.file.id != found.id) && found.line_count() > 0 {
+                let standing = Standing { file: found, definition: None, line: 1, is_test: false, times: 1 };
+                loose.push(top_level(&standing, 0.2, reason));
+            }
+        }
+    }
+}
+
+/// Where nothing else leads anywhere: functions that changed.
+pub(super) fn from_recent(
+    index: &Index<'_>,
+    recent: &[(RelPath, Vec<Lines>)],
+    gathered: &mut HashMap<Place, Gathered>,
+) {
+    for (path, changes) in recent.iter().take(100) {
+        let Some(file) = index.load_path(path).filter(|file| !file.is_test && !file.is_foreign) else { continue };
+        for (definition, this) in file.outline.definitions.iter().enumerate() {
+            let changed = changes.iter().any(|lines| lines.overlaps(&this.lines));
+            if changed && this.kind.is_callable() && !this.is_test {
+                gathered.entry(Place { file: file.id, definition }).or_default().alone = RECENT_ALONE;
+            }
+        }
+    }
+}
