@@ -44,6 +44,18 @@ pub struct Project {
     pub why: String,
 }
 
+impl RunnerKind {
+    /// Its name, in reports and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            RunnerKind::Cargo => "cargo",
+            RunnerKind::Pytest => "pytest",
+            RunnerKind::Unittest => "unittest",
+            RunnerKind::Command => "command",
+        }
+    }
+}
+
 /// Which tests to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
@@ -75,6 +87,9 @@ pub struct Request {
     pub time_limit: Duration,
     /// Record which lines of the repository each selected test executes.
     pub trace_lines: bool,
+    /// Stop at the first test that fails: the rest of the report is then not
+    /// there, and the report is not complete.
+    pub fail_fast: bool,
     /// Under which variation.
     pub variation: Variation,
 }

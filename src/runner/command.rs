@@ -269,6 +269,7 @@ mod tests {
                 test_limit: Duration::from_secs(1),
                 time_limit: Duration::from_secs(1),
                 trace_lines: false,
+                fail_fast: false,
                 variation: Variation::default(),
             };
             Run { site, channel: Channel { dir: channel, nonce: "n".into() }, project, request, _dir: dir }
