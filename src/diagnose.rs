@@ -2,12 +2,32 @@
 //!
 //! Reads files of the scratch; writes nothing, runs nothing, opens no socket.
 
+use std::path::Path;
+
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::runner::TestPlace;
 use crate::source::Lines;
 use crate::source::RelPath;
+
+mod calls;
+mod classify;
+mod cluster;
+mod frames;
+mod hot;
+mod index;
+mod modules;
+mod resolve;
+mod slice;
+mod suspect;
+mod target;
+mod values;
+
+pub use classify::classify;
+pub use cluster::clusters;
+pub use slice::estimate_tokens;
 
 /// A span of code that may hold the fault: a function, or the top level of a
 /// file.
@@ -105,3 +125,64 @@ pub struct Diagnosis {
     /// The code to show.
     pub slice: Slice,
 }
+
+/// What is known about a cluster of failures. Borrowed; nothing is changed.
+#[derive(Clone, Debug)]
+pub struct Evidence<'a> {
+    /// The repository's root in the scratch, absolute.
+    pub tree: &'a Path,
+    /// The files of the repository.
+    pub files: &'a [RelPath],
+    /// The failures of one cluster; the first stands for it.
+    pub failures: &'a [Failure],
+    /// Lines that the first failure's test executed, 1-based; empty where
+    /// that is not known.
+    pub executed: &'a [(RelPath, Vec<u32>)],
+    /// Where the failing tests are defined, in any order; may be empty.
+    pub tests: &'a [TestPlace],
+    /// Lines changed since HEAD or by the last commit.
+    pub recent: &'a [(RelPath, Vec<Lines>)],
+    /// The project's root: where its tests run and its imports start.
+    pub root: RelPath,
+}
+
+/// How much a diagnosis may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Estimated tokens of a slice, at most.
+    pub budget_tokens: usize,
+    /// Suspects, at most.
+    pub max_suspects: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { budget_tokens: 12_000, max_suspects: 20 }
+    }
+}
+
+/// Diagnoses a cluster of failures; `None` for no failure at all.
+///
+/// Reads only the files that the trace, the imports and the calls lead to.
+pub fn diagnose(evidence: &Evidence<'_>, config: &Config) -> Option<Diagnosis> {
+    let failure = evidence.failures.first()?;
+    let index = index::Index::new(evidence.tree, evidence.files, evidence.root.clone());
+    let (class, class_why) = classify::in_index(&index, failure);
+    let findings = suspect::rank(&index, evidence, config);
+    let (class, class_why) = match (&findings.only_test, class) {
+        (Some(why), Class::Code) => (Class::TestSuspected, why.clone()),
+        _ => (class, class_why),
+    };
+    let slice = slice::cut(&index, &findings, config.budget_tokens);
+    Some(Diagnosis {
+        failure: failure.clone(),
+        also: evidence.failures[1..].iter().map(|other| other.id.clone()).collect(),
+        class,
+        class_why,
+        suspects: findings.suspects.into_iter().map(|ranked| ranked.suspect).collect(),
+        slice,
+    })
+}
+
+#[cfg(test)]
+mod cases;

@@ -113,7 +113,7 @@ fn normalise(message: &str) -> String {
             0x[0-9a-fA-F]+
           | /[^\s:'\x22,)]+ (?:/[^\s:'\x22,)]+)+
           | \d{4}-\d\d-\d\d[T\ ]\d\d:\d\d:\d\d(?:\.\d+)?
-          | \b(?:pid|tid|thread|process|line|object\ at)\s*[=:]?\s*\d+
+          | \b(?:pid|tid|thread|process|line)\s*[=:]?\s*\d+
           | \b\d+(?:\.\d+)?\s?(?:ns|µs|us|ms|s|seconds)\b",
         )
         .expect("the pattern is valid")

@@ -12,8 +12,22 @@ use tree_sitter::Tree;
 use crate::source::Lines;
 use crate::source::RelPath;
 
+pub mod definitions;
+pub mod imports;
+pub mod outline;
 pub mod python;
+pub mod references;
 pub mod rust;
+pub mod scopes;
+pub mod spans;
+
+pub use definitions::Definition;
+pub use definitions::DefinitionKind;
+pub use imports::Import;
+pub use imports::ImportedName;
+pub use outline::Outline;
+pub use references::Reference;
+pub use references::ReferenceKind;
 
 /// A language heal knows.
 pub struct Language {
@@ -23,10 +37,36 @@ pub struct Language {
     pub extensions: &'static [&'static str],
     /// Its tree-sitter grammar.
     pub grammar: fn() -> tree_sitter::Language,
-    /// Tree-sitter query with the captures `@definition.<kind>` around a
-    /// definition, `@name` for its name, `@reference.<kind>` for a use, and
-    /// `@import` for an import statement.
+    /// Tree-sitter query. Its captures, each kind in patterns of its own:
+    ///
+    /// - `@definition.<kind>` around a definition, with `@name`, and where they
+    ///   exist `@parameters`, `@body` and `@bases` (superclasses, the trait of
+    ///   an impl); the kinds are those of [`DefinitionKind::of_capture`];
+    /// - `@reference.call|type|value|macro|token` around a use, with `@name`
+    ///   and for `a.b` `@receiver`; `token` is a name before a bracket where
+    ///   the grammar knows only tokens, with `@arguments`; `@ignored` marks
+    ///   names that are no use (keywords of arguments);
+    /// - `@import` around an import statement;
+    /// - `@binding.name` with `@binding.value` or `@binding.type`;
+    /// - `@local` around a pattern that binds names, with the `@scope` they
+    ///   are visible in, else the enclosing function;
+    /// - `@literal.string|number`, and `@point.result|condition|loop|operation`
+    ///   for the places of a function where faults like to sit.
     pub query: &'static str,
+    /// Kinds of nodes that wrap a definition and belong to it
+    /// (`decorated_definition`).
+    pub wrappers: &'static [&'static str],
+    /// Kinds of the siblings before a definition that belong to it, with how
+    /// their text begins (attributes, documentation).
+    pub leading: &'static [(&'static str, &'static str)],
+    /// Kinds of nodes that are whole statements or hold them as a list.
+    pub blocks: &'static [&'static str],
+    /// Names by which a method calls its own object or type.
+    pub own: &'static [&'static str],
+    /// Reads an import statement; one statement may give several imports.
+    pub read_import: fn(Node<'_>, &str) -> Vec<Import>,
+    /// Byte spans of tests that are written in documentation.
+    pub doctests: fn(Node<'_>, &str) -> Vec<std::ops::Range<usize>>,
     /// Kinds of nodes that are comments (also documentation).
     pub comments: &'static [&'static str],
     /// What joins the names of nested definitions (`.`, `::`).
@@ -40,6 +80,13 @@ pub struct Language {
 
 /// All languages, in order of age in heal.
 pub static LANGUAGES: &[&Language] = &[&python::PYTHON, &rust::RUST];
+
+impl Language {
+    /// Whether nodes of this kind hold definitions or statements as a list.
+    pub fn holds_items(&self, kind: &str) -> bool {
+        self.blocks.contains(&kind) || self.wrappers.contains(&kind)
+    }
+}
 
 impl PartialEq for Language {
     fn eq(&self, other: &Language) -> bool {
@@ -103,19 +150,23 @@ impl Parsed {
     /// As [`Parsed::tokens`], of the leaves inside the byte range.
     pub fn tokens_within(&self, range: std::ops::Range<usize>) -> String {
         let mut out = String::new();
+        let mut open: Vec<usize> = Vec::new();
         walk(self.tree.root_node(), &mut |node| {
-            if node.end_byte() < range.start
-                || node.start_byte() > range.end
-                || self.language.comments.contains(&node.kind())
-            {
+            let outside = node.end_byte() < range.start || node.start_byte() > range.end;
+            if outside || self.language.comments.contains(&node.kind()) {
                 return false;
             }
             // A block's indentation is meaning in Python, and no token of the
-            // tree shows where it ends.
-            if node.kind() == "block" {
-                out.push_str("{ ");
+            // tree shows where it begins and ends.
+            while open.last().is_some_and(|end| *end <= node.start_byte()) {
+                open.pop();
+                out.push_str("} ");
             }
-            let leaf = node.child_count() == 0 || node.kind() == "string" || node.kind() == "string_literal";
+            if node.kind() == "block" && node.start_byte() < node.end_byte() {
+                out.push_str("{ ");
+                open.push(node.end_byte());
+            }
+            let leaf = node.child_count() == 0 || matches!(node.kind(), "string" | "string_literal");
             if leaf && node.start_byte() >= range.start && node.end_byte() <= range.end {
                 out.push_str(self.text_of(node));
                 out.push(' ');

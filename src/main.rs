@@ -1,13 +1,17 @@
-//! The `heal` program.
+//! The `heal` binary: parses the command line, prints, exits.
+//!
+//! Knows words and exit codes; the work is the library's.
+
+mod cli;
 
 fn main() {
-    // The parts of heal that other programs start, before anything else.
-    let mut words = std::env::args_os().skip(1);
-    let code = match words.next().as_deref().and_then(std::ffi::OsStr::to_str) {
-        Some(heal::runner::cargo::WORD) => Some(heal::runner::cargo::target_runner_main(words)),
-        _ => None,
+    // The parts of heal that run inside or above a test command must start in
+    // no time, so they come before everything else.
+    let mut arguments = std::env::args_os().skip(1);
+    let code = match arguments.next().as_deref().and_then(std::ffi::OsStr::to_str) {
+        Some("__helper") => heal::process::helper_main(),
+        Some(heal::runner::cargo::WORD) => heal::runner::cargo::target_runner_main(arguments),
+        _ => cli::main(),
     };
-    if let Some(code) = code {
-        std::process::exit(code);
-    }
+    std::process::exit(code);
 }

@@ -1,1 +1,153 @@
-//! (filled in its own commit)
+//! Settings: flags over environment over `heal.toml` over the user's
+//! configuration over defaults.
+//!
+//! Builds each stage's own configuration; runs nothing.
+
+pub mod duration;
+pub mod files;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::propose::model::budget::Caps;
+use crate::propose::provider::ModelName;
+
+/// Which suite stands for "nothing else broke".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SuiteScope {
+    /// The command that was given, else the runner's default set.
+    #[default]
+    Given,
+    /// The runner's default set, whatever command was given.
+    All,
+}
+
+impl SuiteScope {
+    /// The word used on the command line and in evidence.
+    pub fn name(self) -> &'static str {
+        match self {
+            SuiteScope::Given => "given",
+            SuiteScope::All => "all",
+        }
+    }
+}
+
+/// How much containment a run asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sandbox {
+    /// What is to be had.
+    #[default]
+    Auto,
+    /// Refuse to run without one.
+    Strict,
+    /// None.
+    Off,
+}
+
+/// How scratch worktrees get their files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScratchMethod {
+    /// The best that works.
+    #[default]
+    Auto,
+    /// Copied files.
+    Checkout,
+}
+
+/// Everything one run was asked for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the user stands: the repository, or a folder of it.
+    pub repo: PathBuf,
+    /// The test command; empty where heal is to find it.
+    pub command: Vec<String>,
+    /// Heal only these tests.
+    pub tests: Vec<String>,
+    /// The text of a saved failure.
+    pub trace: Option<Vec<u8>>,
+    /// The models, in the order they are asked; empty for none.
+    pub models: Vec<ModelName>,
+    /// Endpoint of the model API.
+    pub base_url: Option<String>,
+    /// Deterministic proposals only.
+    pub offline: bool,
+    /// What must not break.
+    pub suite: SuiteScope,
+    /// Patches to ask for per failure and call.
+    pub candidates: usize,
+    /// Feedback rounds per failure.
+    pub rounds: usize,
+    /// Hard caps on what models may cost.
+    pub caps: Caps,
+    /// For the whole run.
+    pub timeout: Duration,
+    /// At most this for one test; `None` for ten times its baseline.
+    pub test_timeout: Option<Duration>,
+    /// Scratches side by side.
+    pub jobs: usize,
+    /// Paths a patch may touch beside the default.
+    pub allow: Vec<String>,
+    /// Paths it may not.
+    pub deny: Vec<String>,
+    /// Containment asked for.
+    pub sandbox: Sandbox,
+    /// Scratch method asked for.
+    pub scratch: ScratchMethod,
+    /// Print what a model would be sent, and stop.
+    pub show_context: bool,
+}
+
+impl Settings {
+    /// Longest time one test may take when nothing else is known.
+    pub const LONGEST_TEST: Duration = Duration::from_secs(60);
+    /// Shortest deadline of a test.
+    pub const SHORTEST_TEST: Duration = Duration::from_secs(2);
+
+    /// The deadline of a test whose baseline took `baseline`: ten times that,
+    /// within the bounds (DECISIONS 12).
+    pub fn test_limit(&self, baseline: Duration) -> Duration {
+        let most = self.test_timeout.unwrap_or(Settings::LONGEST_TEST);
+        (baseline * 10).max(Settings::SHORTEST_TEST).min(most)
+    }
+}
+
+/// Why settings cannot be used. Exit code 2.
+#[derive(Debug, thiserror::Error)]
+pub enum OptionsError {
+    /// A configuration file cannot be read.
+    #[error("cannot read `{path}`: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's own word.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A configuration file is not valid.
+    #[error("`{path}` is not valid: {message}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        message: String,
+    },
+    /// A repository's file sets what only the user may.
+    #[error("`{path}` sets `{key}`, which a repository may not\n  Set it in your own configuration (~/.config/heal/config.toml) or on the command line")]
+    NotAllowed {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+    },
+    /// A value that makes no sense.
+    #[error("{what}\n  {hint}")]
+    Value {
+        /// What is wrong, with the value.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+}

@@ -119,7 +119,7 @@ impl Patch {
         let lines_of = |change: &FileChange| {
             let (before, after) =
                 (change.before.as_deref().unwrap_or_default(), change.after.as_deref().unwrap_or_default());
-            let diff = TextDiff::from_lines(before, after);
+            let diff = by_lines(before, after);
             let spans = diff.ops().iter().filter(|op| op.tag() != similar::DiffTag::Equal).map(|op| {
                 let range = if old { op.old_range() } else { op.new_range() };
                 if range.is_empty() {
@@ -139,7 +139,7 @@ impl Patch {
         for change in &self.changes {
             let (before, after) =
                 (change.before.as_deref().unwrap_or_default(), change.after.as_deref().unwrap_or_default());
-            for line in TextDiff::from_lines(before, after).iter_all_changes() {
+            for line in by_lines(before, after).iter_all_changes() {
                 match line.tag() {
                     similar::ChangeTag::Insert => size.0 += 1,
                     similar::ChangeTag::Delete => size.1 += 1,
@@ -166,7 +166,7 @@ impl Patch {
             }
             let old = if change.before.is_some() { old } else { "/dev/null".into() };
             let new = if change.after.is_some() { new } else { "/dev/null".into() };
-            let diff = TextDiff::from_lines(before, after);
+            let diff = by_lines(before, after);
             out.push_str(&diff.unified_diff().context_radius(3).header(&old, &new).to_string());
             if !out.ends_with('\n') {
                 out.push('\n');
@@ -174,6 +174,13 @@ impl Patch {
         }
         out
     }
+}
+
+/// The difference by lines that end in `\n` alone, as git counts them: a lone
+/// carriage return ends no line.
+fn by_lines<'t>(before: &'t str, after: &'t str) -> TextDiff<'t, 't, str> {
+    let lines = |text: &'t str| text.split_inclusive('\n').collect::<Vec<_>>();
+    TextDiff::configure().newline_terminated(true).diff_slices(&lines(before), &lines(after))
 }
 
 /// A path in a diff header, in git's C-style quotes where it needs them

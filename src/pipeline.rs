@@ -1,1 +1,104 @@
-//! (filled in its own commit)
+//! The whole way from a failing command to verified patches.
+//!
+//! The only place that knows all five stages. Returns data; prints nothing.
+
+pub mod case;
+pub mod canary;
+pub mod error;
+pub mod explain;
+pub mod hunt;
+pub mod joint;
+pub mod prepare;
+pub mod reason;
+pub mod record;
+pub mod survey;
+pub mod tools;
+pub mod verify_patch;
+pub mod workers;
+
+use std::time::Instant;
+
+use crate::detect;
+use crate::diagnose;
+use crate::event::Event;
+use crate::options::Settings;
+use crate::report::FailureReport;
+use crate::report::RunReport;
+
+pub use error::PipelineError;
+pub use tools::Tools;
+
+use case::Case;
+use prepare::Prepared;
+use reason::Reason;
+use survey::Survey;
+
+/// Heals what fails: reproduces, diagnoses, proposes, verifies.
+///
+/// # Errors
+/// Only where heal itself is stuck or was asked for the impossible; a failure
+/// that cannot be healed is part of the report.
+pub async fn heal(settings: &Settings, tools: &Tools) -> Result<RunReport, PipelineError> {
+    let began = Instant::now();
+    let mut prepared = prepare::prepare(settings, tools).await?;
+    let survey = survey::survey(&mut prepared, settings, tools).await?;
+    let mut report = prepared.report("heal.fix/1", tools);
+    report.notes.extend(survey.notes.iter().cloned());
+    report.failures = heal_failures(&prepared, &survey, settings, tools, &mut report).await?;
+    finish(&mut report, &prepared, tools, began);
+    Ok(report)
+}
+
+/// Goes from cluster to cluster; then makes sure that the patches of several
+/// hold together.
+async fn heal_failures(prepared: &Prepared, survey: &Survey, settings: &Settings, tools: &Tools, report: &mut RunReport) -> Result<Vec<FailureReport>, PipelineError> {
+    let mut rows = Vec::new();
+    let mut healable = Vec::new();
+    for reproduction in &survey.reproductions {
+        match &reproduction.outcome {
+            detect::Outcome::Reproduced => healable.push(reproduction.clone()),
+            other => rows.push(case::abstained(&reproduction.failure, &[], Reason::of_outcome(other, reproduction))),
+        }
+    }
+    let failures: Vec<_> = healable.iter().map(|reproduction| reproduction.failure.clone()).collect();
+    let mut solved = Vec::new();
+    for cluster in diagnose::clusters(&failures) {
+        let members: Vec<_> = cluster.iter().map(|index| healable[*index].clone()).collect();
+        let Some(case) = Case::diagnose(prepared, survey, members) else { continue };
+        tools.events.emit(case.diagnosed_event());
+        let ended = hunt::hunt(prepared, survey, &case, settings, tools).await?;
+        report.cost = add_cost(report.cost, ended.cost);
+        report.time.model_s += ended.model_time.as_secs_f64();
+        if let Some(best) = ended.proposals.first() {
+            solved.push((rows.len(), best.patch.clone()));
+        }
+        rows.extend(case.rows(&ended, tools));
+        if tools.interrupt.raised().is_some() {
+            break;
+        }
+    }
+    joint::check(prepared, survey, &solved, &mut rows).await?;
+    for row in &rows {
+        tools.events.emit(Event::Outcome { id: row.id.clone(), outcome: row.outcome.clone(), reason: row.reason.clone() });
+    }
+    Ok(rows)
+}
+
+fn add_cost(a: crate::report::Cost, b: crate::report::Cost) -> crate::report::Cost {
+    crate::report::Cost {
+        calls: a.calls + b.calls,
+        input_tokens: a.input_tokens + b.input_tokens,
+        cached_tokens: a.cached_tokens + b.cached_tokens,
+        output_tokens: a.output_tokens + b.output_tokens,
+        usd: a.usd.zip(b.usd).map(|(a, b)| a + b),
+    }
+}
+
+/// Fills in what is known only at the end.
+fn finish(report: &mut RunReport, prepared: &Prepared, tools: &Tools, began: Instant) {
+    report.exit = reason::exit_code(report, tools.interrupt.raised());
+    report.time.total_s = began.elapsed().as_secs_f64();
+    report.time.tests_s = prepared.bench.clock.total().as_secs_f64();
+    report.time.heal_s = (report.time.total_s - report.time.tests_s - report.time.model_s).max(0.0);
+    report.ledger.head = tools.ledger.head().unwrap_or_default();
+}

@@ -2,6 +2,20 @@
 //!
 //! Turns data into text; prints nothing and writes nothing.
 
+pub mod explain;
+pub mod json;
+mod lay;
+pub mod markdown;
+pub mod reason;
+pub mod text;
+mod words;
+
+#[cfg(test)]
+mod samples;
+
+pub use lay::clean;
+pub use lay::fit;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -81,6 +95,26 @@ pub struct FailureReport {
     pub candidates: Counts,
     /// First suspects, `path:line symbol`, with reasons.
     pub suspects: Vec<String>,
+    /// How often it failed in the same way before any patch; `None` where it
+    /// was not run.
+    #[serde(default)]
+    pub reproduced: Option<Reproduced>,
+}
+
+impl FailureReport {
+    /// Whether a verified patch mends it.
+    pub fn is_verified(&self) -> bool {
+        self.outcome == "verified" && !self.proposals.is_empty()
+    }
+}
+
+/// The runs of a failing test before any patch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reproduced {
+    /// Runs in which it failed in the same way.
+    pub failed: usize,
+    /// Runs.
+    pub runs: usize,
 }
 
 /// A place in the code.
@@ -178,4 +212,17 @@ pub struct Time {
 pub struct LedgerHead {
     /// Digest of the last event.
     pub head: String,
+}
+
+/// The evidence in one line, for a commit's trailer.
+pub fn evidence_line(evidence: &Evidence) -> String {
+    let suite = match &evidence.suite {
+        Some(suite) => format!("suite {} passed, {} newly failing", suite.passed, suite.newly_failing),
+        None => "suite known by its exit code only".to_owned(),
+    };
+    let strength = evidence.strength.as_ref().map_or_else(
+        || "strength not measured".to_owned(),
+        |strength| format!("strength {}/{}", strength.killed, strength.mutants),
+    );
+    format!("target {}/{}, {}, {suite}, {strength}", evidence.target.passed, evidence.target.runs, evidence.cause)
 }

@@ -56,6 +56,16 @@ impl RunnerKind {
     }
 }
 
+impl Project {
+    /// The suite's command as a person would type it.
+    pub fn shown(&self) -> String {
+        match self.command.split_first() {
+            Some((program, arguments)) => Command::new(program).args(arguments).shown(),
+            None => String::new(),
+        }
+    }
+}
+
 /// Which tests to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
@@ -230,6 +240,7 @@ pub mod interpreter;
 pub mod junit;
 pub mod pytest;
 pub mod unittest;
+pub mod wrap;
 
 /// Composes the command for `request`. Writes what the command needs (plugin,
 /// selection) into the channel's directory; starts nothing.

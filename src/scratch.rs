@@ -3,10 +3,43 @@
 //! Writes only below the user's cache directory, and git's own entry for a
 //! worktree, which it removes again; never to the user's tree, index, refs,
 //! stash or configuration.
+//!
+//! A [`Snapshot`] says what the tree held at one moment. A [`Pool`] keeps
+//! slots below the cache directory, each a tree at a fixed path that stays
+//! warm between candidates and runs:
+//!
+//! ```text
+//! <cache>/<repository id>/<slot>/lock            held while a heal uses the slot
+//!                               /tree            the scratch
+//!                               /tree.index      what was laid in it
+//!                               /pristine.pack   texts of the snapshot, so that
+//!                               /pristine.index  a later save changes no scratch
+//! ```
 
+mod carried;
+mod disk;
+mod patched;
+mod pin;
+mod pool;
+mod pristine;
+mod record;
+mod seed;
+mod slot;
+mod snapshot;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+use std::io;
 use std::path::Path;
+use std::path::PathBuf;
 
+use crate::git::GitError;
 use crate::patch::Patch;
+use crate::source::RelPath;
+pub use pool::Pool;
+pub use pool::clean_up;
+pub use snapshot::Snapshot;
 
 /// How a scratch gets its files and where it is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +58,7 @@ impl Method {
 }
 
 /// A tree equal to the snapshot, until a candidate or a test changes it.
-pub trait Scratch: Send {
+pub trait Scratch: Send + Sync {
     /// Where the repository's root is, absolute.
     fn root(&self) -> &Path;
 
@@ -46,23 +79,87 @@ pub trait Scratch: Send {
     /// A file that cannot be written or removed.
     fn restore(&mut self) -> Result<(), ScratchError>;
 
+    /// Makes the tree equal to the snapshot with `patch`, build caches aside;
+    /// files that are so already are not written, so that nothing is built
+    /// twice.
+    ///
+    /// # Errors
+    /// As for [`Scratch::apply`] and [`Scratch::restore`].
+    fn lay(&mut self, patch: &Patch) -> Result<(), ScratchError>;
+
     /// Environment that a command in this scratch needs, beside the runner's
     /// own: its own build directory, no bytecode.
     fn environment(&self) -> Vec<(String, String)>;
+
+    /// In what the scratch differs from the user's tree, in words for the
+    /// report: what was linked, left out, or could not be had.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Why a scratch could not be made or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum ScratchError {
-    /// A file operation failed.
+    /// A file of the user's could not be read.
     #[error("cannot {doing} `{path}`: {source}")]
     Io {
         /// What was being done (`read`, `write`, `remove`).
         doing: &'static str,
         /// The file.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// The system's own word.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
+    /// heal's own directory could not be written.
+    #[error("cannot {doing} `{path}` in heal's cache: {source}")]
+    Cache {
+        /// What was being done.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's own word.
+        #[source]
+        source: io::Error,
+    },
+    /// git could not say what the tree holds.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// A patch was made for another text than is there.
+    #[error("`{path}` is not the text that the patch changes")]
+    NotBefore {
+        /// The file.
+        path: RelPath,
+    },
+    /// A patch would write through a symbolic link.
+    #[error("`{path}` lies behind a symbolic link")]
+    Escapes {
+        /// The file.
+        path: RelPath,
+    },
+    /// The kept text of a file is gone or damaged.
+    #[error("the text of `{path}` at the start of the run is lost from heal's cache")]
+    Lost {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl ScratchError {
+    /// What to do about it, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            ScratchError::Cache { .. } => {
+                Some("set XDG_CACHE_HOME to a directory with room that you may write".to_owned())
+            }
+            ScratchError::Lost { .. } => Some("run heal again".to_owned()),
+            ScratchError::Git(error) => error.hint(),
+            _ => None,
+        }
+    }
+
+    fn cache(doing: &'static str, path: &Path, source: io::Error) -> ScratchError {
+        ScratchError::Cache { doing, path: path.to_owned(), source }
+    }
 }

@@ -2,8 +2,80 @@
 //!
 //! Never speaks to a model and never writes outside its scratch.
 
+pub mod build;
+pub mod cause;
+pub mod constructs;
+pub mod distinct;
+pub mod policy;
+pub mod rank;
+pub mod stable;
+pub mod suite;
+pub mod syntax;
+pub mod target;
+pub mod trial;
+
 use serde::Deserialize;
 use serde::Serialize;
+
+pub use trial::Proof;
+pub use trial::Trials;
+
+/// One check a candidate must pass.
+pub struct Gate {
+    /// Its name, in evidence and in words.
+    pub name: &'static str,
+    /// A candidate misses it when…
+    pub missed_when: &'static str,
+    /// Whether it runs the tests.
+    pub runs_tests: bool,
+}
+
+/// The gates in the order they are walked; the first miss ends the trial.
+///
+/// `cause` stands last among those that run tests: taking the patch out and
+/// putting it back compiles twice, so it is done once, for what is otherwise
+/// verified.
+pub static GATES: &[Gate] = &[
+    policy::GATE,
+    distinct::GATE,
+    syntax::GATE,
+    build::GATE,
+    target::GATE,
+    suite::GATE,
+    stable::GATE,
+    cause::GATE,
+];
+
+/// How a trial ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Every gate was passed.
+    Verified(Box<Evidence>),
+    /// The first gate that was missed.
+    Missed(Miss),
+}
+
+/// A gate that a candidate missed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Miss {
+    /// The gate.
+    pub gate: String,
+    /// How, in one line.
+    pub detail: String,
+    /// What the tests or the compiler printed about it; may be empty.
+    pub output: String,
+}
+
+impl Miss {
+    fn new(gate: &Gate, detail: impl Into<String>) -> Miss {
+        Miss { gate: gate.name.to_owned(), detail: detail.into(), output: String::new() }
+    }
+
+    fn with_output(mut self, output: impl Into<String>) -> Miss {
+        self.output = output.into();
+        self
+    }
+}
 
 /// What executed evidence says of a verified patch; the `evidence` object of
 /// the JSON contract.

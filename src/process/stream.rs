@@ -276,6 +276,7 @@ mod tests {
             env: Vec::new(),
             time_limit: Duration::from_secs(10),
             output_limit: 64,
+            memory_limit: None,
         }
     }
 

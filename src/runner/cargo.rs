@@ -90,6 +90,7 @@ pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Chan
         env: environment(project, site, request, channel),
         time_limit: request.time_limit,
         output_limit: OUTPUT_LIMIT,
+        memory_limit: None,
     })
 }
 

@@ -1,3 +1,16 @@
-//! Integration tests: the real binary and real tools on small real trees.
+//! heal's integration tests: the real binary on small real repositories.
 
+mod support;
+
+mod architecture;
 mod cargo;
+#[cfg(feature = "ecosystem")]
+mod ecosystem;
+mod errors;
+mod fix_python;
+mod fix_rust;
+mod gates;
+mod ledger;
+mod model;
+mod process;
+mod untouched;

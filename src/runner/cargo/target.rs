@@ -226,7 +226,7 @@ impl Drive<'_> {
             env.push(("RUSTC_BOOTSTRAP".into(), Some("1".into())));
         }
         let argv = std::iter::once(self.binary.clone()).chain(words.into_iter().map(OsString::from)).collect();
-        Command { argv, cwd: PathBuf::from("."), env, time_limit, output_limit: TAIL }
+        Command { argv, cwd: PathBuf::from("."), env, time_limit, output_limit: TAIL, memory_limit: None }
     }
 
     /// The tests that the arguments ask for.

@@ -91,7 +91,7 @@ fn code_of(exit: Exit) -> i32 {
 fn command(binary: OsString, rest: Vec<OsString>, order: &Order, time_limit: Duration) -> Command {
     let env = order.env.iter().map(|(name, value)| (name.into(), Some(value.into()))).collect();
     let argv = std::iter::once(binary).chain(rest).collect();
-    Command { argv, cwd: PathBuf::from("."), env, time_limit, output_limit: super::TAIL }
+    Command { argv, cwd: PathBuf::from("."), env, time_limit, output_limit: super::TAIL, memory_limit: None }
 }
 
 /// Writes the program that stands for the merged one and comes back to heal.

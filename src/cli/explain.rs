@@ -1,0 +1,72 @@
+//! `heal explain`, and `--show-context` of `heal fix`.
+//!
+//! Prints a diagnosis; asks no model.
+
+use clap::Args;
+use heal::options::Settings;
+use heal::pipeline::explain;
+use heal::report;
+
+use super::output;
+use super::output::Failed;
+use super::output::Look;
+use super::settings::RunFlags;
+use super::setup;
+
+/// The arguments of `heal explain`.
+#[derive(Clone, Debug, Args)]
+pub struct Arguments {
+    /// What to explain
+    #[command(flatten)]
+    pub flags: RunFlags,
+    /// Print Markdown
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+}
+
+/// Runs `heal explain`; returns the exit code.
+pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
+    let mut settings = arguments.flags.settings()?;
+    if arguments.flags.show_context {
+        settings.models = arguments.flags.named_models()?.unwrap_or_default();
+        return show_context(&settings, look);
+    }
+    let explained = explained(&settings, arguments.flags.events.as_deref(), look)?;
+    let text = if arguments.flags.json {
+        report::explain::json(&explained.diagnoses)
+    } else if arguments.markdown {
+        report::explain::markdown(&explained.diagnoses)
+    } else {
+        report::explain::text(&explained.diagnoses, look.width, look.colour)
+    };
+    output::result(&text);
+    for note in &explained.notes {
+        output::message(&format!("note: {note}"));
+    }
+    // A log without a failure is nothing to explain; a green suite is fine.
+    Ok(if explained.diagnoses.is_empty() && settings.trace.is_some() { 1 } else { 0 })
+}
+
+/// Prints what would be sent, and sends nothing.
+pub fn show_context(settings: &Settings, look: Look) -> Result<i32, Failed> {
+    let settings = Settings { show_context: true, ..settings.clone() };
+    let explained = explained(&settings, None, look)?;
+    if explained.contexts.is_empty() {
+        output::message("nothing fails, so nothing would be sent");
+    }
+    output::result(&explained.contexts.join("\n"));
+    Ok(0)
+}
+
+fn explained(settings: &Settings, events: Option<&std::path::Path>, look: Look) -> Result<explain::Explained, Failed> {
+    let kit = setup::kit(&super::fix::command_line(), settings, events, look)?;
+    let runtime = setup::runtime()?;
+    let outcome = runtime.block_on(async {
+        setup::watch(kit.tools.interrupt.clone(), settings.timeout);
+        explain::explain(settings, &kit.tools).await
+    });
+    kit.progress.finish();
+    let code = outcome.as_ref().map_or_else(|error| error.exit_code(), |_| 0);
+    kit.tools.ledger.finish(&kit.tools.run, code, "").map_err(Failed::ledger)?;
+    Ok(outcome?)
+}

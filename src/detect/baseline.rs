@@ -1,0 +1,141 @@
+//! What every test does before any patch.
+//!
+//! Compares reports; runs nothing.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::runner::Report;
+use crate::runner::Status;
+
+/// The suite's results on the snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Baseline {
+    /// How each test ended.
+    pub tests: BTreeMap<String, Status>,
+    /// Tests that passed and failed on the same tree: they decide nothing.
+    pub flaky: BTreeSet<String>,
+    /// Longest time a single passing test took.
+    pub slowest: Duration,
+    /// Whether the suite could be run to its end.
+    pub complete: bool,
+    /// Set where only an exit code is known.
+    pub exit_only: Option<bool>,
+    /// Names of failures that belong to no test.
+    pub problems: BTreeSet<String>,
+}
+
+/// How a patched suite differs from the baseline. Ids of tests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// Failed now, not before.
+    pub newly_failing: Vec<String>,
+    /// There before, not now.
+    pub missing: Vec<String>,
+    /// Skipped (or expected to fail) now, not before.
+    pub newly_skipped: Vec<String>,
+    /// Failed now and before.
+    pub already_failing: Vec<String>,
+    /// Failures of no test that were not there before.
+    pub new_problems: Vec<String>,
+}
+
+impl Difference {
+    /// Whether nothing got worse.
+    pub fn is_clean(&self) -> bool {
+        self.newly_failing.is_empty() && self.missing.is_empty() && self.newly_skipped.is_empty() && self.new_problems.is_empty()
+    }
+}
+
+impl Baseline {
+    /// The baseline that a full run of the suite gives.
+    pub fn of(report: &Report) -> Baseline {
+        let passing = report.tests.iter().filter(|test| test.status == Status::Passed);
+        Baseline {
+            tests: report.tests.iter().map(|test| (test.id.clone(), test.status)).collect(),
+            flaky: BTreeSet::new(),
+            slowest: passing.map(|test| test.took).max().unwrap_or_default(),
+            complete: report.complete,
+            exit_only: report.exit_only,
+            problems: report.problems.iter().map(|problem| problem.id.clone()).collect(),
+        }
+    }
+
+    /// Takes a second run of the same tree into account: whoever changed
+    /// between passed and failed is flaky.
+    pub fn merge(&mut self, report: &Report) {
+        for test in &report.tests {
+            let before = self.tests.get(&test.id);
+            let flips = matches!((before, test.status), (Some(Status::Passed), Status::Failed) | (Some(Status::Failed), Status::Passed));
+            if flips {
+                self.flaky.insert(test.id.clone());
+            }
+        }
+    }
+
+    /// How `report`, the suite with a patch, differs.
+    pub fn compare(&self, report: &Report) -> Difference {
+        let mut difference = Difference::default();
+        let mut seen = BTreeSet::new();
+        for test in &report.tests {
+            seen.insert(test.id.as_str());
+            if self.flaky.contains(&test.id) {
+                continue;
+            }
+            let before = self.tests.get(&test.id).copied();
+            let list = match (before, test.status) {
+                (Some(Status::Failed), Status::Failed) => &mut difference.already_failing,
+                (_, Status::Failed) => &mut difference.newly_failing,
+                (Some(Status::Skipped), Status::Skipped) | (Some(Status::ExpectedFailure), Status::ExpectedFailure) => continue,
+                // A test that was not there before and is skipped hides nothing.
+                (Some(_), Status::Skipped | Status::ExpectedFailure) => &mut difference.newly_skipped,
+                _ => continue,
+            };
+            list.push(test.id.clone());
+        }
+        difference.missing = self.tests.keys().filter(|id| !seen.contains(id.as_str()) && !self.flaky.contains(*id)).cloned().collect();
+        difference.new_problems = report.problems.iter().map(|problem| problem.id.clone()).filter(|id| !self.problems.contains(id)).collect();
+        difference
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+    use crate::runner::TestResult;
+
+    fn report(rows: &[(&str, Status)]) -> Report {
+        let tests = rows.iter().map(|(id, status)| TestResult { id: (*id).into(), status: *status, took: Duration::ZERO, failure: None, executed: vec![] });
+        Report { tests: tests.collect(), complete: true, ..Report::default() }
+    }
+
+    #[test]
+    fn a_patched_suite_is_compared_test_by_test() {
+        use Status::*;
+        let baseline = Baseline::of(&report(&[("a", Passed), ("b", Failed), ("c", Passed), ("d", Passed), ("e", Skipped), ("f", Failed)]));
+        let with_patch = report(&[("a", Failed), ("b", Passed), ("c", Skipped), ("e", Skipped), ("f", Failed), ("new", Passed)]);
+        let difference = baseline.compare(&with_patch);
+        assert_eq!(
+            difference,
+            Difference {
+                newly_failing: vec!["a".into()],
+                missing: vec!["d".into()],
+                newly_skipped: vec!["c".into()],
+                already_failing: vec!["f".into()],
+                new_problems: vec![],
+            }
+        );
+        assert!(!difference.is_clean());
+    }
+
+    #[test]
+    fn a_test_that_flips_on_the_same_tree_decides_nothing() {
+        use Status::*;
+        let mut baseline = Baseline::of(&report(&[("a", Passed), ("b", Passed)]));
+        baseline.merge(&report(&[("a", Failed), ("b", Passed)]));
+        assert!(baseline.compare(&report(&[("a", Failed), ("b", Passed)])).is_clean());
+    }
+}

@@ -1,0 +1,196 @@
+//! The bench: everything that is needed to run a project's tests in a scratch
+//! and read what they say.
+//!
+//! One call is one command; what the results mean is for others to say.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::interrupt::Interrupt;
+use crate::interrupt::Stop;
+use crate::process::Exit;
+use crate::process::Launcher;
+use crate::process::ProcessError;
+use crate::runner;
+use crate::runner::Channel;
+use crate::runner::Project;
+use crate::runner::Report;
+use crate::runner::Request;
+use crate::runner::RunnerError;
+use crate::runner::Selection;
+use crate::runner::Site;
+use crate::runner::Variation;
+use crate::runner::interpreter::Interpreter;
+use crate::scratch::Scratch;
+use crate::trace::places::Places;
+
+/// Deadlines for tests and for whole commands.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// At most this for one test.
+    pub test: Duration,
+    /// At most this for one run of the suite.
+    pub suite: Duration,
+}
+
+/// A project and the means to run its tests.
+#[derive(Clone)]
+pub struct Bench {
+    /// The project.
+    pub project: Project,
+    /// Starts the commands.
+    pub launcher: Launcher,
+    /// Raised when the run should stop.
+    pub interrupt: Interrupt,
+    /// The repository's root in the user's tree.
+    pub user_root: PathBuf,
+    /// heal's own executable.
+    pub heal: PathBuf,
+    /// The interpreter, for a Python project.
+    pub python: Option<Interpreter>,
+    /// Files of the repository by the names traces give them.
+    pub places: Places,
+    /// Deadlines.
+    pub limits: Limits,
+    /// Time spent in test commands; side by side counts once.
+    pub clock: TestClock,
+}
+
+/// Why a test command told nothing at all.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The command cannot be started.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The runner cannot be asked.
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+    /// The private channel could not be made.
+    #[error("cannot make a temporary directory: {0}")]
+    Channel(#[source] std::io::Error),
+    /// The run is to stop.
+    #[error("the run was interrupted")]
+    Stopped(Stop),
+}
+
+impl Bench {
+    /// The request for `selection` under the default deadlines.
+    pub fn request(&self, selection: Selection) -> Request {
+        Request {
+            selection,
+            test_limit: self.limits.test,
+            time_limit: self.limits.suite,
+            trace_lines: false,
+            fail_fast: false,
+            variation: Variation::default(),
+        }
+    }
+
+    /// Where the project stands in `scratch`.
+    pub fn site(&self, scratch: &dyn Scratch) -> Site {
+        Site {
+            user_root: self.user_root.clone(),
+            tree: scratch.root().to_path_buf(),
+            heal: self.heal.clone(),
+            env: scratch.environment(),
+            python: self.python.clone(),
+            places: self.places.clone(),
+        }
+    }
+
+    /// Runs one request in `scratch` and reads what it told.
+    ///
+    /// # Errors
+    /// Only where there is nothing to read: the command cannot be started, or
+    /// the run is to stop. A failing suite is a report.
+    pub async fn run(&self, scratch: &dyn Scratch, request: &Request) -> Result<Report, BenchError> {
+        let dir = tempfile::Builder::new().prefix("heal-").tempdir().map_err(BenchError::Channel)?;
+        let channel = Channel { dir: dir.path().to_path_buf(), nonce: nonce(dir.path()) };
+        let site = self.site(scratch);
+        let command = runner::compose(&self.project, &site, request, &channel)?;
+        let finished = {
+            let _running = self.clock.start();
+            self.launcher.run(&command).await?
+        };
+        if finished.exit == Exit::Interrupted {
+            return Err(BenchError::Stopped(self.interrupt.raised().unwrap_or(Stop::Asked)));
+        }
+        Ok(runner::read(&self.project, &site, request, &channel, &finished))
+    }
+}
+
+/// A word that no test can know beforehand: the directory's name is random.
+fn nonce(dir: &std::path::Path) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(dir.as_os_str().as_encoded_bytes());
+    hasher.update(&std::process::id().to_le_bytes());
+    hasher.update(format!("{:?}", std::time::SystemTime::now()).as_bytes());
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// Sums the time in which at least one test command runs. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct TestClock {
+    state: Arc<Mutex<ClockState>>,
+}
+
+#[derive(Debug, Default)]
+struct ClockState {
+    running: usize,
+    since: Option<Instant>,
+    total: Duration,
+}
+
+/// One command's time; ends when dropped.
+pub struct Running {
+    clock: TestClock,
+}
+
+impl TestClock {
+    fn start(&self) -> Running {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.running += 1;
+        if state.running == 1 {
+            state.since = Some(Instant::now());
+        }
+        Running { clock: self.clone() }
+    }
+
+    /// The time so far.
+    pub fn total(&self) -> Duration {
+        let state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.total + state.since.map(|since| since.elapsed()).unwrap_or_default()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut state = self.clock.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.running -= 1;
+        if state.running == 0
+            && let Some(since) = state.since.take()
+        {
+            state.total += since.elapsed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_side_by_side_count_once() {
+        let clock = TestClock::default();
+        let first = clock.start();
+        let second = clock.start();
+        std::thread::sleep(Duration::from_millis(20));
+        drop(first);
+        drop(second);
+        let total = clock.total();
+        assert!(total >= Duration::from_millis(20) && total < Duration::from_millis(39), "{total:?}");
+    }
+}

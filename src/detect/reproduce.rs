@@ -1,0 +1,160 @@
+//! Reproduce: the same failure again, or the reason why not.
+//!
+//! Runs only what failed. A failure counts when it comes back in the same
+//! form; what passes and fails on the same tree is flaky, and what fails only
+//! in company is order-dependent (DESIGN, "detect"; DECISIONS 11).
+
+use std::collections::BTreeSet;
+
+use super::bench::Bench;
+use super::bench::BenchError;
+use crate::failure::Failure;
+use crate::runner::Report;
+use crate::runner::Selection;
+use crate::runner::Status;
+use crate::scratch::Scratch;
+use crate::scratch::ScratchError;
+use crate::source::RelPath;
+
+/// Runs after the first two, where those disagree.
+const MORE_RUNS: usize = 3;
+
+/// How a failure behaved when it was run again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It fails each time.
+    Reproduced,
+    /// It passes and fails on the same tree.
+    Flaky,
+    /// It fails in the suite and passes alone.
+    OrderDependent,
+    /// It did not fail at all.
+    NotReproduced,
+}
+
+/// A failure and what came of running it again.
+#[derive(Clone, Debug)]
+pub struct Reproduction {
+    /// The failure as first seen.
+    pub failure: Failure,
+    /// How it behaved.
+    pub outcome: Outcome,
+    /// Runs that failed.
+    pub failed: usize,
+    /// Runs in all.
+    pub runs: usize,
+    /// Every form it took; the same tree without a patch must show one of them.
+    pub fingerprints: BTreeSet<String>,
+    /// Lines of the repository the test executed, where they are known.
+    pub executed: Vec<(RelPath, Vec<u32>)>,
+}
+
+/// Why reproducing stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ReproduceError {
+    /// The tests could not be run.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    /// The scratch could not be kept.
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
+}
+
+impl Reproduction {
+    fn new(failure: &Failure) -> Reproduction {
+        Reproduction {
+            fingerprints: [failure.fingerprint()].into(),
+            failure: failure.clone(),
+            outcome: Outcome::Reproduced,
+            failed: 1,
+            runs: 1,
+            executed: Vec::new(),
+        }
+    }
+
+    /// Whether `failure` is this one again.
+    pub fn is_same(&self, failure: &Failure) -> bool {
+        self.fingerprints.contains(&failure.fingerprint())
+    }
+
+    fn record(&mut self, report: &Report) {
+        self.runs += 1;
+        if let Some(failure) = find(report, &self.failure.id) {
+            self.failed += 1;
+            self.fingerprints.insert(failure.fingerprint());
+        }
+    }
+
+    fn disagrees(&self) -> bool {
+        self.failed != self.runs || self.fingerprints.len() > 1
+    }
+}
+
+/// The failure of that name in a report: a test's, or one that belongs to none.
+pub fn find<'r>(report: &'r Report, id: &str) -> Option<&'r Failure> {
+    report.failures().find(|failure| failure.id == id)
+}
+
+/// The selection that shows these failures: their tests, or the suite where
+/// one of them belongs to no test.
+pub fn selection(report: &Report, failures: &[&Failure]) -> Selection {
+    let ids: Vec<String> = failures.iter().map(|failure| failure.id.clone()).collect();
+    let all_tests = ids.iter().all(|id| report.test(id).is_some());
+    if all_tests && !ids.is_empty() { Selection::Tests(ids) } else { Selection::All }
+}
+
+/// Runs the failures of `first` again until each has its outcome.
+///
+/// `whole` says whether `first` was a run of the whole suite: only then can a
+/// failure be order-dependent.
+///
+/// # Errors
+/// The tests cannot be run, or the run is to stop.
+pub async fn reproduce(bench: &Bench, scratch: &mut dyn Scratch, first: &Report, wanted: &[&Failure], whole: bool) -> Result<Vec<Reproduction>, ReproduceError> {
+    let mut found: Vec<Reproduction> = wanted.iter().map(|failure| Reproduction::new(failure)).collect();
+    scratch.restore()?;
+    let mut request = bench.request(selection(first, wanted));
+    // The second run also shows which lines the tests execute.
+    request.trace_lines = true;
+    let second = bench.run(scratch, &request).await?;
+    for reproduction in &mut found {
+        reproduction.record(&second);
+        if let Some(test) = second.test(&reproduction.failure.id) {
+            reproduction.executed.clone_from(&test.executed);
+        }
+    }
+    if found.iter().any(Reproduction::disagrees) {
+        settle(bench, scratch, first, &mut found, whole).await?;
+    }
+    Ok(found)
+}
+
+/// Runs what disagreed more often, alone, and in company once more.
+async fn settle(bench: &Bench, scratch: &mut dyn Scratch, first: &Report, found: &mut [Reproduction], whole: bool) -> Result<(), ReproduceError> {
+    for reproduction in found.iter_mut().filter(|reproduction| reproduction.disagrees()) {
+        let chosen = selection(first, &[&reproduction.failure]);
+        let by_itself = chosen != Selection::All;
+        for _ in 0..MORE_RUNS {
+            scratch.restore()?;
+            let report = bench.run(scratch, &bench.request(chosen.clone())).await?;
+            reproduction.record(&report);
+        }
+        // Alone it always passed (the first failure was in the suite): does
+        // the suite make it fail again?
+        if whole && by_itself && reproduction.failed == 1 {
+            scratch.restore()?;
+            let report = bench.run(scratch, &bench.request(Selection::All)).await?;
+            let fails = report.test(&reproduction.failure.id).is_some_and(|test| test.status == Status::Failed);
+            reproduction.runs += 1;
+            reproduction.failed += usize::from(fails);
+            if fails {
+                reproduction.outcome = Outcome::OrderDependent;
+                continue;
+            }
+        }
+        // A failure whose words vary but that never passes is one all the
+        // same: every form it took counts.
+        reproduction.outcome = if reproduction.failed == reproduction.runs { Outcome::Reproduced } else { Outcome::Flaky };
+    }
+    Ok(())
+}

@@ -1,0 +1,376 @@
+//! The calls that lead from the failing test into the code.
+//!
+//! A static graph, as far as names tell: three calls deep, each weighing less
+//! than the one before, and nothing after the line that failed.
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::collections::HashSet;
+
+use super::index::Index;
+use super::index::Place;
+use super::index::SourceFile;
+use super::resolve;
+use super::target::Target;
+use crate::language::DefinitionKind;
+use crate::language::Reference;
+use crate::language::ReferenceKind;
+use crate::source::Lines;
+use crate::source::RelPath;
+
+/// How much a call weighs by where it stands in the failing function.
+const IN_FAILING_STATEMENT: f64 = 1.0;
+/// It gave a value that the failing statement uses.
+const FEEDS_FAILING_STATEMENT: f64 = 0.9;
+/// It acted on an object that the failing statement uses.
+const ACTS_ON_ITS_OBJECT: f64 = 0.7;
+/// Any other call before the failing line.
+const BEFORE: f64 = 0.35;
+/// A call of a function whose failing line is not known.
+const SOMEWHERE: f64 = 0.8;
+/// A fixture, `setUp` or decorator.
+const PREPARES: f64 = 0.3;
+/// A call from code under test into more of it.
+const DEEPER: f64 = 0.6;
+/// The same from a function that does nothing but call.
+const THROUGH: f64 = 0.95;
+/// A function that is passed on, not called.
+const PASSED_ON: f64 = 0.8;
+/// A constructor reached by naming its class.
+const CONSTRUCTS: f64 = 0.7;
+/// A constant that a function uses.
+const USES: f64 = 0.5;
+
+const MAX_DEPTH: usize = 3;
+const MAX_HELPERS: usize = 3;
+const MAX_VISITED: usize = 250;
+/// Weights below this lead nowhere.
+const FAINT: f64 = 0.02;
+
+/// How strongly the test leads to a definition, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Reached {
+    pub(crate) weight: f64,
+    pub(crate) why: String,
+}
+
+/// Lines that the failing test executed; empty where that is not known.
+pub(crate) struct Executed<'a> {
+    by_path: HashMap<&'a RelPath, BTreeSet<u32>>,
+}
+
+impl<'a> Executed<'a> {
+    pub(crate) fn new(executed: &'a [(RelPath, Vec<u32>)]) -> Executed<'a> {
+        let mut by_path: HashMap<&RelPath, BTreeSet<u32>> = HashMap::new();
+        for (path, lines) in executed {
+            by_path.entry(path).or_default().extend(lines);
+        }
+        Executed { by_path }
+    }
+
+    pub(crate) fn is_known(&self) -> bool {
+        !self.by_path.is_empty()
+    }
+
+    /// Whether `line` ran; `true` where nothing is known.
+    pub(crate) fn ran(&self, path: &RelPath, line: u32) -> bool {
+        !self.is_known() || self.by_path.get(path).is_some_and(|lines| lines.contains(&line))
+    }
+
+    /// Whether a line of the body ran. The line of `def` runs on import.
+    pub(crate) fn entered(&self, file: &SourceFile, definition: usize) -> bool {
+        let definition = file.definition(definition);
+        let mut lines = definition.body_lines;
+        if lines.start == definition.name_line && lines.end > lines.start {
+            lines.start += 1;
+        }
+        let ran = self.by_path.get(&file.path);
+        !self.is_known() || ran.is_some_and(|ran| ran.range(lines.start..=lines.end).next().is_some())
+    }
+
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &RelPath> + '_ {
+        self.by_path.keys().copied()
+    }
+}
+
+/// A function whose calls are to be followed.
+struct Step {
+    place: Place,
+    weight: f64,
+    /// Calls deep in the code under test.
+    depth: usize,
+    /// Calls deep in test code.
+    helpers: usize,
+    /// The line it failed at, where it is on the trace.
+    failing: Option<u32>,
+    /// Words for the reasons of what it calls.
+    caller: String,
+}
+
+/// Follows the calls of the failing test, and of the functions on the trace.
+pub(crate) struct Walk<'i, 'a> {
+    index: &'i Index<'a>,
+    executed: &'i Executed<'i>,
+    reached: HashMap<Place, Reached>,
+    followed: HashMap<Place, f64>,
+    queue: Vec<Step>,
+}
+
+impl<'i, 'a> Walk<'i, 'a> {
+    pub(crate) fn new(index: &'i Index<'a>, executed: &'i Executed<'i>) -> Walk<'i, 'a> {
+        Walk { index, executed, reached: HashMap::new(), followed: HashMap::new(), queue: Vec::new() }
+    }
+
+    /// Begins at the failing test.
+    pub(crate) fn enter_test(&mut self, target: &Target) {
+        let Some(place) = target.place() else {
+            return self.enter_file(&target.file);
+        };
+        self.queue.push(Step {
+            place,
+            weight: 1.0,
+            depth: 0,
+            helpers: 0,
+            failing: target.line,
+            caller: "the failing test".into(),
+        });
+        self.enter_preparation(target, place);
+    }
+
+    /// Begins at a function on the trace: what it called before the failing
+    /// line may have given it what it failed on.
+    pub(crate) fn enter_frame(&mut self, place: Place, line: u32, weight: f64, is_test: bool) {
+        let Some((_, definition)) = self.index.at(place) else { return };
+        let depth = usize::from(!is_test);
+        let caller = format!("`{}`, which is on the trace", definition.qualified);
+        self.queue.push(Step { place, weight, depth, helpers: 0, failing: Some(line), caller });
+    }
+
+    /// Fixtures by parameter, `setUp`, and the test's own decorators.
+    fn enter_preparation(&mut self, target: &Target, place: Place) {
+        let file = &target.file;
+        let definition = file.definition(place.definition).clone();
+        let mut preparing: Vec<Place> =
+            definition.parameters.iter().filter_map(|name| resolve::fixture(self.index, file, name)).collect();
+        if let Some(class) = definition.parent {
+            let methods = ["setUp", "setup_method", "setUpClass", "setup_class", "asyncSetUp"];
+            let class = Place { file: file.id, definition: class };
+            preparing.extend(methods.iter().flat_map(|name| super::modules::members(self.index, class, name)));
+        }
+        for place in preparing {
+            let Some((_, definition)) = self.index.at(place) else { continue };
+            let caller = format!("`{}`, which prepares the test", definition.name);
+            self.queue.push(Step { place, weight: PREPARES, depth: 0, helpers: 1, failing: None, caller });
+        }
+        let decorators = definition.bytes.start..definition.signature.start;
+        let references = file.outline.references.iter().filter(|found| decorators.contains(&found.bytes.start));
+        for reference in references {
+            self.follow(file, definition.parent, reference, PREPARES, 0, 1, "a decorator of the failing test");
+        }
+    }
+
+    /// Without a function to begin at, every call of the file counts a little.
+    fn enter_file(&mut self, file: &SourceFile) {
+        for reference in file.outline.references.iter().filter(|found| found.kind == ReferenceKind::Call) {
+            let within = file.enclosing(reference.line);
+            self.follow(file, within, reference, PREPARES, 0, 1, "the test file");
+        }
+    }
+
+    /// Follows everything that was entered; what was reached, tests left out.
+    pub(crate) fn finish(mut self) -> HashMap<Place, Reached> {
+        while let Some(best) = self.heaviest() {
+            let step = self.queue.swap_remove(best);
+            if self.followed.get(&step.place).is_some_and(|before| *before >= step.weight) {
+                continue;
+            }
+            if self.followed.len() >= MAX_VISITED {
+                break;
+            }
+            self.followed.insert(step.place, step.weight);
+            self.expand(&step);
+        }
+        self.reached
+    }
+
+    fn heaviest(&self) -> Option<usize> {
+        let by_weight =
+            |a: &(usize, &Step), b: &(usize, &Step)| a.1.weight.total_cmp(&b.1.weight).then(b.1.place.cmp(&a.1.place));
+        self.queue.iter().enumerate().max_by(by_weight).map(|(index, _)| index)
+    }
+
+    fn expand(&mut self, step: &Step) {
+        let Some(file) = self.index.load(step.place.file) else { return };
+        let definition = file.definition(step.place.definition).clone();
+        let body = if definition.body.is_empty() { definition.bytes.clone() } else { definition.body.clone() };
+        let first = file.outline.references.partition_point(|found| found.bytes.start < body.start);
+        let inside: Vec<Reference> =
+            file.outline.references[first..].iter().take_while(|found| found.bytes.start < body.end).cloned().collect();
+        let focus = step.failing.map(|line| Focus::new(&file, body.start, line, &inside));
+        let substance = substance(&file, step.place.definition);
+        let pass = match (step.depth, substance) {
+            (0, _) => 1.0,
+            (_, 0) => THROUGH,
+            _ => DEEPER,
+        };
+        for reference in &inside {
+            if !self.executed.ran(&file.path, reference.line) && !continues(&file, reference.line, self.executed) {
+                continue;
+            }
+            let (position, why) = match &focus {
+                Some(focus) => match focus.position(reference) {
+                    Some(found) => found,
+                    None => continue,
+                },
+                None if step.depth == 0 && step.helpers == 0 => (SOMEWHERE, "called by"),
+                None => (1.0, "called by"),
+            };
+            let why = match why {
+                "called by" => format!("called by {}", step.caller),
+                why => format!("{why} at {}:{}", file.path, reference.line),
+            };
+            let within = innermost(&file, step.place.definition, reference.line);
+            self.follow(&file, within, reference, step.weight * position * pass, step.depth, step.helpers, &why);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a call and the step it is made from")]
+    fn follow(
+        &mut self,
+        file: &SourceFile,
+        within: Option<usize>,
+        reference: &Reference,
+        weight: f64,
+        depth: usize,
+        helpers: usize,
+        why: &str,
+    ) {
+        let is_call = reference.kind == ReferenceKind::Call;
+        for (place, share) in resolve::targets(self.index, file, within, reference, is_call) {
+            let Some((there, definition)) = self.index.at(place) else { continue };
+            if there.is_foreign {
+                continue;
+            }
+            let (place, share) = match definition.kind {
+                DefinitionKind::Class | DefinitionKind::Struct | DefinitionKind::Enum if is_call => {
+                    match constructor(self.index, place) {
+                        Some(found) => (found, share * CONSTRUCTS),
+                        None => continue,
+                    }
+                }
+                DefinitionKind::Constant => (place, share * USES),
+                kind if kind.is_callable() => (place, if is_call { share } else { share * PASSED_ON }),
+                _ => continue,
+            };
+            let weight = weight * share;
+            if weight < FAINT {
+                continue;
+            }
+            self.arrive(place, weight, depth, helpers, why);
+        }
+    }
+
+    fn arrive(&mut self, place: Place, weight: f64, depth: usize, helpers: usize, why: &str) {
+        let Some((file, definition)) = self.index.at(place) else { return };
+        let is_test = file.is_test_code(place.definition);
+        if !is_test {
+            let reached = self.reached.entry(place).or_insert(Reached { weight: 0.0, why: String::new() });
+            if weight > reached.weight {
+                *reached = Reached { weight, why: why.to_owned() };
+            }
+        }
+        if !definition.kind.is_callable() && definition.kind != DefinitionKind::Constant {
+            return;
+        }
+        let (depth, helpers) = if is_test { (depth, helpers + 1) } else { (depth + 1, helpers) };
+        if depth <= MAX_DEPTH && helpers <= MAX_HELPERS {
+            let caller = format!("`{}`", definition.qualified);
+            self.queue.push(Step { place, weight, depth, helpers, failing: None, caller });
+        }
+    }
+}
+
+/// Lines inside a statement of several lines are not all recorded as run.
+fn continues(file: &SourceFile, line: u32, executed: &Executed<'_>) -> bool {
+    file.statement(line).is_some_and(|lines| lines.start < line && executed.ran(&file.path, lines.start))
+}
+
+/// The innermost function at `line` that is `outer` or inside it.
+fn innermost(file: &SourceFile, outer: usize, line: u32) -> Option<usize> {
+    let lines = file.definition(outer).lines;
+    file.enclosing(line)
+        .filter(|found| {
+            let inner = file.definition(*found);
+            inner.kind.is_callable() && inner.lines.start >= lines.start && inner.lines.end <= lines.end
+        })
+        .or(Some(outer))
+}
+
+fn constructor(index: &Index<'_>, class: Place) -> Option<Place> {
+    let names = ["__init__", "__new__", "__post_init__"];
+    names.iter().find_map(|name| super::modules::members(index, class, name).into_iter().next())
+}
+
+/// How many of a function's lines compute or decide something: a function
+/// without any only passes on.
+pub(crate) fn substance(file: &SourceFile, definition: usize) -> usize {
+    let body = &file.definition(definition).body;
+    let points = &file.outline.points;
+    let first = points.partition_point(|point| point.bytes.start < body.start);
+    let inside = points[first..].iter().take_while(|point| point.bytes.start < body.end);
+    inside.filter(|point| point.kind != crate::language::outline::PointKind::Result).count()
+}
+
+/// The failing statement of a function and what feeds it.
+struct Focus {
+    statement: Lines,
+    /// Statements before that bind what it uses.
+    feeding: Vec<Lines>,
+    /// Names it uses, also through what feeds it.
+    names: HashSet<String>,
+}
+
+impl Focus {
+    fn new(file: &SourceFile, body: usize, line: u32, inside: &[Reference]) -> Focus {
+        let statement = file.statement(line).unwrap_or(Lines::new(line, line));
+        let used = |lines: Lines| {
+            let names = inside.iter().filter(move |reference| lines.contains(reference.line));
+            names.map(|reference| reference.name.clone())
+        };
+        let mut names: HashSet<String> = used(statement).collect();
+        let mut feeding = Vec::new();
+        // Bindings from the last to the first, so that what feeds a feeder is
+        // seen after it.
+        let before = file.outline.locals.iter().rev();
+        for local in before.filter(|local| local.line < statement.start && local.visible.start >= body) {
+            if names.contains(&local.name) {
+                let lines = file.statement(local.line).unwrap_or(Lines::new(local.line, local.line));
+                // A loop's header binds; its whole body is not what it gives.
+                let lines = if lines.overlaps(&statement) { Lines::new(local.line, local.line) } else { lines };
+                names.extend(used(lines));
+                feeding.push(lines);
+            }
+        }
+        Focus { statement, feeding, names }
+    }
+
+    /// How much a call in this place weighs, and the words for it; `None`
+    /// after the failing statement.
+    fn position(&self, reference: &Reference) -> Option<(f64, &'static str)> {
+        let line = reference.line;
+        if self.statement.contains(line) {
+            return Some((IN_FAILING_STATEMENT, "called by the failing line"));
+        }
+        if line > self.statement.end {
+            return None;
+        }
+        if self.feeding.iter().any(|lines| lines.contains(line)) {
+            return Some((FEEDS_FAILING_STATEMENT, "gives a value to the failing line,"));
+        }
+        let object = reference.receiver.as_deref().and_then(|receiver| receiver.split(['.', ':', '(']).next());
+        if object.is_some_and(|object| self.names.contains(object)) {
+            return Some((ACTS_ON_ITS_OBJECT, "acts on what the failing line uses,"));
+        }
+        Some((BEFORE, "called before the failing line,"))
+    }
+}

@@ -1,0 +1,158 @@
+//! Which module a path in code means, and what a name means inside it.
+//!
+//! Knows how languages lay modules out in files; knows nothing of calls.
+
+use super::index::FileId;
+use super::index::Index;
+use super::index::Place;
+use super::index::SourceFile;
+use crate::language::DefinitionKind;
+
+mod python;
+mod rust;
+
+/// A module: a file, a folder of files, or a module written inside a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Module {
+    /// Its file; `None` for a folder alone.
+    pub(crate) file: Option<FileId>,
+    /// Where its submodules lie.
+    pub(crate) folder: String,
+    /// Qualified name of the module inside the file; empty for the file.
+    pub(crate) inside: String,
+}
+
+/// What a name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Thing {
+    /// A definition.
+    Definition(Place),
+    /// A module.
+    Module(Module),
+}
+
+/// How often an import may lead to another before it is a circle.
+const MAX_HOPS: usize = 8;
+
+/// What the path `segments` (`["shop", "cart", "total"]`, `["Cart", "new"]`)
+/// means at definition `within` of `file`. Empty where it is not the project's.
+pub(crate) fn resolve(index: &Index<'_>, file: &SourceFile, within: Option<usize>, segments: &[&str]) -> Vec<Thing> {
+    resolve_hops(index, file, within, segments, 0)
+}
+
+fn resolve_hops(
+    index: &Index<'_>,
+    file: &SourceFile,
+    within: Option<usize>,
+    segments: &[&str],
+    hops: usize,
+) -> Vec<Thing> {
+    let Some((first, rest)) = segments.split_first() else { return Vec::new() };
+    if hops > MAX_HOPS {
+        return Vec::new();
+    }
+    let mut things = match file.language().name {
+        "rust" => rust::first(index, file, within, first, hops),
+        _ => python::first(index, file, within, segments, hops),
+    };
+    for segment in rest {
+        things = things.iter().flat_map(|thing| descend(index, thing, segment, hops)).collect();
+        if things.is_empty() {
+            return things;
+        }
+    }
+    things
+}
+
+/// The member `name` of a module or type.
+fn descend(index: &Index<'_>, thing: &Thing, name: &str, hops: usize) -> Vec<Thing> {
+    match thing {
+        Thing::Module(module) => lookup(index, module, name, hops),
+        Thing::Definition(place) => members(index, *place, name).into_iter().map(Thing::Definition).collect(),
+    }
+}
+
+/// What `name` means in `module`: its own, or what it imports.
+fn lookup(index: &Index<'_>, module: &Module, name: &str, hops: usize) -> Vec<Thing> {
+    if hops > MAX_HOPS {
+        return Vec::new();
+    }
+    match module.file.and_then(|id| index.load(id)).map(|file| file.language().name) {
+        Some("rust") => rust::lookup(index, module, name, hops),
+        _ => python::lookup(index, module, name, hops),
+    }
+}
+
+/// Methods and constants called `name` of the type at `place`, own before
+/// inherited.
+pub(crate) fn members(index: &Index<'_>, place: Place, name: &str) -> Vec<Place> {
+    members_hops(index, place, name, 0)
+}
+
+fn members_hops(index: &Index<'_>, place: Place, name: &str, hops: usize) -> Vec<Place> {
+    let Some(file) = index.load(place.file) else { return Vec::new() };
+    if hops > MAX_HOPS || place.definition >= file.outline.definitions.len() {
+        return Vec::new();
+    }
+    match file.language().name {
+        "rust" => rust::members(index, &file, place.definition, name, hops),
+        _ => python::members(index, &file, place.definition, name, hops),
+    }
+}
+
+/// The types that the type at `place` inherits from or, for an impl, its trait.
+pub(crate) fn bases(index: &Index<'_>, place: Place) -> Vec<Place> {
+    let Some(file) = index.load(place.file) else { return Vec::new() };
+    let Some(definition) = file.outline.definitions.get(place.definition) else { return Vec::new() };
+    let separator = file.language().separator;
+    let mut found = Vec::new();
+    for base in &definition.bases {
+        let segments: Vec<&str> = base.split(separator).collect();
+        // The class itself is no base of its own, though the name is visible.
+        let things = resolve(index, &file, definition.parent, &segments);
+        found.extend(things.into_iter().filter_map(|thing| match thing {
+            Thing::Definition(base) if base != place => Some(base),
+            _ => None,
+        }));
+    }
+    found
+}
+
+/// The type around definition `within` of `file`: the class, or the type of
+/// the impl.
+pub(crate) fn own_type(index: &Index<'_>, file: &SourceFile, within: Option<usize>) -> Option<Place> {
+    let mut at = within;
+    while let Some(definition) = at {
+        let this = file.definition(definition);
+        if matches!(this.kind, DefinitionKind::Class | DefinitionKind::Trait) {
+            return Some(Place { file: file.id, definition });
+        }
+        if this.kind == DefinitionKind::Impl {
+            let things = resolve(index, file, this.parent, &[&this.name]);
+            let of_type = things.into_iter().find_map(|thing| match thing {
+                Thing::Definition(place) => Some(place),
+                Thing::Module(_) => None,
+            });
+            return of_type.or(Some(Place { file: file.id, definition }));
+        }
+        at = this.parent;
+    }
+    None
+}
+
+/// Definitions visible by `name` from inside `within`: nested in the functions
+/// around it, then beside them.
+fn visible_inside(file: &SourceFile, within: Option<usize>, name: &str) -> Option<Place> {
+    let mut around = Vec::new();
+    let mut at = within;
+    while let Some(definition) = at {
+        around.push(definition);
+        at = file.definition(definition).parent;
+    }
+    let candidates = file.named(name).iter().filter(|index| {
+        let parent = file.definition(**index).parent;
+        // A class's members are not visible by name in its methods.
+        parent.is_some_and(|parent| around.contains(&parent) && file.definition(parent).kind.is_callable())
+    });
+    candidates.last().map(|definition| Place { file: file.id, definition: *definition })
+}

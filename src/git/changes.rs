@@ -1,0 +1,216 @@
+//! Which lines were changed lately: since the last commit, or by it.
+//!
+//! Reads git's unified diff without context; never applies one.
+//!
+//! ```text
+//! diff   = { header | hunk }
+//! header = "+++ " path            after "--- "; git quotes odd names
+//! hunk   = "@@ -" span " +" span " @@" … NL { ("-"|"+"|"\") … NL }
+//! span   = start ["," count]      1-based; count 1 where it is left out
+//! ```
+
+use std::io::Read;
+
+use super::GitError;
+use super::Repository;
+use super::listing::Stat;
+use crate::source::Lines;
+use crate::source::RelPath;
+
+/// Bytes of diff that are read; a larger change says nothing about where the
+/// fault is.
+const MOST_DIFF: usize = 8 << 20;
+
+/// Untracked files that are read, and bytes of each.
+const MOST_UNTRACKED: usize = 200;
+const MOST_BYTES: u64 = 1 << 20;
+
+impl Repository {
+    /// Lines of text files that differ from HEAD, untracked files whole; in a
+    /// clean tree those that the last commit changed. Sorted by path; lines
+    /// 1-based in the text of now; a deletion is the line before it.
+    ///
+    /// # Errors
+    /// git cannot be run or fails.
+    pub fn recent_changes(&self) -> Result<Vec<(RelPath, Vec<Lines>)>, GitError> {
+        let Some(head) = self.head()? else { return self.untracked_lines() };
+        let mut changes = self.changed_lines(&["HEAD"])?;
+        changes.extend(self.untracked_lines()?);
+        if changes.is_empty()
+            && let Some(parent) = self.git.answer(["rev-parse", "--verify", "--quiet", "HEAD^1"])?
+        {
+            changes = self.changed_lines(&[&parent, &head])?;
+        }
+        changes.sort();
+        changes.dedup_by(|a, b| a.0 == b.0);
+        Ok(changes)
+    }
+
+    /// The lines of the new side of `git diff <between>`.
+    fn changed_lines(&self, between: &[&str]) -> Result<Vec<(RelPath, Vec<Lines>)>, GitError> {
+        let options = [
+            "diff",
+            "--unified=0",
+            "--no-color",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-renames",
+            "--diff-filter=AMT",
+            "--ignore-submodules=all",
+            "--src-prefix=a/",
+            "--dst-prefix=b/",
+            "--no-relative",
+            "--output-indicator-new=+",
+            "--inter-hunk-context=0",
+        ];
+        let command = self.git.command(options.iter().chain(between).chain(&["--"]).copied());
+        let command = command.output_limit(4 * MOST_DIFF);
+        let output = self.git.attempt_cut(&command, None)?;
+        if !output.exit.is_success() {
+            return Err(GitError::failed(&command, &String::from_utf8_lossy(&output.stderr)));
+        }
+        // Of an over-long diff its beginning alone is in one piece.
+        let whole = if output.dropped > 0 { &output.stdout[..MOST_DIFF] } else { &output.stdout };
+        Ok(lines_of(whole))
+    }
+
+    /// Untracked text files, whole.
+    fn untracked_lines(&self) -> Result<Vec<(RelPath, Vec<Lines>)>, GitError> {
+        let listed = self.git.run(&self.git.command(["ls-files", "-z", "--others", "--exclude-standard"]))?;
+        let names = listed.split(|byte| *byte == 0).filter_map(|name| std::str::from_utf8(name).ok());
+        let paths = names.filter(|name| !name.is_empty() && !name.ends_with('/'));
+        let changes = paths.take(MOST_UNTRACKED).filter_map(|name| {
+            let path = RelPath::new(name).ok()?;
+            let lines = self.count_lines(&path)?;
+            Some((path, vec![Lines::new(1, lines)]))
+        });
+        Ok(changes.collect())
+    }
+
+    /// How many lines a text file of the work tree has; `None` for what is no
+    /// text, empty or too large.
+    fn count_lines(&self, path: &RelPath) -> Option<u32> {
+        let file = path.under(&self.root);
+        let stat = Stat::of(&file.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?);
+        if stat.size == 0 || stat.size > MOST_BYTES {
+            return None;
+        }
+        let mut text = String::new();
+        std::fs::File::open(file).ok()?.take(MOST_BYTES).read_to_string(&mut text).ok()?;
+        u32::try_from(text.lines().count()).ok().filter(|lines| *lines > 0 && !text.contains('\0'))
+    }
+}
+
+/// The lines that each file of a diff gains or loses, on its new side.
+fn lines_of(diff: &[u8]) -> Vec<(RelPath, Vec<Lines>)> {
+    let mut changes: Vec<(RelPath, Vec<Lines>)> = Vec::new();
+    let mut file: Option<RelPath> = None;
+    let mut body = 0u64;
+    for line in diff.split(|byte| *byte == b'\n') {
+        // Inside a hunk nothing is a header, whatever it looks like.
+        if body > 0 {
+            if matches!(line.first(), Some(b'+' | b'-')) {
+                body -= 1;
+            }
+            continue;
+        }
+        if line.starts_with(b"diff --git ") {
+            file = None;
+        } else if let Some(name) = line.strip_prefix(b"+++ ") {
+            file = path_in_header(name);
+        } else if let Some((removed, start, added)) = hunk(line) {
+            body = removed + added;
+            let Some(path) = &file else { continue };
+            let (start, added) = (clamped(start), clamped(added));
+            let lines = Lines::new(start.max(1), start.saturating_add(added.saturating_sub(1)));
+            match changes.last_mut() {
+                Some((last, spans)) if last == path => spans.push(lines),
+                _ => changes.push((path.clone(), vec![lines])),
+            }
+        }
+    }
+    changes
+}
+
+fn clamped(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Lines removed, first new line and lines added of `@@ -a,b +c,d @@`.
+fn hunk(line: &[u8]) -> Option<(u64, u64, u64)> {
+    let spans = std::str::from_utf8(line.get(..line.len().min(80))?).unwrap_or_else(|error| {
+        // The section heading after the second `@@` may be any bytes.
+        std::str::from_utf8(&line[..error.valid_up_to()]).unwrap_or_default()
+    });
+    let mut words = spans.strip_prefix("@@ ")?.split(' ');
+    let (_, removed) = span(words.next()?.strip_prefix('-')?)?;
+    let (start, added) = span(words.next()?.strip_prefix('+')?)?;
+    Some((removed, start, added))
+}
+
+fn span(text: &str) -> Option<(u64, u64)> {
+    let (start, count) = text.split_once(',').unwrap_or((text, "1"));
+    Some((start.parse().ok()?, count.parse().ok()?))
+}
+
+/// The path of a `+++` line: `b/` before it, a tab after a name with spaces,
+/// quotes with octal escapes around an odd one.
+fn path_in_header(name: &[u8]) -> Option<RelPath> {
+    let bytes = match name.strip_prefix(b"\"") {
+        Some(quoted) => unquoted(quoted),
+        None => name.strip_suffix(b"\t").unwrap_or(name).to_vec(),
+    };
+    RelPath::new(std::str::from_utf8(bytes.strip_prefix(b"b/")?).ok()?).ok()
+}
+
+/// Takes git's C-style quotes off; `quoted` begins after the first.
+fn unquoted(quoted: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut bytes = quoted.iter().copied();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => break,
+            b'\\' => match bytes.next() {
+                Some(first @ b'0'..=b'7') => {
+                    let rest = [bytes.next(), bytes.next()].into_iter().flatten();
+                    let digits = std::iter::once(first).chain(rest).map(|digit| u32::from(digit & 7));
+                    out.push(digits.fold(0, |value, digit| value * 8 + digit) as u8);
+                }
+                Some(b'n') => out.push(b'\n'),
+                Some(b't') => out.push(b'\t'),
+                Some(other) => out.push(other),
+                None => break,
+            },
+            byte => out.push(byte),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    #[test]
+    fn a_diff_is_read_by_its_counts_not_by_its_looks() {
+        let diff = b"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1,2 @@ fn \xff\n-old\n+++ b/y\n+@@ -1 +1 @@\n\
+            @@ -7,2 +8,0 @@\n--- a/z\n-b\n\\ No newline at end of file\n\
+            diff --git a/q b/q\n--- /dev/null\n+++ \"b/\\303\\251 \\\"q\\\".py\"\n@@ -0,0 +1 @@\n+a\n";
+        let changes: Vec<(String, Vec<Lines>)> =
+            lines_of(diff).into_iter().map(|(path, lines)| (path.as_str().to_owned(), lines)).collect();
+        let wanted = vec![
+            ("x".to_owned(), vec![Lines::new(1, 2), Lines::new(8, 8)]),
+            ("é \"q\".py".to_owned(), vec![Lines::new(1, 1)]),
+        ];
+        assert_eq!(changes, wanted);
+    }
+
+    #[test]
+    fn a_torn_diff_is_no_panic() {
+        for diff in ["@@ -1 +1", "@@ -1,99999999999999999999 +1 @@", "+++ \"b/\\3", "+++ ", "@@ ", ""] {
+            assert_eq!(lines_of(diff.as_bytes()), vec![], "{diff}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What the work tree holds, as git sees it and as the disk has it.
+//!
+//! Reads names and file metadata; never a file's content.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use super::GitError;
+use super::Repository;
+use super::call::path_of;
+
+/// What an entry is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A symbolic link.
+    Symlink,
+    /// A directory with a repository of its own: a submodule, or one that was
+    /// cloned inside.
+    Submodule,
+}
+
+/// What tells whether a file was changed: all times in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stat {
+    /// Bytes.
+    pub size: u64,
+    /// Last change of the content.
+    pub modified: i64,
+    /// Last change of content or metadata; no program can set it.
+    pub changed: i64,
+    /// Inode.
+    pub inode: u64,
+    /// Type and permission bits.
+    pub mode: u32,
+}
+
+impl Stat {
+    /// The stat in `metadata`.
+    pub fn of(metadata: &Metadata) -> Stat {
+        let nanoseconds = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
+        Stat {
+            size: metadata.size(),
+            modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+            inode: metadata.ino(),
+            mode: metadata.mode(),
+        }
+    }
+
+    /// Whether the owner may execute it.
+    pub fn is_executable(&self) -> bool {
+        self.mode & 0o100 != 0
+    }
+}
+
+/// One entry that belongs to the project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Where, relative to the root; any bytes.
+    pub path: PathBuf,
+    /// What it is on disk.
+    pub kind: Kind,
+    /// Whether git tracks it.
+    pub tracked: bool,
+    /// Its metadata, of the link itself for a symbolic link.
+    pub stat: Stat,
+}
+
+/// What the work tree holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The commit that is checked out; `None` before the first.
+    pub commit: Option<String>,
+    /// Whether anything differs from the commit, untracked files included.
+    pub dirty: bool,
+    /// Tracked files that are there (deleted ones, and those outside a sparse
+    /// checkout, are not) and untracked ones that are not ignored; by path.
+    pub entries: Vec<Listed>,
+    /// What is ignored, whole directories as one entry, relative to the root.
+    pub ignored: Vec<PathBuf>,
+}
+
+impl Repository {
+    /// Lists the work tree.
+    ///
+    /// # Errors
+    /// git cannot be run or fails.
+    pub fn listing(&self) -> Result<Listing, GitError> {
+        let status = self.git.command([
+            "status",
+            "--porcelain=v2",
+            "--branch",
+            "-z",
+            "--untracked-files=all",
+            "--ignored=matching",
+            "--ignore-submodules=dirty",
+            "--no-renames",
+        ]);
+        // Two walks, side by side: in a large tree both take their time.
+        let (status, tracked) = std::thread::scope(|scope| {
+            let tracked = scope.spawn(|| self.tracked());
+            (self.git.run(&status), tracked.join().expect("listing the index does not panic"))
+        });
+        let status = status?;
+        let mut listing = Listing::default();
+        let mut found: BTreeMap<PathBuf, bool> = tracked?.into_iter().map(|path| (path, true)).collect();
+        for record in status.split(|byte| *byte == 0) {
+            match record {
+                [b'#', ..] => {
+                    let oid = record.strip_prefix(b"# branch.oid ").filter(|oid| *oid != b"(initial)");
+                    listing.commit = oid.map(|oid| String::from_utf8_lossy(oid).into_owned()).or(listing.commit);
+                }
+                [b'?', b' ', path @ ..] => {
+                    listing.dirty = true;
+                    found.entry(path_of(path)).or_insert(false);
+                }
+                [b'!', b' ', path @ ..] => listing.ignored.push(path_of(trimmed(path))),
+                [b'1' | b'2' | b'u', ..] => listing.dirty = true,
+                _ => {}
+            }
+        }
+        listing.entries = found.into_iter().filter_map(|(path, tracked)| self.listed(path, tracked)).collect();
+        Ok(listing)
+    }
+
+    /// Whether anything differs from the commit, untracked files included.
+    ///
+    /// # Errors
+    /// git cannot be run or fails.
+    pub fn is_dirty(&self) -> Result<bool, GitError> {
+        let status = ["status", "--porcelain=v2", "-z", "--ignore-submodules=dirty", "--no-renames"];
+        Ok(!self.git.run(&self.git.command(status))?.is_empty())
+    }
+
+    /// Paths in the index; entries in conflict come once.
+    fn tracked(&self) -> Result<Vec<PathBuf>, GitError> {
+        let stages = self.git.run(&self.git.command(["ls-files", "-z", "--cached"]))?;
+        let mut paths: Vec<PathBuf> =
+            stages.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(path_of).collect();
+        paths.dedup();
+        Ok(paths)
+    }
+
+    /// The entry at `path` as the disk has it; `None` where there is nothing,
+    /// or something git does not track (a socket).
+    fn listed(&self, path: PathBuf, tracked: bool) -> Option<Listed> {
+        let path: PathBuf = path.components().collect();
+        let metadata = self.root.join(&path).symlink_metadata().ok()?;
+        let kind = match metadata.file_type() {
+            kind if kind.is_symlink() => Kind::Symlink,
+            kind if kind.is_file() => Kind::File,
+            kind if kind.is_dir() && !self.is_own_worktree(&path) => Kind::Submodule,
+            _ => return None,
+        };
+        Some(Listed { path, kind, tracked, stat: Stat::of(&metadata) })
+    }
+
+    /// Whether the directory `path` is another work tree of this repository,
+    /// which is no part of the project.
+    fn is_own_worktree(&self, path: &Path) -> bool {
+        let Ok(text) = std::fs::read_to_string(self.root.join(path).join(".git")) else { return false };
+        let Some(dir) = text.strip_prefix("gitdir: ") else { return false };
+        self.root.join(path).join(dir.trim_end()).starts_with(self.common_dir.join("worktrees"))
+    }
+}
+
+/// Without the slash that marks a directory.
+fn trimmed(path: &[u8]) -> &[u8] {
+    path.strip_suffix(b"/").unwrap_or(path)
+}

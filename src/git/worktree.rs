@@ -1,0 +1,223 @@
+//! git's own entries for heal's scratch trees.
+//!
+//! Writes below `worktrees/` in the git directory and the `.git` file of the
+//! scratch tree; never checks a file out.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use super::GitError;
+use super::Repository;
+use super::call::line_of;
+use super::call::path_of;
+use super::listing::Stat;
+
+/// The index as it was made, beside git's own.
+const PRISTINE_INDEX: &str = "heal-index";
+
+/// A registered scratch tree.
+#[derive(Clone, Debug)]
+pub struct Worktree {
+    /// git's name for it.
+    name: String,
+    /// `<common dir>/worktrees/<name>`.
+    admin: PathBuf,
+    /// The tree.
+    tree: PathBuf,
+    /// What its HEAD is detached at.
+    commit: String,
+    /// Of the index, when it was made.
+    index: Stat,
+    /// What the entry holds when nothing is under way in the tree.
+    files: BTreeSet<OsString>,
+}
+
+impl Repository {
+    /// Makes `tree`, which exists and keeps its files, a work tree of the
+    /// repository: HEAD detached at `commit`, the index that of the commit. No
+    /// file is checked out. Where there is no commit yet, the tree gets one
+    /// of its own, without files, that no ref names.
+    ///
+    /// # Errors
+    /// git fails, or its directory cannot be written.
+    pub fn register_worktree(&self, tree: &Path, name: &str, commit: Option<&str>) -> Result<Worktree, GitError> {
+        let commit = match commit {
+            Some(commit) => commit.to_owned(),
+            None => self.empty_commit()?,
+        };
+        // git wants a new directory: its entry is then moved to the tree.
+        let fresh = tree.with_file_name(name);
+        remove_any(&fresh).map_err(|source| io_error("remove", &fresh, source))?;
+        let mut add = self.git.command(["worktree", "add", "--quiet", "--detach", "--no-checkout"]);
+        add.argv.push(fresh.clone().into());
+        self.git.run(&add.arg(&commit))?;
+        let moved = self.move_entry(&fresh, tree);
+        let _ = remove_any(&fresh);
+        let admin = moved?;
+        let name = admin.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut worktree =
+            Worktree { name, admin, tree: tree.to_owned(), commit, index: Stat::default(), files: BTreeSet::new() };
+        let made = self.fill_index(&mut worktree);
+        if made.is_err() {
+            let _ = self.unregister_worktree(&worktree);
+        }
+        made.map(|()| worktree)
+    }
+
+    /// Takes git's entry away again; the tree keeps its files.
+    ///
+    /// # Errors
+    /// The entry cannot be removed.
+    pub fn unregister_worktree(&self, worktree: &Worktree) -> Result<(), GitError> {
+        let _ = std::fs::remove_file(worktree.tree.join(".git"));
+        self.remove_worktree_entry(&worktree.name)
+    }
+
+    /// Removes the entry `name`, and what heal put among git's objects once
+    /// no entry is left.
+    ///
+    /// # Errors
+    /// The entry cannot be removed.
+    pub fn remove_worktree_entry(&self, name: &str) -> Result<(), GitError> {
+        let all = self.common_dir.join("worktrees");
+        let entry = all.join(name);
+        remove_any(&entry).map_err(|source| io_error("remove", &entry, source))?;
+        // Fails, as it should, while there is another entry.
+        let last = std::fs::remove_dir(&all).is_ok();
+        if last && self.head()?.is_none() {
+            let object = self.loose_object(&self.empty_commit_id(false)?);
+            let _ = std::fs::remove_file(&object);
+            if let Some(folder) = object.parent() {
+                let _ = std::fs::remove_dir(folder);
+            }
+        }
+        Ok(())
+    }
+
+    /// Names of worktree entries that begin with `prefix`, and the trees they
+    /// stand for.
+    pub fn worktree_entries(&self, prefix: &str) -> Vec<(String, PathBuf)> {
+        let Ok(entries) = std::fs::read_dir(self.common_dir.join("worktrees")) else { return Vec::new() };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let named = names.filter(|name| name.starts_with(prefix)).map(|name| {
+            let gitdir = self.common_dir.join("worktrees").join(&name).join("gitdir");
+            let bytes = std::fs::read(gitdir).unwrap_or_default();
+            let tree = path_of(bytes.strip_suffix(b"\n").unwrap_or(&bytes));
+            (name, tree.parent().map(Path::to_path_buf).unwrap_or_default())
+        });
+        named.collect()
+    }
+
+    /// Points the entry that git made for `fresh` to `tree`, and returns it.
+    fn move_entry(&self, fresh: &Path, tree: &Path) -> Result<PathBuf, GitError> {
+        let (from, to) = (fresh.join(".git"), tree.join(".git"));
+        let bytes = std::fs::read(&from).map_err(|source| io_error("read", &from, source))?;
+        let admin = bytes.strip_prefix(b"gitdir: ").map(|rest| path_of(rest.strip_suffix(b"\n").unwrap_or(rest)));
+        let admin = admin.ok_or_else(|| GitError::Unreadable { command: "git worktree add".to_owned() })?;
+        let gitdir = admin.join("gitdir");
+        let line = [to.as_os_str().as_bytes(), b"\n"].concat();
+        std::fs::write(&gitdir, line).map_err(|source| io_error("write", &gitdir, source))?;
+        remove_any(&to).map_err(|source| io_error("remove", &to, source))?;
+        std::fs::rename(&from, &to).map_err(|source| io_error("write", &to, source))?;
+        Ok(admin)
+    }
+
+    /// Fills the index from the commit, and keeps a copy of it.
+    fn fill_index(&self, worktree: &mut Worktree) -> Result<(), GitError> {
+        let command = self.git.at(&worktree.tree).command(["read-tree", &worktree.commit]);
+        let command = command.env("GIT_DIR", &worktree.admin).env("GIT_WORK_TREE", &worktree.tree);
+        self.git.run(&command)?;
+        let (index, pristine) = (worktree.admin.join("index"), worktree.admin.join(PRISTINE_INDEX));
+        std::fs::copy(&index, &pristine).map_err(|source| io_error("write", &pristine, source))?;
+        let metadata = index.symlink_metadata().map_err(|source| io_error("read", &index, source))?;
+        worktree.index = Stat::of(&metadata);
+        worktree.files = names_in(&worktree.admin).map_err(|source| io_error("read", &worktree.admin, source))?;
+        Ok(())
+    }
+
+    /// A commit without parents and files, the same in every repository of
+    /// one hash.
+    fn empty_commit(&self) -> Result<String, GitError> {
+        self.empty_commit_id(true)
+    }
+
+    fn empty_commit_id(&self, write: bool) -> Result<String, GitError> {
+        // git knows the empty tree without having it stored.
+        let tree = line_of(&self.git.run(&self.git.command(["hash-object", "-t", "tree", "/dev/null"]))?);
+        let who = "heal <heal@localhost> 0 +0000";
+        let text = format!("tree {tree}\nauthor {who}\ncommitter {who}\n\nBefore the first commit\n");
+        let mut args = vec!["hash-object", "-t", "commit", "--stdin"];
+        if write {
+            args.push("-w");
+        }
+        Ok(line_of(&self.git.run_with(&self.git.command(args), Some(text.as_bytes()))?))
+    }
+
+    fn loose_object(&self, id: &str) -> PathBuf {
+        let (folder, rest) = id.split_at(id.len().min(2));
+        self.common_dir.join("objects").join(folder).join(rest)
+    }
+}
+
+impl Worktree {
+    /// The tree.
+    pub fn tree(&self) -> &Path {
+        &self.tree
+    }
+
+    /// Makes HEAD, the index and the `.git` file what they were, whatever was
+    /// committed, staged or begun in the tree.
+    ///
+    /// # Errors
+    /// git's directory cannot be written.
+    pub fn reset(&self) -> Result<(), GitError> {
+        let link = self.tree.join(".git");
+        let wanted = [b"gitdir: ", self.admin.as_os_str().as_bytes(), b"\n"].concat();
+        self.lay(&link, &wanted)?;
+        self.lay(&self.admin.join("HEAD"), format!("{}\n", self.commit).as_bytes())?;
+        let names = names_in(&self.admin).map_err(|source| io_error("read", &self.admin, source))?;
+        for name in names.difference(&self.files) {
+            let path = self.admin.join(name);
+            remove_any(&path).map_err(|source| io_error("remove", &path, source))?;
+        }
+        let index = self.admin.join("index");
+        if index.symlink_metadata().ok().map(|metadata| Stat::of(&metadata)) != Some(self.index) {
+            let pristine = self.admin.join(PRISTINE_INDEX);
+            let bytes = std::fs::read(&pristine).map_err(|source| io_error("read", &pristine, source))?;
+            self.lay(&index, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Writes `file` where it is not `bytes` already.
+    fn lay(&self, file: &Path, bytes: &[u8]) -> Result<(), GitError> {
+        let is_file = file.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
+        if is_file && std::fs::read(file).is_ok_and(|there| there == bytes) {
+            return Ok(());
+        }
+        remove_any(file).map_err(|source| io_error("remove", file, source))?;
+        std::fs::write(file, bytes).map_err(|source| io_error("write", file, source))
+    }
+}
+
+fn names_in(folder: &Path) -> io::Result<BTreeSet<OsString>> {
+    std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name())).collect()
+}
+
+/// Removes a file, a link or a whole directory; nothing there is no error.
+fn remove_any(path: &Path) -> io::Result<()> {
+    let removed = match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+fn io_error(doing: &'static str, path: &Path, source: io::Error) -> GitError {
+    GitError::Io { doing, path: path.to_owned(), source }
+}

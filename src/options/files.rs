@@ -1,0 +1,170 @@
+//! `heal.toml` of a repository and `config.toml` of the user.
+//!
+//! A repository may say how it is tested and what a patch may touch; where
+//! its code is sent and what that may cost is the user's alone (DECISIONS 29).
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::OptionsError;
+use super::Sandbox;
+use super::SuiteScope;
+
+/// What either file may hold. Every field is optional.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct File {
+    /// The test command, as words.
+    pub command: Option<Vec<String>>,
+    /// What must not break.
+    pub suite: Option<SuiteScope>,
+    /// Patches to ask for.
+    pub candidates: Option<usize>,
+    /// Feedback rounds.
+    pub rounds: Option<usize>,
+    /// Time for the whole run.
+    pub timeout: Option<String>,
+    /// Time for one test.
+    pub test_timeout: Option<String>,
+    /// Paths a patch may touch.
+    pub allow: Option<Vec<String>>,
+    /// Paths it may not.
+    pub deny: Option<Vec<String>>,
+    /// US dollars at most; in a repository it can only lower the user's.
+    pub max_cost: Option<f64>,
+    /// Tokens at most; in a repository it can only lower the user's.
+    pub max_tokens: Option<u64>,
+    /// Scratches side by side.
+    pub jobs: Option<usize>,
+    /// The model; the user's file only.
+    pub model: Option<String>,
+    /// Its endpoint; the user's file only.
+    pub base_url: Option<String>,
+    /// Containment; a repository may only ask for `strict`.
+    pub sandbox: Option<Sandbox>,
+}
+
+impl File {
+    /// Reads the file at `path`; no file is an empty one.
+    ///
+    /// # Errors
+    /// It cannot be read, is no TOML, or holds an unknown key.
+    pub fn read(path: &Path) -> Result<File, OptionsError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
+            Err(source) => return Err(OptionsError::Read { path: path.to_path_buf(), source }),
+        };
+        let file: File = toml::from_str(&text).map_err(|error| OptionsError::Invalid { path: path.to_path_buf(), message: error.to_string() })?;
+        for text in [&file.timeout, &file.test_timeout].into_iter().flatten() {
+            super::duration::parse(text).map_err(|message| OptionsError::Invalid { path: path.to_path_buf(), message })?;
+        }
+        Ok(file)
+    }
+
+    /// As [`File::read`], for a repository's own file.
+    ///
+    /// # Errors
+    /// Also where it sets what only the user may.
+    pub fn read_repository(path: &Path) -> Result<File, OptionsError> {
+        let file = File::read(path)?;
+        let refuse = |key: &str| OptionsError::NotAllowed { path: path.to_path_buf(), key: key.to_owned() };
+        if file.model.is_some() {
+            return Err(refuse("model"));
+        }
+        if file.base_url.is_some() {
+            return Err(refuse("base-url"));
+        }
+        if matches!(file.sandbox, Some(Sandbox::Off | Sandbox::Auto)) {
+            return Err(refuse("sandbox"));
+        }
+        Ok(file)
+    }
+
+    /// This file's word, and the other's where it has none; caps are the
+    /// lower of the two, denials those of both.
+    pub fn over(self, other: File) -> File {
+        let lower = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let both = |a: Option<Vec<String>>, b: Option<Vec<String>>| match (a, b) {
+            (Some(mut a), Some(b)) => {
+                a.extend(b);
+                Some(a)
+            }
+            (a, b) => a.or(b),
+        };
+        File {
+            command: self.command.or(other.command),
+            suite: self.suite.or(other.suite),
+            candidates: self.candidates.or(other.candidates),
+            rounds: self.rounds.or(other.rounds),
+            timeout: self.timeout.or(other.timeout),
+            test_timeout: self.test_timeout.or(other.test_timeout),
+            allow: self.allow.or(other.allow),
+            deny: both(self.deny, other.deny),
+            max_cost: lower(self.max_cost, other.max_cost),
+            max_tokens: match (self.max_tokens, other.max_tokens) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            },
+            jobs: self.jobs.or(other.jobs),
+            model: self.model.or(other.model),
+            base_url: self.base_url.or(other.base_url),
+            sandbox: if self.sandbox == Some(Sandbox::Strict) { self.sandbox } else { other.sandbox.or(self.sandbox) },
+        }
+    }
+
+    /// The whole run's time, where it is set.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout.as_deref().and_then(|text| super::duration::parse(text).ok())
+    }
+
+    /// One test's time, where it is set.
+    pub fn test_timeout(&self) -> Option<Duration> {
+        self.test_timeout.as_deref().and_then(|text| super::duration::parse(text).ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<File, OptionsError> {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("heal.toml");
+        std::fs::write(&path, text).expect("written");
+        File::read_repository(&path)
+    }
+
+    #[test]
+    fn a_repository_may_not_say_where_its_code_is_sent() {
+        for text in ["model = 'openai/x'", "base-url = 'http://evil'", "sandbox = 'off'"] {
+            assert!(matches!(read(text), Err(OptionsError::NotAllowed { .. })), "{text}");
+        }
+        assert!(read("sandbox = 'strict'\ncommand = ['make', 'check']\n").is_ok());
+    }
+
+    #[test]
+    fn an_unknown_key_or_a_bad_value_is_named() {
+        for (text, word) in [("modle = 'x'", "modle"), ("timeout = 'soon'", "soon"), ("jobs = 'many'", "jobs"), ("[", "heal.toml")] {
+            let error = read(text).expect_err("refused").to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_repository_can_only_lower_a_cap() {
+        let repository = File { max_cost: Some(5.0), ..File::default() };
+        let user = File { max_cost: Some(1.0), ..File::default() };
+        assert_eq!(repository.over(user).max_cost, Some(1.0));
+    }
+
+    #[test]
+    fn no_file_is_an_empty_one() {
+        assert_eq!(File::read(Path::new("/nowhere/heal.toml")).expect("empty"), File::default());
+    }
+}

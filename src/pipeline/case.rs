@@ -1,0 +1,156 @@
+//! A case: one cluster of failures with its diagnosis, and the rows of the
+//! report it ends as.
+//!
+//! Joins data of the stages; runs nothing.
+
+use std::sync::Arc;
+
+use super::Tools;
+use super::hunt::Ended;
+use super::prepare::Prepared;
+use super::reason::Reason;
+use super::survey::Survey;
+use crate::detect::Reproduction;
+use crate::detect::reproduce;
+use crate::diagnose;
+use crate::diagnose::Diagnosis;
+use crate::diagnose::Suspect;
+use crate::event::Event;
+use crate::failure::Failure;
+use crate::report::Counts;
+use crate::report::FailureReport;
+use crate::report::Location;
+use crate::report::ProposalReport;
+use crate::report::Reproduced;
+use crate::runner;
+use crate::verify::target::Aim;
+
+/// A cluster of failures and where its fault probably is.
+pub struct Case {
+    /// What a patch must cure.
+    pub aim: Arc<Aim>,
+    /// Where the fault probably is.
+    pub diagnosis: Diagnosis,
+    /// What the compiler would change.
+    pub suggestions: Vec<runner::Suggestion>,
+}
+
+impl Case {
+    /// Diagnoses the cluster of `members`; `None` for no members.
+    pub fn diagnose(prepared: &Prepared, survey: &Survey, members: Vec<Reproduction>) -> Option<Case> {
+        let failures: Vec<Failure> = members.iter().map(|member| member.failure.clone()).collect();
+        let refs: Vec<&Failure> = failures.iter().collect();
+        let selection = reproduce::selection(&survey.first, &refs);
+        let site = runner::Site {
+            user_root: prepared.repository.root().to_path_buf(),
+            tree: prepared.repository.root().to_path_buf(),
+            heal: prepared.bench.heal.clone(),
+            env: Vec::new(),
+            python: prepared.bench.python.clone(),
+            places: prepared.bench.places.clone(),
+        };
+        let tests: Vec<_> = failures.iter().filter_map(|failure| runner::place(&prepared.bench.project, &site, &failure.id)).collect();
+        let executed = members.iter().map(|member| &member.executed).find(|executed| !executed.is_empty()).cloned().unwrap_or_default();
+        let files = prepared.snapshot.files();
+        // What was changed lately only adds to the suspicion: it may be missing.
+        let recent = prepared.repository.recent_changes().unwrap_or_default();
+        let evidence = diagnose::Evidence {
+            tree: prepared.repository.root(),
+            files: &files,
+            failures: &failures,
+            executed: &executed,
+            tests: &tests,
+            recent: &recent,
+            root: prepared.bench.project.root.clone(),
+        };
+        let diagnosis = diagnose::diagnose(&evidence, &diagnose::Config::default())?;
+        Some(Case {
+            aim: Arc::new(Aim { failures: members, selection }),
+            diagnosis,
+            suggestions: survey.first.suggestions.clone(),
+        })
+    }
+
+    /// What progress shows of it.
+    pub fn diagnosed_event(&self) -> Event {
+        Event::Diagnosed {
+            id: self.diagnosis.failure.id.clone(),
+            suspect: self.diagnosis.suspects.first().map(describe),
+            suspects: self.diagnosis.suspects.len(),
+            slice_tokens: self.diagnosis.slice.tokens,
+        }
+    }
+
+    /// The rows of the report, one for each failure of the cluster; proposals
+    /// stand with the first.
+    pub fn rows(&self, ended: &Ended, tools: &Tools) -> Vec<FailureReport> {
+        let mut rows = Vec::new();
+        for (index, reproduction) in self.aim.failures.iter().enumerate() {
+            let mut row = base_row(&reproduction.failure, &self.diagnosis.suspects);
+            row.reproduced = Some(Reproduced { failed: reproduction.failed, runs: reproduction.runs });
+            row.leads.clone_from(&ended.leads);
+            row.candidates = ended.counts;
+            let numbered = ended.proposals.iter().enumerate();
+            row.proposals = numbered
+                .map(|(n, proposal)| ProposalReport {
+                    id: proposal.id.clone().unwrap_or_else(|| format!("{}.{}", tools.run, n + 1)),
+                    source: proposal.origin.clone(),
+                    diff: proposal.patch.diff(),
+                    files: proposal.patch.files().into_iter().cloned().collect(),
+                    explanation: proposal.explanation.clone(),
+                    evidence: proposal.evidence.clone(),
+                })
+                .collect();
+            match &ended.reason {
+                None => row.outcome = "verified".into(),
+                Some(reason) => {
+                    row.outcome = "abstained".into();
+                    row.reason = Some(reason.word.into());
+                    row.reason_why = Some(reason.why.clone());
+                }
+            }
+            if index > 0 {
+                row.leads.clear();
+            }
+            rows.push(row);
+        }
+        rows
+    }
+}
+
+/// A suspect in a line: `path:line symbol (reason)`.
+pub fn describe(suspect: &Suspect) -> String {
+    let line = suspect.hot.first().map_or(suspect.lines.start, |(line, _)| *line);
+    let why = suspect.reasons.first().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!("{}:{line} {}{why}", suspect.path, suspect.symbol)
+}
+
+/// The row of a failure that heal abstains on before any proposal.
+pub fn abstained(failure: &Failure, suspects: &[Suspect], reason: Reason) -> FailureReport {
+    FailureReport { outcome: "abstained".into(), reason: Some(reason.word.into()), reason_why: Some(reason.why), ..base_row(failure, suspects) }
+}
+
+fn base_row(failure: &Failure, suspects: &[Suspect]) -> FailureReport {
+    let from_suspect = |suspect: &Suspect| Location { path: suspect.path.clone(), line: Some(suspect.hot.first().map_or(suspect.lines.start, |(line, _)| *line)), symbol: Some(suspect.symbol.clone()) };
+    let from_frame = || {
+        let frame = failure.location()?;
+        Some(Location { path: frame.path.clone()?, line: frame.line, symbol: frame.symbol.clone() })
+    };
+    FailureReport {
+        id: failure.id.clone(),
+        kind: failure.kind,
+        message: failure.message.clone(),
+        expected: failure.expected.clone(),
+        actual: failure.actual.clone(),
+        fingerprint: failure.fingerprint(),
+        location: suspects.first().map(from_suspect).or_else(from_frame),
+        outcome: String::new(),
+        reason: None,
+        reason_why: None,
+        proposals: Vec::new(),
+        leads: Vec::new(),
+        candidates: Counts::default(),
+        suspects: suspects.iter().take(5).map(describe).collect(),
+        reproduced: None,
+    }
+}

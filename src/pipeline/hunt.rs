@@ -1,0 +1,438 @@
+//! The hunt for one case: rules first, then the model, until something
+//! verifies or everything is spent.
+//!
+//! Decides who proposes when; what a trial is worth is for the gates to say.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use super::PipelineError;
+use super::Tools;
+use super::canary;
+use super::case::Case;
+use super::prepare::Prepared;
+use super::reason::Reason;
+use super::survey::Survey;
+use super::workers;
+use super::workers::Crew;
+use super::workers::Tried;
+use crate::detect::Baseline;
+use crate::diagnose::Class;
+use crate::event::Event;
+use crate::ledger::NewProposal;
+use crate::options::Settings;
+use crate::patch::Patch;
+use crate::propose;
+use crate::propose::Candidate;
+use crate::propose::Origin;
+use crate::propose::model::AskError;
+use crate::propose::model::Asker;
+use crate::propose::model::Answer;
+use crate::propose::model::Feedback;
+use crate::propose::model::strategy::Step;
+use crate::report::Cost;
+use crate::report::Counts;
+use crate::report::LeadReport;
+use crate::runner::Selection;
+use crate::verify::Evidence;
+use crate::verify::Trials;
+use crate::verify::Verdict;
+use crate::verify::policy;
+use crate::verify::rank;
+
+/// How long the rules have the tests for themselves before a model is asked
+/// (DECISIONS 31).
+const GRACE: Duration = Duration::from_secs(10);
+
+/// After the first verified patch: how much longer other patches may be tried,
+/// as a part of the time spent so far. A second, different patch that passes
+/// everything tells that the tests leave the choice open.
+const AFTERTHOUGHT: f64 = 0.5;
+
+/// A verified patch.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// Its id in the ledger.
+    pub id: Option<String>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// The patch.
+    pub patch: Patch,
+    /// The root cause and the change.
+    pub explanation: String,
+    /// What executed evidence says.
+    pub evidence: Evidence,
+}
+
+/// How a hunt ended.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// Verified patches, best first.
+    pub proposals: Vec<Proposal>,
+    /// Patches that passed the failing test and missed a later gate.
+    pub leads: Vec<LeadReport>,
+    /// What became of the candidates.
+    pub counts: Counts,
+    /// Why nothing is proposed.
+    pub reason: Option<Reason>,
+    /// What models cost.
+    pub cost: Cost,
+    /// Time spent waiting for models.
+    pub model_time: Duration,
+}
+
+/// Hunts for patches of one case.
+///
+/// # Errors
+/// heal is stuck; never a candidate's fault.
+pub async fn hunt(prepared: &Prepared, survey: &Survey, case: &Case, settings: &Settings, tools: &Tools) -> Result<Ended, PipelineError> {
+    if let Some(reason) = hopeless(case) {
+        return Ok(Ended { reason: Some(reason), ..Ended::default() });
+    }
+    let (sender, receiver) = watch::channel(survey.baseline.clone());
+    let late_baseline = run_baseline(prepared, survey, settings, tools, sender);
+    let trials = Trials {
+        bench: prepared.bench.clone(),
+        aim: case.aim.clone(),
+        policy: Arc::new(policy_of(settings)?),
+        author: policy::Author::Machine,
+        seen: Arc::default(),
+        suite_scope: prepared.suite.name().to_owned(),
+        sandbox: prepared.sandbox.clone(),
+    };
+    let crew = Crew::start(trials, prepared.pool.clone(), receiver, settings.jobs);
+    let mut hunt = Hunt { prepared, case, settings, tools, crew, ended: Ended::default(), tried: Vec::new(), next_id: 0, began: Instant::now(), enough_at: None };
+    let outcome = tokio::select! {
+        outcome = hunt.run() => outcome,
+        error = late_baseline => Err(error),
+    };
+    let Hunt { crew, mut ended, tried, .. } = hunt;
+    crew.stop().await;
+    match outcome {
+        Ok(reason) => ended.reason = reason,
+        Err(PipelineError::Stopped(stop)) => ended.reason = Some(Reason::of_stop(stop)),
+        Err(error) => return Err(error),
+    }
+    if !ended.proposals.is_empty() {
+        ended.reason = None;
+        ended.proposals.sort_by(|a, b| rank::compare((&a.patch, &a.evidence), (&b.patch, &b.evidence)));
+        keep(&mut ended, case, tools)?;
+    } else if matches!(&ended.reason, Some(reason) if matches!(reason.word, "none-verified" | "no-candidate"))
+        && !tried.iter().any(|tried| changed_the_outcome(tried))
+        && let Some(what) = canary::unheard(prepared, case).await?
+    {
+        ended.reason = Some(Reason::new("scratch-not-exercised", what));
+    }
+    Ok(ended)
+}
+
+/// What no patch of the code can mend.
+fn hopeless(case: &Case) -> Option<Reason> {
+    let why = case.diagnosis.class_why.clone();
+    match case.diagnosis.class {
+        Class::MissingDependency => Some(Reason::new("environment", format!("{why}; install it and run heal again"))),
+        Class::Environment | Class::RunnerCrash => Some(Reason::new("environment", why)),
+        Class::Code | Class::CompileError | Class::Timeout | Class::TestSuspected => None,
+    }
+}
+
+/// The user's policy.
+fn policy_of(settings: &Settings) -> Result<policy::Config, PipelineError> {
+    let globs = |patterns: &[String]| {
+        policy::globs(patterns).map_err(|error| PipelineError::Usage { what: format!("not a glob: {error}"), hint: "Patterns look like src/** or *.py".into() })
+    };
+    Ok(policy::Config { allow: globs(&settings.allow)?, deny: globs(&settings.deny)?, ..policy::Config::default() })
+}
+
+/// Runs the baseline where it is not there yet, in a scratch of its own; ends
+/// only with an error.
+async fn run_baseline(prepared: &Prepared, survey: &Survey, settings: &Settings, tools: &Tools, sender: watch::Sender<Option<Arc<Baseline>>>) -> PipelineError {
+    if survey.baseline.is_none() {
+        tools.events.emit(Event::Stage { name: "baseline".into(), what: "the whole suite, unpatched".into() });
+        let run = async {
+            let scratch = prepared.scratch().await?;
+            let mut request = prepared.bench.request(Selection::All);
+            request.test_limit = settings.test_timeout.unwrap_or(Settings::LONGEST_TEST);
+            Ok::<_, PipelineError>(prepared.bench.run(&*scratch, &request).await?)
+        };
+        match run.await {
+            Ok(report) => {
+                let _ = sender.send(Some(Arc::new(Baseline::of(&report))));
+            }
+            Err(error) => return error,
+        }
+    }
+    // The sender must live as long as someone may wait for the baseline.
+    let _sender = sender;
+    std::future::pending().await
+}
+
+/// Whether a trial showed that the tests run what is in the scratch.
+fn changed_the_outcome(tried: &Tried) -> bool {
+    match &tried.verdict {
+        Verdict::Verified(_) => true,
+        Verdict::Missed(miss) => matches!(miss.gate.as_str(), "build" | "suite" | "stable") || (miss.gate == "target" && miss.detail.contains("fails in another way")),
+    }
+}
+
+/// What an answer cost; nothing where it was already kept.
+fn cost_of(answer: &Answer) -> Cost {
+    Cost {
+        calls: usize::from(!answer.from_record),
+        input_tokens: answer.usage.input + answer.usage.written,
+        cached_tokens: answer.usage.cached,
+        output_tokens: answer.usage.output,
+        usd: answer.usd,
+    }
+}
+
+/// Puts the proposals into the record.
+fn keep(ended: &mut Ended, case: &Case, tools: &Tools) -> Result<(), PipelineError> {
+    let failure = &case.diagnosis.failure;
+    for proposal in &mut ended.proposals {
+        let evidence = serde_json::to_string(&proposal.evidence).unwrap_or_default();
+        let new = NewProposal { failure: &failure.id, patch: &proposal.patch, evidence: &evidence };
+        proposal.id = Some(tools.ledger.keep_proposal(&tools.run, &new)?);
+    }
+    Ok(())
+}
+
+struct Hunt<'a> {
+    prepared: &'a Prepared,
+    case: &'a Case,
+    settings: &'a Settings,
+    tools: &'a Tools,
+    crew: Crew,
+    ended: Ended,
+    tried: Vec<Tried>,
+    next_id: usize,
+    began: Instant,
+    enough_at: Option<Instant>,
+}
+
+impl Hunt<'_> {
+    /// Rules, then the model; returns why nothing verified.
+    async fn run(&mut self) -> Result<Option<Reason>, PipelineError> {
+        let rules = self.deterministic();
+        let none_yet = rules.is_empty();
+        self.propose("rules", rules, false);
+        let models = self.models()?;
+        let patience = if models.is_empty() || none_yet { None } else { Some(GRACE) };
+        self.drain(patience).await?;
+        if self.is_done() {
+            return Ok(None);
+        }
+        let mut reason = None;
+        for model in models {
+            reason = self.ask(model).await?;
+            if self.is_done() {
+                return Ok(None);
+            }
+        }
+        self.drain(None).await?;
+        Ok(if self.is_done() { None } else { Some(reason.unwrap_or_else(|| self.why_nothing())) })
+    }
+
+    fn is_done(&self) -> bool {
+        !self.ended.proposals.is_empty()
+    }
+
+    /// What can be proposed without a model, best first.
+    fn deterministic(&self) -> Vec<Candidate> {
+        let read = |path: &crate::source::RelPath| self.prepared.text(path);
+        let mut candidates = propose::compiler::propose(&read, &self.case.suggestions);
+        candidates.extend(propose::rules::propose(&read, &self.case.diagnosis, &propose::rules::Config::default()));
+        candidates
+    }
+
+    /// The models to ask, in order.
+    fn models(&self) -> Result<Vec<Asker>, PipelineError> {
+        if self.settings.offline {
+            return Ok(Vec::new());
+        }
+        self.settings.models.iter().map(|name| self.tools.asker(name, self.settings)).collect()
+    }
+
+    fn propose(&mut self, source: &str, mut candidates: Vec<Candidate>, first: bool) {
+        if candidates.is_empty() {
+            return;
+        }
+        for candidate in &mut candidates {
+            self.next_id += 1;
+            candidate.id = format!("c{}", self.next_id);
+        }
+        self.tools.events.emit(Event::Proposed { source: source.to_owned(), candidates: candidates.len() });
+        self.ended.counts.proposed += candidates.len();
+        self.crew.enqueue(candidates, first);
+    }
+
+    /// Takes results until the queue is empty, the patience is over, or what
+    /// verified is enough.
+    async fn drain(&mut self, patience: Option<Duration>) -> Result<(), PipelineError> {
+        let until = patience.map(|patience| Instant::now() + patience);
+        while !self.crew.is_idle() || self.unread() {
+            let limit = [until, self.enough_at].into_iter().flatten().min();
+            let Some(result) = self.next_result(limit).await? else { break };
+            self.record(result);
+        }
+        Ok(())
+    }
+
+    /// Results that workers have sent and nobody has read.
+    fn unread(&self) -> bool {
+        self.crew.has_results()
+    }
+
+    async fn next_result(&mut self, limit: Option<Instant>) -> Result<Option<Tried>, PipelineError> {
+        let interrupt = self.tools.interrupt.clone();
+        let sleep = async {
+            match limit {
+                Some(limit) => tokio::time::sleep_until(limit.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            stop = interrupt.wait() => Err(PipelineError::Stopped(stop)),
+            result = self.crew.next() => result.transpose(),
+            () = sleep => Ok(None),
+        }
+    }
+
+    fn record(&mut self, tried: Tried) {
+        let (verdict, detail) = workers::words(&tried.verdict);
+        self.tools.events.emit(Event::Tried {
+            candidate: tried.candidate.id.clone(),
+            source: format!("{} {}", tried.candidate.origin.kind, tried.candidate.origin.name),
+            verdict,
+            detail,
+            seconds: tried.took.as_secs_f64(),
+        });
+        let counts = &mut self.ended.counts;
+        match &tried.verdict {
+            Verdict::Missed(miss) => match miss.gate.as_str() {
+                "policy" | "syntax" => counts.refused += 1,
+                "distinct" => counts.duplicate += 1,
+                _ => counts.tried += 1,
+            },
+            Verdict::Verified(evidence) => {
+                counts.tried += 1;
+                counts.verified += 1;
+                self.verified(&tried.candidate, evidence);
+            }
+        }
+        if let Verdict::Missed(miss) = &tried.verdict
+            && matches!(miss.gate.as_str(), "suite" | "stable" | "cause")
+            && self.ended.leads.len() < 3
+        {
+            self.ended.leads.push(LeadReport { source: tried.candidate.origin.clone(), diff: tried.candidate.patch.diff(), missed: miss.gate.clone(), detail: miss.detail.clone() });
+        }
+        self.tried.push(tried);
+    }
+
+    fn verified(&mut self, candidate: &Candidate, evidence: &Evidence) {
+        self.ended.proposals.push(Proposal { id: None, origin: candidate.origin.clone(), patch: candidate.patch.clone(), explanation: candidate.explanation.clone(), evidence: evidence.clone() });
+        let spent = self.began.elapsed();
+        let first = *self.enough_at.get_or_insert_with(|| Instant::now() + spent.mul_f64(AFTERTHOUGHT));
+        if self.ended.proposals.len() >= 3 {
+            self.crew.clear();
+        }
+        self.enough_at = Some(first);
+    }
+
+    /// Asks one model, round after round, while the crew goes on with what it
+    /// has.
+    async fn ask(&mut self, mut asker: Asker) -> Result<Option<Reason>, PipelineError> {
+        let mut feedback: Vec<Feedback> = Vec::new();
+        let snapshot = self.prepared.snapshot.clone();
+        let before = self.tried.len();
+        while asker.next_step(&feedback) != Step::Stop {
+            let asked = Instant::now();
+            let answer = {
+                let diagnosis = self.case.diagnosis.clone();
+                let read = |path: &crate::source::RelPath| snapshot.read(path);
+                let asking = asker.ask(&diagnosis, &read, &feedback);
+                tokio::pin!(asking);
+                loop {
+                    tokio::select! {
+                        answer = &mut asking => break answer,
+                        result = self.next_result(self.enough_at) => match result? {
+                            Some(tried) => {
+                                self.record(tried);
+                                if self.is_done() { return Ok(None); }
+                            }
+                            None if self.is_done() => return Ok(None),
+                            None => {}
+                        },
+                    }
+                }
+            };
+            self.ended.model_time += asked.elapsed();
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(error) => return self.unanswered(error).map(Some),
+            };
+            self.ended.cost = super::add_cost(self.ended.cost, cost_of(&answer));
+            if let Some(why) = &answer.no_fix {
+                self.tools.events.note(format!("{} proposes nothing: {why}", answer.model));
+            }
+            self.ended.counts.refused += answer.unusable.len();
+            self.propose(&answer.model, answer.candidates, true);
+            self.drain(None).await?;
+            if self.is_done() {
+                return Ok(None);
+            }
+            feedback = self.feedback(before);
+        }
+        Ok(None)
+    }
+
+    /// Why a call brought nothing, as a reason to abstain.
+    fn unanswered(&self, error: AskError) -> Result<Reason, PipelineError> {
+        if let Some(stop) = self.tools.interrupt.raised() {
+            return Err(PipelineError::Stopped(stop));
+        }
+        let hint = match &error {
+            AskError::Provider(error) => error.hint(),
+            _ => None,
+        };
+        let word = match &error {
+            AskError::Budget(_) => "budget",
+            AskError::Provider(_) | AskError::NoModel | AskError::Exhausted => "provider",
+            AskError::Prompt(_) | AskError::NotKept { .. } => {
+                return Err(PipelineError::Environment { what: error.to_string(), hint: "heal uses no reply that it could not record first".into() });
+            }
+        };
+        Ok(Reason::new(word, format!("{error}{}", hint.map(|hint| format!("; {hint}")).unwrap_or_default())))
+    }
+
+    /// What the model should know of its answers so far.
+    fn feedback(&self, before: usize) -> Vec<Feedback> {
+        let of_model = self.tried[before..].iter().filter(|tried| tried.candidate.origin.kind == "model");
+        let missed = of_model.filter_map(|tried| match &tried.verdict {
+            Verdict::Missed(miss) => Some(Feedback {
+                candidate: tried.candidate.clone(),
+                gate: miss.gate.clone(),
+                detail: miss.detail.clone(),
+                output: miss.output.clone(),
+            }),
+            Verdict::Verified(_) => None,
+        });
+        missed.collect()
+    }
+
+    fn why_nothing(&self) -> Reason {
+        let counts = &self.ended.counts;
+        let hint = if self.settings.models.is_empty() || self.settings.offline { "; a model may find more: --model PROVIDER/NAME" } else { "" };
+        if self.case.diagnosis.class == Class::TestSuspected {
+            return Reason::new("test-suspected", format!("{}; none of {} candidates verified", self.case.diagnosis.class_why, counts.tried));
+        }
+        if counts.proposed == 0 {
+            return Reason::new("no-candidate", format!("no rule fits the suspect code{hint}"));
+        }
+        Reason::new("none-verified", format!("{} candidates were tried and none passed every gate{hint}", counts.tried))
+    }
+}

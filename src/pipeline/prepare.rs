@@ -1,0 +1,162 @@
+//! Prepare: the repository, its snapshot, its runner, and a first scratch.
+//!
+//! Runs none of the user's tests; asks the interpreter where it imports from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::PipelineError;
+use super::Tools;
+use crate::detect::Bench;
+use crate::detect::bench::Limits;
+use crate::event::Event;
+use crate::git::Repository;
+use crate::options::Sandbox;
+use crate::options::Settings;
+use crate::options::SuiteScope;
+use crate::report::Base;
+use crate::report::Cost;
+use crate::report::LedgerHead;
+use crate::report::RunReport;
+use crate::report::Time;
+use crate::runner;
+use crate::runner::Project;
+use crate::runner::RunnerKind;
+use crate::runner::interpreter;
+use crate::scratch;
+use crate::scratch::Pool;
+use crate::scratch::Scratch;
+use crate::scratch::Snapshot;
+use crate::source::RelPath;
+use crate::trace::places::Places;
+
+/// What every later step needs.
+pub struct Prepared {
+    /// The repository.
+    pub repository: Repository,
+    /// The user's tree as it stood.
+    pub snapshot: Arc<Snapshot>,
+    /// The scratches.
+    pub pool: Pool,
+    /// Runs the tests.
+    pub bench: Bench,
+    /// Containment in force, as evidence names it.
+    pub sandbox: String,
+    /// The suite that must not break.
+    pub suite: SuiteScope,
+}
+
+/// Containment of this version.
+const CONTAINMENT: &str = "process-group";
+
+/// First deadline of a test whose normal time is not known yet; what is still
+/// running then is given its full time once before it counts as endless.
+const FIRST_TEST_LIMIT: Duration = Duration::from_secs(10);
+
+/// Prepares a run.
+///
+/// # Errors
+/// No repository, no runner, no interpreter, no place for a scratch.
+pub async fn prepare(settings: &Settings, tools: &Tools) -> Result<Prepared, PipelineError> {
+    if settings.sandbox == Sandbox::Strict {
+        return Err(PipelineError::NoSandbox);
+    }
+    let repository = Repository::discover(&settings.repo, &tools.launcher)?;
+    let at = std::fs::canonicalize(&settings.repo).ok().and_then(|path| RelPath::within(repository.root(), &path)).unwrap_or_default();
+    tools.events.emit(Event::Stage { name: "snapshot".into(), what: "the work tree".into() });
+    let snapshot = Arc::new(Snapshot::take(&repository)?);
+    let variable = tools.variable.clone();
+    let lookup = move |name: &str| variable(name);
+    let project = runner::detect::detect(repository.root(), &at, &settings.command, &lookup)?;
+    let project = widen(project, settings.suite, &repository, &at, &lookup)?;
+    tools.events.emit(Event::RunnerChosen { runner: project.kind.name().into(), command: project.shown(), why: project.why.clone() });
+    scratch::clean_up(&repository);
+    let pool = Pool::open(&repository, &snapshot, &tools.cache)?;
+    let python = match project.kind {
+        RunnerKind::Pytest | RunnerKind::Unittest => Some(find_interpreter(&project, &repository, &lookup, tools).await?),
+        RunnerKind::Cargo | RunnerKind::Command => None,
+    };
+    let places = Places::new(vec![repository.root().to_path_buf()], snapshot.files());
+    let bench = Bench {
+        project,
+        launcher: tools.launcher.clone(),
+        interrupt: tools.interrupt.clone(),
+        user_root: repository.root().to_path_buf(),
+        heal: tools.heal.clone(),
+        python,
+        places,
+        limits: Limits { test: settings.test_timeout.unwrap_or(FIRST_TEST_LIMIT), suite: settings.timeout },
+        clock: Default::default(),
+    };
+    Ok(Prepared { repository, snapshot, pool, bench, sandbox: CONTAINMENT.into(), suite: settings.suite })
+}
+
+/// `--suite all`: the runner's default set instead of the command given.
+fn widen(project: Project, suite: SuiteScope, repository: &Repository, at: &RelPath, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Project, PipelineError> {
+    if suite == SuiteScope::Given || !project.given {
+        return Ok(project);
+    }
+    let whole = runner::detect::detect(repository.root(), at, &[], lookup)?;
+    if whole.kind == project.kind { Ok(whole) } else { Ok(project) }
+}
+
+/// The first interpreter that answers the probe.
+async fn find_interpreter(project: &Project, repository: &Repository, lookup: &dyn Fn(&str) -> Option<String>, tools: &Tools) -> Result<interpreter::Interpreter, PipelineError> {
+    let mut tried = Vec::new();
+    for program in interpreter::candidates(project, repository.root(), lookup) {
+        let command = interpreter::probe(&program);
+        let Ok(finished) = tools.launcher.run(&command).await else {
+            tried.push(program);
+            continue;
+        };
+        match interpreter::read_probe(&program, &finished.stdout.text, repository.root()) {
+            Ok(found) => {
+                interpreter::check(&found, project)?;
+                return Ok(found);
+            }
+            Err(_) => tried.push(program),
+        }
+    }
+    Err(interpreter::InterpreterError::NoneFound { tried }.into())
+}
+
+impl Prepared {
+    /// A scratch equal to the snapshot. Blocks while files are copied.
+    ///
+    /// # Errors
+    /// The scratch cannot be made.
+    pub async fn scratch(&self) -> Result<Box<dyn Scratch>, PipelineError> {
+        take(&self.pool).await
+    }
+
+    /// A file's text in the snapshot.
+    pub fn text(&self, path: &RelPath) -> Option<String> {
+        self.snapshot.read(path)
+    }
+
+    /// An empty report of this run.
+    pub fn report(&self, schema: &str, tools: &Tools) -> RunReport {
+        RunReport {
+            schema: schema.into(),
+            run: tools.run.clone(),
+            exit: 0,
+            base: Base { commit: self.snapshot.commit().map(str::to_owned), dirty: self.snapshot.is_dirty() },
+            runner: Some(self.bench.project.kind.name().into()),
+            command: Some(self.bench.project.shown()),
+            runner_why: Some(self.bench.project.why.clone()),
+            failures: Vec::new(),
+            cost: Cost::default(),
+            time: Time::default(),
+            ledger: LedgerHead::default(),
+            notes: Vec::new(),
+        }
+    }
+
+}
+
+/// A scratch from the pool; copying files does not block the runtime.
+pub async fn take(pool: &Pool) -> Result<Box<dyn Scratch>, PipelineError> {
+    let pool = pool.clone();
+    let taken = tokio::task::spawn_blocking(move || pool.take()).await;
+    Ok(taken.map_err(|error| PipelineError::Worker(error.to_string()))??)
+}

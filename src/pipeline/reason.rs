@@ -1,0 +1,52 @@
+//! Why heal abstained, as one of the contract's words, and what it exits with.
+//!
+//! Maps words; finds out nothing.
+
+use crate::detect::Outcome;
+use crate::detect::Reproduction;
+use crate::interrupt::Stop;
+use crate::report::RunReport;
+use crate::report::reason;
+
+/// An abstention: one of the contract's words, and a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The word.
+    pub word: &'static str,
+    /// What happened, and what to do.
+    pub why: String,
+}
+
+impl Reason {
+    /// A reason with its sentence.
+    pub fn new(word: &'static str, why: impl Into<String>) -> Reason {
+        Reason { word, why: why.into() }
+    }
+
+    /// The reason that a failure's way of reproducing gives.
+    pub fn of_outcome(outcome: &Outcome, reproduction: &Reproduction) -> Reason {
+        let (failed, runs) = (reproduction.failed, reproduction.runs);
+        match outcome {
+            Outcome::Flaky => Reason::new("flaky", format!("it failed {failed} times of {runs} on the same tree; a patch cannot be told from luck")),
+            Outcome::OrderDependent => Reason::new("order-dependent", "it fails in the suite and passes alone: another test leaves something behind".to_owned()),
+            Outcome::NotReproduced | Outcome::Reproduced => Reason::new("not-reproduced", format!("it failed {failed} times of {runs} here")),
+        }
+    }
+
+    /// The reason that an interrupted run gives.
+    pub fn of_stop(stop: Stop) -> Reason {
+        match stop {
+            Stop::Asked => Reason::new("interrupted", "the run was interrupted"),
+            Stop::Deadline => Reason::new("timeout", "the run's time was over; give it more with --timeout"),
+        }
+    }
+}
+
+/// The run's exit code: the highest-ranked of what happened (CLI contract).
+pub fn exit_code(report: &RunReport, stop: Option<Stop>) -> i32 {
+    if stop == Some(Stop::Asked) {
+        return 130;
+    }
+    let codes: Vec<i32> = report.failures.iter().filter_map(|row| row.reason.as_deref()).map(|word| reason::of(word).map_or(1, |reason| reason.exit)).collect();
+    [130, 5, 4, 3, 1].into_iter().find(|code| codes.contains(code)).unwrap_or(0)
+}

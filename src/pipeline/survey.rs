@@ -1,0 +1,245 @@
+//! Survey: what fails, for sure, and what does not.
+//!
+//! Runs the suite (or the tests asked for) and what failed of it again; ends
+//! with failures that are reproduced, or with the reason why there are none.
+
+use std::sync::Arc;
+
+use super::PipelineError;
+use super::Tools;
+use super::prepare::Prepared;
+use crate::detect::Baseline;
+use crate::detect::Reproduction;
+use crate::detect::reproduce;
+use crate::event::Event;
+use crate::failure::Failure;
+use crate::failure::Kind;
+use crate::options::Settings;
+use crate::runner;
+use crate::runner::Report;
+use crate::runner::RunnerKind;
+use crate::runner::Selection;
+use crate::runner::Status;
+use crate::scratch::Scratch;
+use crate::trace;
+
+/// What fails on the snapshot.
+pub struct Survey {
+    /// What every test does; `None` until it is needed, where only some tests
+    /// were asked for.
+    pub baseline: Option<Arc<Baseline>>,
+    /// Each failure and how it behaved.
+    pub reproductions: Vec<Reproduction>,
+    /// The run that showed the failures.
+    pub first: Report,
+    /// Modules that the tests load from another copy of the code.
+    pub other_copies: Vec<OtherCopy>,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// A module of the repository that the tests load from elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherCopy {
+    /// Its dotted name.
+    pub module: String,
+    /// Where it was loaded from.
+    pub loaded: std::path::PathBuf,
+    /// The file of the repository it should be.
+    pub own: crate::source::RelPath,
+}
+
+/// Finds and reproduces the failures.
+///
+/// # Errors
+/// The tests cannot be run, run another copy of the code, or the tests asked
+/// for do not exist.
+pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools) -> Result<Survey, PipelineError> {
+    let mut scratch = prepared.scratch().await?;
+    let asked = asked_for(prepared, settings)?;
+    let selection = first_selection(prepared, &asked);
+    let whole = selection == Selection::All;
+    let what = if whole { "the suite".to_owned() } else { format!("{} of its tests", asked.len()) };
+    tools.events.emit(Event::Stage { name: "run".into(), what });
+    let first = prepared.bench.run(&*scratch, &prepared.bench.request(selection)).await?;
+    tools.events.emit(suite_event(&first, prepared));
+    let other_copies = other_copies(prepared, &*scratch, &first);
+    refuse_other_copies(prepared, &other_copies)?;
+    let wanted = wanted_failures(prepared, &first, &asked)?;
+    if wanted.is_empty() {
+        return nothing_fails(prepared, &mut *scratch, first, &asked, whole, other_copies).await;
+    }
+    let mut notes = scratch.notes();
+    let (first, endless) = settle_endless(prepared, &mut *scratch, first, &wanted, settings).await?;
+    notes.extend(endless);
+    let wanted: Vec<Failure> = wanted_failures(prepared, &first, &asked)?;
+    if wanted.is_empty() {
+        return nothing_fails(prepared, &mut *scratch, first, &asked, whole, other_copies).await;
+    }
+    tools.events.emit(Event::Stage { name: "reproduce".into(), what: format!("{} failing", wanted.len()) });
+    let wanted_refs: Vec<&Failure> = wanted.iter().collect();
+    let reproductions = reproduce::reproduce(&prepared.bench, &mut *scratch, &first, &wanted_refs, whole).await?;
+    for reproduction in &reproductions {
+        tools.events.emit(Event::Reproduced { id: reproduction.failure.id.clone(), failed: reproduction.failed, runs: reproduction.runs, message: reproduction.failure.message.clone() });
+    }
+    let baseline = whole.then(|| Arc::new(Baseline::of(&first)));
+    if let Some(baseline) = &baseline {
+        prepared.bench.limits.test = settings.test_limit(baseline.slowest);
+    }
+    Ok(Survey { baseline, reproductions, first, other_copies, notes })
+}
+
+/// The tests the user or a saved log names; none for whatever fails.
+fn asked_for(prepared: &Prepared, settings: &Settings) -> Result<Vec<String>, PipelineError> {
+    let mut asked = settings.tests.clone();
+    if let Some(text) = &settings.trace {
+        let failures = trace::failures(text, &prepared.bench.places, &prepared.bench.project.root);
+        if failures.is_empty() {
+            return Err(PipelineError::Usage { what: "the trace holds no failure heal can read".into(), hint: "heal reads output of pytest, unittest and cargo test, Python tracebacks and Rust panics; or name the test: heal fix --test ID".into() });
+        }
+        asked.extend(failures.into_iter().filter(|failure| names_a_test(failure)).map(|failure| failure.id));
+    }
+    asked.dedup();
+    Ok(asked)
+}
+
+/// Whether a failure read from text carries the name of a test, and not just
+/// a place.
+fn names_a_test(failure: &Failure) -> bool {
+    failure.kind != Kind::CompileError && !failure.id.is_empty() && !failure.id.starts_with("trace:")
+}
+
+/// pytest and unittest find tests by name themselves; a cargo test's full id
+/// is only known once the suite has run.
+fn first_selection(prepared: &Prepared, asked: &[String]) -> Selection {
+    let by_name = matches!(prepared.bench.project.kind, RunnerKind::Pytest | RunnerKind::Unittest);
+    if by_name && !asked.is_empty() { Selection::Tests(asked.to_vec()) } else { Selection::All }
+}
+
+fn wanted_failures(prepared: &Prepared, report: &Report, asked: &[String]) -> Result<Vec<Failure>, PipelineError> {
+    let named = |id: &str| asked.is_empty() || asked.iter().any(|wanted| runner::names(&prepared.bench.project, id, wanted));
+    let of_tests = report.tests.iter().filter(|test| named(&test.id)).filter_map(|test| test.failure.clone());
+    let failures: Vec<Failure> = of_tests.chain(report.problems.iter().cloned()).collect();
+    for wanted in asked {
+        let known = report.tests.iter().any(|test| runner::names(&prepared.bench.project, &test.id, wanted));
+        if !known && report.problems.is_empty() {
+            return Err(PipelineError::Usage { what: format!("no test is named `{wanted}`"), hint: format!("{} ran and reported {} tests; name one as the runner does", prepared.bench.project.shown(), report.tests.len()) });
+        }
+    }
+    Ok(failures)
+}
+
+/// Nothing fails: either all is well, or what was asked for passes here, or
+/// the run told nothing.
+async fn nothing_fails(prepared: &Prepared, scratch: &mut dyn Scratch, first: Report, asked: &[String], whole: bool, other_copies: Vec<OtherCopy>) -> Result<Survey, PipelineError> {
+    if first.exit_only.is_none() && !first.complete {
+        return Err(PipelineError::Environment {
+            what: format!("`{}` did not come to its end: {}", prepared.bench.project.shown(), first.incomplete_why.clone().unwrap_or_else(|| "no reason was given".into())),
+            hint: "Run the command yourself; heal needs one that runs its tests and reports them".into(),
+        });
+    }
+    let mut reproductions = Vec::new();
+    if !asked.is_empty() {
+        // What was asked for passes: always, or just this time?
+        let ids: Vec<String> = first.tests.iter().filter(|test| asked.iter().any(|wanted| runner::names(&prepared.bench.project, &test.id, wanted))).map(|test| test.id.clone()).collect();
+        reproductions = passing(prepared, scratch, &ids).await?;
+    }
+    let baseline = whole.then(|| Arc::new(Baseline::of(&first)));
+    Ok(Survey { baseline, reproductions, first, other_copies, notes: Vec::new() })
+}
+
+/// Runs tests that passed three more times.
+async fn passing(prepared: &Prepared, scratch: &mut dyn Scratch, ids: &[String]) -> Result<Vec<Reproduction>, PipelineError> {
+    let mut failed: Vec<(usize, Option<Failure>)> = ids.iter().map(|_| (0, None)).collect();
+    let runs = 3;
+    for _ in 0..runs {
+        scratch.restore()?;
+        let report = prepared.bench.run(scratch, &prepared.bench.request(Selection::Tests(ids.to_vec()))).await?;
+        for (id, (count, failure)) in ids.iter().zip(&mut failed) {
+            if let Some(found) = reproduce::find(&report, id) {
+                *count += 1;
+                failure.get_or_insert_with(|| found.clone());
+            }
+        }
+    }
+    let row = |(id, (count, failure)): (&String, (usize, Option<Failure>))| Reproduction {
+        outcome: if count == 0 { crate::detect::Outcome::NotReproduced } else { crate::detect::Outcome::Flaky },
+        fingerprints: failure.iter().map(Failure::fingerprint).collect(),
+        failure: failure.unwrap_or_else(|| Failure { id: id.clone(), kind: Kind::Exit, message: "it passes here".into(), expected: None, actual: None, frames: vec![], output: String::new() }),
+        failed: count,
+        runs: runs + 1,
+        executed: Vec::new(),
+    };
+    Ok(ids.iter().zip(failed).map(row).collect())
+}
+
+/// What ran into the first, short deadline gets its full time once: slow is
+/// not endless.
+async fn settle_endless(prepared: &mut Prepared, scratch: &mut dyn Scratch, mut first: Report, wanted: &[Failure], settings: &Settings) -> Result<(Report, Option<String>), PipelineError> {
+    let endless: Vec<String> = wanted.iter().filter(|failure| failure.kind == Kind::Timeout && first.test(&failure.id).is_some()).map(|failure| failure.id.clone()).collect();
+    let full = settings.test_timeout.unwrap_or(Settings::LONGEST_TEST);
+    let Some(one) = endless.first() else { return Ok((first, None)) };
+    if full <= prepared.bench.limits.test {
+        return Ok((first, None));
+    }
+    scratch.restore()?;
+    let mut request = prepared.bench.request(Selection::Tests(vec![one.clone()]));
+    request.test_limit = full;
+    let again = prepared.bench.run(scratch, &request).await?;
+    if again.test(one).is_some_and(|test| test.status == Status::Failed) {
+        return Ok((first, None));
+    }
+    // The first one was merely slow: all of them get the full time.
+    prepared.bench.limits.test = full;
+    scratch.restore()?;
+    let again = prepared.bench.run(scratch, &prepared.bench.request(Selection::Tests(endless))).await?;
+    for test in again.tests {
+        if let Some(row) = first.tests.iter_mut().find(|row| row.id == test.id) {
+            *row = test;
+        }
+    }
+    Ok((first, Some(format!("some tests are slow; each may take {} s", full.as_secs()))))
+}
+
+fn suite_event(report: &Report, prepared: &Prepared) -> Event {
+    Event::SuiteRan {
+        passed: report.count(Status::Passed),
+        failed: report.count(Status::Failed) + report.problems.len(),
+        skipped: report.count(Status::Skipped),
+        seconds: prepared.bench.clock.total().as_secs_f64(),
+    }
+}
+
+/// Modules that belong to the repository by their name and were loaded from
+/// outside the scratch.
+fn other_copies(prepared: &Prepared, scratch: &dyn Scratch, report: &Report) -> Vec<OtherCopy> {
+    let mut found = Vec::new();
+    for module in &report.modules {
+        if module.file.starts_with(scratch.root()) {
+            continue;
+        }
+        let path = module.name.replace('.', "/");
+        let forms = [format!("{path}.py"), format!("{path}/__init__.py")];
+        let own = prepared.snapshot.files().into_iter().find(|file| {
+            let text = file.as_str();
+            forms.iter().any(|form| text == form || text == format!("src/{form}") || text == format!("lib/{form}"))
+        });
+        if let Some(own) = own {
+            found.push(OtherCopy { module: module.name.clone(), loaded: module.file.clone(), own });
+        }
+    }
+    found
+}
+
+/// A copy in the user's own tree is certainly the wrong one. Any other is
+/// where the whole package comes from elsewhere: no module of it from the
+/// scratch.
+fn refuse_other_copies(prepared: &Prepared, copies: &[OtherCopy]) -> Result<(), PipelineError> {
+    let Some(copy) = copies.first() else { return Ok(()) };
+    let in_user_tree = copies.iter().find(|copy| copy.loaded.starts_with(prepared.repository.root()));
+    let copy = in_user_tree.unwrap_or(copy);
+    Err(PipelineError::NotExercised {
+        what: format!("`{}` was loaded from `{}`, not from the repository's `{}`", copy.module, copy.loaded.display(), copy.own),
+        hint: format!("Install the project in editable mode (pip install -e .), or uninstall the other copy of `{}`", copy.module.split('.').next().unwrap_or_default()),
+    })
+}

@@ -1,0 +1,84 @@
+//! What the outside world lends a run.
+//!
+//! Carries; does nothing by itself.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::PipelineError;
+use super::record;
+use super::record::Record;
+use crate::event::Events;
+use crate::http::Secret;
+use crate::interrupt::Interrupt;
+use crate::ledger::Ledger;
+use crate::options::Settings;
+use crate::process::Launcher;
+use crate::propose::model::Asker;
+use crate::propose::model::Config;
+use crate::propose::model::budget::Budget;
+use crate::propose::provider::ModelName;
+use crate::propose::provider::ProviderKind;
+
+/// The tools of one run. Cheap to clone.
+#[derive(Clone)]
+pub struct Tools {
+    /// The run's id.
+    pub run: String,
+    /// Who listens.
+    pub events: Events,
+    /// Raised when the run should stop.
+    pub interrupt: Interrupt,
+    /// Starts the user's commands.
+    pub launcher: Launcher,
+    /// heal's own executable.
+    pub heal: PathBuf,
+    /// The user's cache directory for heal.
+    pub cache: PathBuf,
+    /// The record.
+    pub ledger: Arc<Ledger>,
+    /// What models may still cost.
+    pub budget: Budget,
+    /// Reads an environment variable; `None` where it is unset or empty.
+    pub variable: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    /// Values that must never leave the machine.
+    pub secrets: Arc<Vec<String>>,
+    /// The repository's own random secret: prompts' fences are made from it.
+    pub nonce_key: [u8; 32],
+}
+
+impl Tools {
+    /// Someone who can ask the model `name` about one failure.
+    ///
+    /// # Errors
+    /// A run to replay that is not recorded, or a client that cannot be made.
+    pub fn asker(&self, name: &ModelName, settings: &Settings) -> Result<Asker, PipelineError> {
+        let recorded_as = match name.kind() {
+            ProviderKind::Replay => Some(self.recorded_model(name.name())?),
+            _ => None,
+        };
+        let config = Config {
+            base_url: settings.base_url.clone(),
+            key: name.key_variable().and_then(|variable| (self.variable)(variable)).map(Secret::new),
+            candidates: settings.candidates,
+            rounds: settings.rounds,
+            secrets: self.secrets.to_vec(),
+            nonce_key: self.nonce_key,
+            manual_folder: self.ledger.path().with_file_name("manual"),
+            recorded_as: recorded_as.clone(),
+            ..Config::new(name.clone())
+        };
+        let model = recorded_as.unwrap_or_else(|| name.to_string());
+        let store = Record { ledger: self.ledger.clone(), run: self.run.clone(), model };
+        let asker = Asker::new(config, self.events.clone(), self.interrupt.clone(), Arc::new(store), self.budget.clone());
+        asker.map_err(|error| PipelineError::Usage { what: format!("`{name}` cannot be asked: {error}"), hint: "heal doctor says what is set up".into() })
+    }
+
+    fn recorded_model(&self, run: &str) -> Result<String, PipelineError> {
+        self.ledger.run(run)?;
+        record::model_of(&self.ledger, run).ok_or_else(|| PipelineError::Usage {
+            what: format!("the run `{run}` asked no model, so there is nothing to replay"),
+            hint: "List the runs with heal log".into(),
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! `heal verify`: any patch through the same gates.
+//!
+//! Judges a patch that was given; proposes none.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::PipelineError;
+use super::Tools;
+use super::case;
+use super::prepare;
+use super::prepare::Prepared;
+use super::reason::Reason;
+use super::survey;
+use super::survey::Survey;
+use crate::detect;
+use crate::detect::Baseline;
+use crate::detect::Reproduction;
+use crate::detect::reproduce;
+use crate::event::Event;
+use crate::failure::Failure;
+use crate::failure::Kind;
+use crate::options::Settings;
+use crate::patch::Patch;
+use crate::patch::unified;
+use crate::propose::Origin;
+use crate::report::FailureReport;
+use crate::report::LeadReport;
+use crate::report::ProposalReport;
+use crate::report::RunReport;
+use crate::runner::Selection;
+use crate::scratch::Scratch;
+use crate::verify::Miss;
+use crate::verify::Trials;
+use crate::verify::Verdict;
+use crate::verify::policy;
+use crate::verify::target::Aim;
+
+/// Puts the patch `text`, named `name`, through the gates.
+///
+/// # Errors
+/// The text is no patch, or heal is stuck. A patch that misses a gate is part
+/// of the report.
+pub async fn verify(name: &str, text: &str, settings: &Settings, tools: &Tools) -> Result<RunReport, PipelineError> {
+    let began = Instant::now();
+    let no_patch = |why: String| PipelineError::NoPatch { name: name.to_owned(), why };
+    let diffs = unified::parse(text).map_err(|error| no_patch(error.to_string()))?;
+    let mut prepared = prepare::prepare(settings, tools).await?;
+    let all = Settings { tests: Vec::new(), trace: None, ..settings.clone() };
+    let survey = survey::survey(&mut prepared, &all, tools).await?;
+    let mut report = prepared.report("heal.verify/1", tools);
+    report.notes.extend(survey.notes.iter().cloned());
+    let resolved = unified::resolve(&diffs, &|path| prepared.text(path));
+    report.failures = match resolved {
+        Err(error) => vec![missed(&blank(name), None, &Miss { gate: "policy".into(), detail: format!("the patch does not apply: {error}"), output: String::new() })],
+        Ok(patch) => judge(name, &patch, &prepared, &survey, settings, tools).await?,
+    };
+    super::finish(&mut report, &prepared, tools, began);
+    Ok(report)
+}
+
+async fn judge(name: &str, patch: &Patch, prepared: &Prepared, survey: &Survey, settings: &Settings, tools: &Tools) -> Result<Vec<FailureReport>, PipelineError> {
+    let mut aimed = Vec::new();
+    for wanted in &settings.tests {
+        let named = |reproduction: &&Reproduction| crate::runner::names(&prepared.bench.project, &reproduction.failure.id, wanted);
+        match survey.reproductions.iter().find(named) {
+            Some(found) if found.outcome == detect::Outcome::Reproduced => aimed.push(found.clone()),
+            Some(found) => return Ok(vec![case::abstained(&found.failure, &[], Reason::of_outcome(&found.outcome, found))]),
+            None => {
+                let reason = Reason::new("not-reproduced", format!("`{wanted}` does not fail without the patch"));
+                return Ok(vec![case::abstained(&Failure { id: wanted.clone(), ..blank(name) }, &[], reason)]);
+            }
+        }
+    }
+    let baseline = survey.baseline.clone().unwrap_or_else(|| Arc::new(Baseline::of(&survey.first)));
+    let failures: Vec<&Failure> = aimed.iter().map(|reproduction| &reproduction.failure).collect();
+    let selection = reproduce::selection(&survey.first, &failures);
+    let trials = Trials {
+        bench: prepared.bench.clone(),
+        aim: Arc::new(Aim { selection, failures: aimed.clone() }),
+        policy: Arc::new(policy::Config {
+            allow: policy::globs(&settings.allow).map_err(glob_error)?,
+            deny: policy::globs(&settings.deny).map_err(glob_error)?,
+            ..policy::Config::default()
+        }),
+        author: policy::Author::Person,
+        seen: Arc::default(),
+        suite_scope: prepared.suite.name().to_owned(),
+        sandbox: prepared.sandbox.clone(),
+    };
+    tools.events.emit(Event::Stage { name: "verify".into(), what: name.to_owned() });
+    let mut scratch = prepared.scratch().await?;
+    let began = Instant::now();
+    let verdict = if aimed.is_empty() { trials.harmless(&mut *scratch, patch, &baseline).await? } else { trials.attempt(&mut *scratch, patch, &baseline).await? };
+    let (word, detail) = super::workers::words(&verdict);
+    tools.events.emit(Event::Tried { candidate: "patch".into(), source: format!("person {name}"), verdict: word, detail, seconds: began.elapsed().as_secs_f64() });
+    let cured = cured(prepared, &mut *scratch, survey, patch, &verdict).await?;
+    let subjects: Vec<Failure> = if aimed.is_empty() { vec![blank(name)] } else { aimed.into_iter().map(|reproduction| reproduction.failure).collect() };
+    Ok(subjects.iter().map(|failure| row(failure, name, patch, &verdict, &cured, tools)).collect())
+}
+
+fn glob_error(error: globset::Error) -> PipelineError {
+    PipelineError::Usage { what: format!("not a glob: {error}"), hint: "Patterns look like src/** or *.py".into() }
+}
+
+/// What fails without the patch and passes with it.
+async fn cured(prepared: &Prepared, scratch: &mut dyn Scratch, survey: &Survey, patch: &Patch, verdict: &Verdict) -> Result<Vec<String>, PipelineError> {
+    let failing: Vec<String> = survey.reproductions.iter().map(|reproduction| reproduction.failure.id.clone()).filter(|id| survey.first.test(id).is_some()).collect();
+    let screened_out = matches!(verdict, Verdict::Missed(miss) if matches!(miss.gate.as_str(), "policy" | "distinct" | "syntax"));
+    if failing.is_empty() || screened_out {
+        return Ok(Vec::new());
+    }
+    scratch.lay(patch)?;
+    let report = prepared.bench.run(scratch, &prepared.bench.request(Selection::Tests(failing.clone()))).await?;
+    let passes = |id: &String| report.test(id).is_some_and(|test| test.status == crate::runner::Status::Passed);
+    Ok(failing.into_iter().filter(passes).collect())
+}
+
+fn row(failure: &Failure, name: &str, patch: &Patch, verdict: &Verdict, cured: &[String], tools: &Tools) -> FailureReport {
+    let told = if cured.is_empty() { "Nothing that failed before passes now.".to_owned() } else { format!("From failing to passing: {}.", cured.join(", ")) };
+    match verdict {
+        Verdict::Missed(miss) => missed(failure, Some(patch), miss),
+        Verdict::Verified(evidence) => {
+            let mut row = case::abstained(failure, &[], Reason::new("", ""));
+            row.outcome = "verified".into();
+            row.reason = None;
+            row.reason_why = None;
+            row.candidates = crate::report::Counts { proposed: 1, tried: 1, verified: 1, ..Default::default() };
+            row.proposals = vec![ProposalReport {
+                id: format!("{}.1", tools.run),
+                source: Origin { kind: "person".into(), name: name.to_owned() },
+                diff: patch.diff(),
+                files: patch.files().into_iter().cloned().collect(),
+                explanation: told,
+                evidence: (**evidence).clone(),
+            }];
+            row
+        }
+    }
+}
+
+fn missed(failure: &Failure, patch: Option<&Patch>, miss: &Miss) -> FailureReport {
+    let word = if miss.gate == "policy" { "policy" } else { "none-verified" };
+    let mut row = case::abstained(failure, &[], Reason::new(word, format!("gate {}: {}", miss.gate, miss.detail)));
+    row.candidates = crate::report::Counts { proposed: 1, tried: 1, ..Default::default() };
+    row.leads = patch
+        .map(|patch| LeadReport { source: Origin { kind: "person".into(), name: "patch".into() }, diff: patch.diff(), missed: miss.gate.clone(), detail: miss.detail.clone() })
+        .into_iter()
+        .collect();
+    row
+}
+
+/// Stands for "the patch" where no failing test is named.
+fn blank(name: &str) -> Failure {
+    Failure { id: name.to_owned(), kind: Kind::Exit, message: "the patch as a whole".into(), expected: None, actual: None, frames: vec![], output: String::new() }
+}

@@ -1,0 +1,384 @@
+//! Asks a model about one failure, call by call.
+//!
+//! Keeps every reply before it uses it; never sends a prompt whose answer is
+//! kept; never sends a call whose worst case passes a cap.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Answer;
+use super::AskError;
+use super::Config;
+use super::Estimate;
+use super::Feedback;
+use super::Unusable;
+use super::budget::Budget;
+use super::budget::Worst;
+use super::prompt;
+use super::prompt::Attempt;
+use super::prompt::Prompt;
+use super::redact::Redactor;
+use super::reply;
+use super::reply::SaidChange;
+use super::reply::SaidPatch;
+use super::strategy::Brought;
+use super::strategy::Step;
+use super::strategy::Strategy;
+use super::wire::Wire;
+use crate::diagnose::Diagnosis;
+use crate::event::Event;
+use crate::event::Events;
+use crate::interrupt::Interrupt;
+use crate::patch::Patch;
+use crate::patch::edit;
+use crate::patch::edit::Edit;
+use crate::patch::unified;
+use crate::propose::Candidate;
+use crate::propose::Origin;
+use crate::propose::provider::ProviderKind;
+use crate::propose::provider::Reply;
+use crate::propose::provider::StopReason;
+use crate::propose::provider::Usage;
+use crate::propose::provider::replay;
+use crate::propose::provider::replay::ReplyStore;
+use crate::source::RelPath;
+
+/// Asks about one failure; a new one is made for each.
+pub struct Asker {
+    config: Config,
+    events: Events,
+    store: Arc<dyn ReplyStore>,
+    budget: Budget,
+    wire: Wire,
+    strategy: Strategy,
+    /// What the last replies held that could not be tried.
+    unusable: Vec<Unusable>,
+    /// Digests of the patches proposed so far.
+    proposed: HashSet<String>,
+}
+
+impl Asker {
+    /// Makes an asker for one failure. `budget` is the run's: its clones are
+    /// one account.
+    ///
+    /// # Errors
+    /// The model is `none`, or its client cannot be made.
+    pub fn new(
+        config: Config,
+        events: Events,
+        interrupt: Interrupt,
+        store: Arc<dyn ReplyStore>,
+        budget: Budget,
+    ) -> Result<Asker, AskError> {
+        if config.model.kind() == ProviderKind::None {
+            return Err(AskError::NoModel);
+        }
+        let wire = Wire::new(&config, interrupt, events.clone())?;
+        let strategy = Strategy::new(config.rounds);
+        let (unusable, proposed) = (Vec::new(), HashSet::new());
+        Ok(Asker { config, events, store, budget, wire, strategy, unusable, proposed })
+    }
+
+    /// The call that [`Asker::ask`] would make with this feedback.
+    pub fn next_step(&self, feedback: &[Feedback]) -> Step {
+        self.strategy.next_step(!feedback.is_empty() || !self.unusable.is_empty())
+    }
+
+    /// Makes the next call. `read` gives a file of the snapshot; `feedback` is
+    /// what became of the candidates of *all* earlier calls for this failure.
+    ///
+    /// # Errors
+    /// No call is left, a cap would be passed, or there was no answer; a later
+    /// call makes the same step again.
+    pub async fn ask(
+        &mut self,
+        diagnosis: &Diagnosis,
+        read: &(dyn Fn(&RelPath) -> Option<String> + Sync),
+        feedback: &[Feedback],
+    ) -> Result<Answer, AskError> {
+        let step = self.next_step(feedback);
+        if step == Step::Stop {
+            return Err(AskError::Exhausted);
+        }
+        let mut redactor = Redactor::new(&self.config.secrets);
+        let prompt = self.prompt(diagnosis, step, feedback, &mut redactor)?;
+        let (reply, paid) = match self.store.find(&prompt.digest) {
+            Some(kept) => (replay::from_stored(&kept), None),
+            None => {
+                let (reply, usage, usd) = self.paid_reply(&prompt).await?;
+                (reply, Some((usage, usd)))
+            }
+        };
+        let (usage, usd) = paid.unwrap_or((Usage::default(), Some(0.0)));
+        let mut answer = Answer {
+            step,
+            candidates: Vec::new(),
+            unusable: Vec::new(),
+            no_fix: None,
+            stop: reply.stop,
+            usage,
+            usd,
+            model: reply.model.clone(),
+            reply_digest: prompt::digest_of(&[&reply.text]),
+            from_record: paid.is_none(),
+        };
+        self.events.emit(Event::Answered {
+            model: self.config.model.to_string(),
+            input_tokens: usage.all_input(),
+            output_tokens: usage.output,
+            usd,
+            reply: answer.reply_digest.clone(),
+        });
+        self.take(&reply, diagnosis, read, &redactor, &prompt, &mut answer);
+        let brought = Brought {
+            candidates: answer.candidates.len(),
+            unusable: answer.unusable.len(),
+            says_no_fix: answer.no_fix.is_some(),
+        };
+        self.strategy.record(step, brought);
+        self.unusable.extend(answer.unusable.iter().cloned());
+        Ok(answer)
+    }
+
+    /// Every byte of text that the first call would send, where to, and what it
+    /// costs at most.
+    ///
+    /// # Errors
+    /// A template of the user's own that does not render.
+    pub fn preview(&self, diagnosis: &Diagnosis) -> Result<String, AskError> {
+        let mut redactor = Redactor::new(&self.config.secrets);
+        let prompt = self.prompt(diagnosis, Step::First, &[], &mut redactor)?;
+        let estimate = self.estimate_of(&prompt);
+        let to = self
+            .config
+            .address()
+            .map_or_else(|| self.config.model.to_string(), |url| format!("{} at {url}", self.config.model));
+        let cost = estimate.usd.map_or_else(|| "unknown price".to_owned(), |usd| format!("at most {usd:.4} USD"));
+        let dropped: String = diagnosis.slice.dropped.iter().map(|what| format!("left out: {what}\n")).collect();
+        Ok(format!(
+            "to: {to}\nsize: about {} tokens, {} bytes; answer at most {} tokens; {cost}\nsecrets redacted: {}\n{dropped}\n--- system\n{}\n--- user\n{}\n--- form of the answer\n{}\n",
+            estimate.input_tokens,
+            prompt.system.len() + prompt.user.len(),
+            estimate.max_output_tokens,
+            redactor.count(),
+            prompt.system,
+            prompt.user,
+            reply::schema(),
+        ))
+    }
+
+    /// What the first call takes at worst.
+    ///
+    /// # Errors
+    /// As for [`Asker::preview`].
+    pub fn estimate(&self, diagnosis: &Diagnosis) -> Result<Estimate, AskError> {
+        let prompt = self.prompt(diagnosis, Step::First, &[], &mut Redactor::new(&self.config.secrets))?;
+        Ok(self.estimate_of(&prompt))
+    }
+
+    fn prompt(
+        &self,
+        diagnosis: &Diagnosis,
+        step: Step,
+        feedback: &[Feedback],
+        redactor: &mut Redactor,
+    ) -> Result<Prompt, AskError> {
+        let tried = feedback.iter().map(|feedback| Attempt {
+            idea: feedback.candidate.explanation.clone(),
+            change: feedback.candidate.patch.diff(),
+            missed: format!("missed the gate `{}`: {}", feedback.gate, feedback.detail),
+            output: feedback.output.clone(),
+        });
+        let unusable = self.unusable.iter().map(|unusable| Attempt {
+            idea: unusable.root_cause.clone(),
+            change: unusable.change.clone(),
+            missed: format!("could not be used: {}", unusable.reason),
+            output: String::new(),
+        });
+        let attempts: Vec<Attempt> = unusable.chain(tried).collect();
+        let named = self.config.model.to_string();
+        let request = prompt::Request {
+            diagnosis,
+            step,
+            candidates: self.config.candidates,
+            attempts: &attempts,
+            asked: self.config.recorded_as.as_deref().unwrap_or(&named),
+        };
+        Ok(prompt::render(&self.config.templates, &request, redactor, &self.config.nonce_key)?)
+    }
+
+    fn estimate_of(&self, prompt: &Prompt) -> Estimate {
+        let bytes = (prompt.system.len() + prompt.user.len() + reply::schema().to_string().len()) as u64;
+        let max_output_tokens = self.config.max_output_tokens;
+        Estimate { input_tokens: bytes / 4, max_output_tokens, usd: self.worst(prompt).usd }
+    }
+
+    /// A token of dense code is two bytes at least; the whole input may be
+    /// written to a cache.
+    fn worst(&self, prompt: &Prompt) -> Worst {
+        let bytes = (prompt.system.len() + prompt.user.len() + reply::schema().to_string().len()) as u64;
+        let usage = Usage { written: bytes / 2, output: self.config.max_output_tokens, ..Usage::default() };
+        Worst { tokens: usage.total(), usd: self.usd(&usage) }
+    }
+
+    fn usd(&self, usage: &Usage) -> Option<f64> {
+        if self.config.model.uses_network() {
+            self.config.prices.usd(self.config.model.name(), usage)
+        } else {
+            Some(0.0)
+        }
+    }
+
+    /// Sends the prompt within the caps and keeps the reply.
+    async fn paid_reply(&mut self, prompt: &Prompt) -> Result<(Reply, Usage, Option<f64>), AskError> {
+        let worst = self.worst(prompt);
+        let hold = match self.config.model.uses_network() {
+            true => Some(self.budget.hold(worst)?),
+            false => None,
+        };
+        if hold.is_some() && worst.usd.is_none() && !self.budget.spent().has_unpriced {
+            let name = self.config.model.name();
+            self.events
+                .note(format!("the price of `{name}` is not known: --max-cost cannot hold, only --max-tokens does"));
+        }
+        self.events.emit(Event::Asked {
+            model: self.config.model.to_string(),
+            call: self.budget.spent().calls + 1,
+            input_tokens: self.estimate_of(prompt).input_tokens as usize,
+        });
+        let reply = match self.wire.exchange(&self.config, prompt).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                if let Some(hold) = hold.filter(|_| error.may_be_billed()) {
+                    hold.settle_lost();
+                }
+                return Err(error.into());
+            }
+        };
+        // A server that does not say is taken to have used what was estimated.
+        let usage = reply.usage.unwrap_or_else(|| Usage {
+            input: self.estimate_of(prompt).input_tokens,
+            output: reply.text.len() as u64 / 4,
+            ..Usage::default()
+        });
+        let usd = self.usd(&usage);
+        if let Some(hold) = hold {
+            hold.settle(usage, usd);
+        }
+        let asked = self.config.model.to_string();
+        let kept = self.store.keep(&prompt.digest, &asked, &prompt.whole(), &replay::to_stored(&reply));
+        kept.map_err(|reason| AskError::NotKept { reason })?;
+        Ok((reply, usage, usd))
+    }
+
+    /// Reads the reply into `answer`.
+    fn take(
+        &mut self,
+        reply: &Reply,
+        diagnosis: &Diagnosis,
+        read: &dyn Fn(&RelPath) -> Option<String>,
+        redactor: &Redactor,
+        prompt: &Prompt,
+        answer: &mut Answer,
+    ) {
+        let ended = match reply.stop {
+            StopReason::Refusal => Some("the model refused to answer"),
+            StopReason::Filtered => Some("the provider's filter took the answer"),
+            StopReason::Length | StopReason::Done => None,
+        };
+        if let Some(why) = ended {
+            let said: String = reply.text.chars().take(200).collect();
+            let reason = if said.trim().is_empty() { why.to_owned() } else { format!("{why}: {}", said.trim()) };
+            answer.unusable.push(Unusable { root_cause: String::new(), change: String::new(), reason });
+            return;
+        }
+        let said = reply::read(&reply.text);
+        answer.no_fix = said.no_fix;
+        for (root_cause, reason) in said.unreadable {
+            let reason = match reply.stop {
+                StopReason::Length => {
+                    format!("{reason}; the answer reached its limit of tokens: give fewer, shorter fixes")
+                }
+                _ => reason,
+            };
+            answer.unusable.push(Unusable { root_cause, change: String::new(), reason });
+        }
+        for patch in said.patches {
+            match resolved(&patch, diagnosis, read, redactor) {
+                // Proposed before, here or in an earlier call: known already.
+                Ok(resolved) if !self.proposed.insert(resolved.digest()) => {}
+                Ok(resolved) => {
+                    let index = answer.candidates.len();
+                    answer.candidates.push(self.candidate(resolved, &patch.root_cause, index, prompt));
+                }
+                Err(reason) => {
+                    let (root_cause, change) = (patch.root_cause.clone(), written(&patch.change));
+                    answer.unusable.push(Unusable { root_cause, change, reason });
+                }
+            }
+        }
+    }
+
+    fn candidate(&self, patch: Patch, root_cause: &str, index: usize, prompt: &Prompt) -> Candidate {
+        Candidate {
+            id: format!("m{}.{}", &prompt.digest[..8], index + 1),
+            origin: Origin { kind: "model".to_owned(), name: self.config.model.to_string() },
+            patch,
+            explanation: root_cause.chars().take(600).collect(),
+            prior: 0.6 - 0.01 * (index.min(50) as f64),
+        }
+    }
+}
+
+/// The patch that the model means, secrets put back.
+fn resolved(
+    patch: &SaidPatch,
+    diagnosis: &Diagnosis,
+    read: &dyn Fn(&RelPath) -> Option<String>,
+    redactor: &Redactor,
+) -> Result<Patch, String> {
+    match &patch.change {
+        SaidChange::Edits(said) => {
+            let edit = |said: &reply::SaidEdit| -> Result<Edit, String> {
+                let path = RelPath::new(&said.path).map_err(|error| error.to_string())?;
+                if path.is_root() {
+                    return Err("an edit has no path".to_owned());
+                }
+                let restored = redactor.restored(&said.search, &said.replace);
+                let (search, replace) = restored.map_err(|error| error.to_string())?;
+                Ok(Edit { path, search, replace })
+            };
+            let edits = said.iter().map(edit).collect::<Result<Vec<Edit>, String>>()?;
+            let shown = |path: &RelPath| {
+                let parts = diagnosis.slice.parts.iter().filter(|part| part.path == *path);
+                parts.map(|part| part.lines).collect()
+            };
+            edit::resolve(&edits, read, &shown).map_err(|error| error.to_string())
+        }
+        SaidChange::Diff(diff) => {
+            let side = |skip: char| -> String {
+                let lines = diff.split_inclusive('\n').filter(|line| !line.starts_with(skip));
+                lines.collect()
+            };
+            redactor.restored(&side('+'), &side('-')).map_err(|error| error.to_string())?;
+            let restored = redactor.restored(diff, diff).map_err(|error| error.to_string())?.0;
+            let diffs = unified::parse(&restored).map_err(|error| error.to_string())?;
+            unified::resolve(&diffs, read).map_err(|error| error.to_string())
+        }
+    }
+}
+
+/// A change as the model wrote it, for the model to see again.
+fn written(change: &SaidChange) -> String {
+    match change {
+        SaidChange::Diff(diff) => diff.clone(),
+        SaidChange::Edits(edits) => {
+            let edit = |edit: &reply::SaidEdit| {
+                let marked =
+                    |mark: char, text: &str| text.lines().map(|line| format!("{mark}{line}\n")).collect::<String>();
+                format!("{}\n{}{}", edit.path, marked('-', &edit.search), marked('+', &edit.replace))
+            };
+            edits.iter().map(edit).collect()
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Hard caps on what a run may spend, checked before a call against its worst
+//! case.
+//!
+//! Counts; asks nobody. Where a model's price is not known the token cap alone
+//! holds, and the outcome says so.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use crate::propose::provider::Usage;
+
+/// The caps of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Caps {
+    /// US dollars.
+    pub usd: f64,
+    /// Tokens, input and output; 0 for no cap.
+    pub tokens: u64,
+}
+
+/// What a call takes at worst.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Worst {
+    /// Tokens, input and output.
+    pub tokens: u64,
+    /// US dollars; `None` where the price is not known.
+    pub usd: Option<f64>,
+}
+
+/// What has been spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spent {
+    /// Calls that were answered.
+    pub calls: usize,
+    /// Tokens.
+    pub usage: Usage,
+    /// US dollars, of the calls whose price is known.
+    pub usd: f64,
+    /// Whether the price of some call is not known.
+    pub has_unpriced: bool,
+}
+
+/// A call that would pass a cap.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum Denied {
+    /// The cap in dollars.
+    #[error("the next call may cost {worst:.4} USD and {left:.4} USD are left of --max-cost {cap}")]
+    Usd {
+        /// At worst.
+        worst: f64,
+        /// Left of the cap.
+        left: f64,
+        /// The cap.
+        cap: f64,
+    },
+    /// The cap in tokens.
+    #[error("the next call may take {worst} tokens and {left} are left of --max-tokens {cap}")]
+    Tokens {
+        /// At worst.
+        worst: u64,
+        /// Left of the cap.
+        left: u64,
+        /// The cap.
+        cap: u64,
+    },
+}
+
+/// The account of a run. Cheap to clone; all clones are the same account, so
+/// that failures asked about side by side cannot pass a cap together.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    caps: Caps,
+    account: Arc<Mutex<Account>>,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    spent: Spent,
+    /// What calls under way may take.
+    held_usd: f64,
+    held_tokens: u64,
+}
+
+/// The worst case of a call under way, held until it is settled; given back
+/// when dropped.
+#[derive(Debug)]
+pub struct Hold {
+    budget: Budget,
+    worst: Worst,
+}
+
+impl Budget {
+    /// An account with nothing spent.
+    pub fn new(caps: Caps) -> Budget {
+        Budget { caps, account: Arc::default() }
+    }
+
+    fn account(&self) -> MutexGuard<'_, Account> {
+        // Every change of the account is complete in itself.
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds the worst case of a call.
+    ///
+    /// # Errors
+    /// The cap it would pass.
+    pub fn hold(&self, worst: Worst) -> Result<Hold, Denied> {
+        let mut account = self.account();
+        let tokens_left = self.caps.tokens.saturating_sub(account.spent.usage.total() + account.held_tokens);
+        if self.caps.tokens > 0 && worst.tokens > tokens_left {
+            return Err(Denied::Tokens { worst: worst.tokens, left: tokens_left, cap: self.caps.tokens });
+        }
+        let usd_left = (self.caps.usd - account.spent.usd - account.held_usd).max(0.0);
+        if let Some(usd) = worst.usd
+            && usd > usd_left
+        {
+            return Err(Denied::Usd { worst: usd, left: usd_left, cap: self.caps.usd });
+        }
+        account.held_tokens += worst.tokens;
+        account.held_usd += worst.usd.unwrap_or(0.0);
+        drop(account);
+        Ok(Hold { budget: self.clone(), worst })
+    }
+
+    /// What has been spent so far.
+    pub fn spent(&self) -> Spent {
+        self.account().spent
+    }
+}
+
+impl Hold {
+    /// Books what the call took.
+    pub fn settle(self, usage: Usage, usd: Option<f64>) {
+        let mut account = self.budget.account();
+        let spent = &mut account.spent;
+        spent.calls += 1;
+        spent.usage.input += usage.input;
+        spent.usage.cached += usage.cached;
+        spent.usage.written += usage.written;
+        spent.usage.output += usage.output;
+        spent.usd += usd.unwrap_or(0.0);
+        spent.has_unpriced |= usd.is_none();
+    }
+
+    /// Books the worst case of a call that may have been billed although its
+    /// answer was lost. It counts as no answered call.
+    pub fn settle_lost(self) {
+        let mut account = self.budget.account();
+        account.spent.usage.input += self.worst.tokens;
+        account.spent.usd += self.worst.usd.unwrap_or(0.0);
+        account.spent.has_unpriced |= self.worst.usd.is_none();
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut account = self.budget.account();
+        account.held_tokens = account.held_tokens.saturating_sub(self.worst.tokens);
+        account.held_usd -= self.worst.usd.unwrap_or(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worst(tokens: u64, usd: Option<f64>) -> Worst {
+        Worst { tokens, usd }
+    }
+
+    #[test]
+    fn a_call_whose_worst_case_passes_a_cap_is_denied() {
+        let budget = Budget::new(Caps { usd: 1.0, tokens: 1000 });
+        budget.hold(worst(600, Some(0.6))).expect("within").settle(Usage { input: 500, ..Usage::default() }, Some(0.5));
+        assert_eq!(
+            budget.hold(worst(501, None)).expect_err("tokens"),
+            Denied::Tokens { worst: 501, left: 500, cap: 1000 }
+        );
+        assert!(matches!(budget.hold(worst(1, Some(0.51))), Err(Denied::Usd { .. })));
+        assert!(budget.hold(worst(500, Some(0.5))).is_ok());
+    }
+
+    #[test]
+    fn calls_under_way_count_until_they_end() {
+        let budget = Budget::new(Caps { usd: 1.0, tokens: 0 });
+        let hold = budget.hold(worst(10, Some(0.7))).expect("within");
+        assert!(budget.clone().hold(worst(10, Some(0.7))).is_err());
+        drop(hold);
+        budget.hold(worst(10, Some(0.7))).expect("given back").settle_lost();
+        assert!(budget.hold(worst(10, Some(0.7))).is_err());
+        assert_eq!((budget.spent().calls, budget.spent().usage.total()), (0, 10));
+    }
+
+    #[test]
+    fn without_a_price_the_token_cap_holds_and_it_is_said() {
+        let budget = Budget::new(Caps { usd: 0.0, tokens: 100 });
+        budget.hold(worst(60, None)).expect("no price").settle(Usage { output: 60, ..Usage::default() }, None);
+        assert!(budget.spent().has_unpriced);
+        assert!(matches!(budget.hold(worst(60, None)), Err(Denied::Tokens { .. })));
+    }
+}

@@ -1,0 +1,96 @@
+//! OpenAI Chat Completions, the dialect that most servers copy.
+//!
+//! `POST {base}/chat/completions`, as openai 2.54.0 has it; also OpenRouter,
+//! vLLM, llama.cpp, LM Studio, Ollama's `/v1` and others, which may lack
+//! `response_format` or know only `max_tokens` (see [`super::relaxed`]).
+//! Composes and reads; sends nothing.
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::Ask;
+use super::Format;
+use super::Parts;
+use super::ProviderError;
+use super::Reply;
+use super::StopReason;
+use super::Usage;
+use crate::http::Secret;
+
+/// Composes the request; `base` ends before `/chat/completions`.
+pub fn request(base: &str, key: Option<&Secret>, ask: &Ask<'_>) -> Parts {
+    let limit = if ask.shape.old_limit { "max_tokens" } else { "max_completion_tokens" };
+    let mut body = json!({
+        "model": ask.model,
+        "messages": [
+            {"role": "system", "content": ask.system},
+            {"role": "user", "content": ask.user},
+        ],
+    });
+    body[limit] = ask.max_output_tokens.into();
+    match ask.shape.format {
+        Format::Schema => {
+            body["response_format"] = json!({
+                "type": "json_schema",
+                "json_schema": {"name": "patches", "strict": true, "schema": ask.schema},
+            });
+        }
+        Format::Object => body["response_format"] = json!({"type": "json_object"}),
+        Format::Words => {}
+    }
+    let headers = key.map(|key| {
+        let bearer = Secret::new(format!("Bearer {}", key.reveal()));
+        ("authorization".to_owned(), bearer.into())
+    });
+    let base = base.trim_end_matches('/');
+    Parts { url: format!("{base}/chat/completions"), headers: headers.into_iter().collect(), body }
+}
+
+/// Reads the answer.
+///
+/// # Errors
+/// The server's refusals, and answers that are none of this dialect.
+pub fn answer(status: u16, body: &[u8]) -> Result<Reply, ProviderError> {
+    if !(200..300).contains(&status) {
+        return Err(super::refused(status, body));
+    }
+    let value = super::json(body)?;
+    // OpenRouter answers 200 with an error where a provider behind it fails.
+    if !value["error"].is_null() && value["choices"].is_null() {
+        let status = value["error"]["code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(500);
+        return Err(super::refused(status, body));
+    }
+    let Some(choice) = value["choices"].as_array().and_then(|choices| choices.first()) else {
+        return Err(ProviderError::Malformed { detail: "it has no `choices`".to_owned() });
+    };
+    let message = &choice["message"];
+    let refusal = message["refusal"].as_str().filter(|text| !text.is_empty());
+    let stop = match choice["finish_reason"].as_str() {
+        _ if refusal.is_some() => StopReason::Refusal,
+        Some("length") => StopReason::Length,
+        Some("content_filter") => StopReason::Filtered,
+        _ => StopReason::Done,
+    };
+    let text = refusal.map(str::to_owned).unwrap_or_else(|| text_of(&message["content"]));
+    let model = value["model"].as_str().unwrap_or_default().to_owned();
+    Ok(Reply { text, stop, usage: usage(&value["usage"]), model })
+}
+
+/// A content is a text or, on some servers, parts with texts.
+fn text_of(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
+        _ => String::new(),
+    }
+}
+
+/// `prompt_tokens` includes what was read from and written to a cache.
+fn usage(value: &Value) -> Option<Usage> {
+    let all = value["prompt_tokens"].as_u64()?;
+    let details = &value["prompt_tokens_details"];
+    let cached = details["cached_tokens"].as_u64().unwrap_or(0).min(all);
+    let written = details["cache_write_tokens"].as_u64().unwrap_or(0).min(all - cached);
+    let output = value["completion_tokens"].as_u64().unwrap_or(0);
+    Some(Usage { input: all - cached - written, cached, written, output })
+}

@@ -1,0 +1,166 @@
+//! Evidence, counts and costs in words.
+//!
+//! Says only what was executed: what was not measured is called so.
+
+use super::Cost;
+use super::Counts;
+use super::FailureReport;
+use super::Location;
+use super::Reproduced;
+use super::RunReport;
+use super::Time;
+use crate::verify::Evidence;
+use crate::verify::Strength;
+use crate::verify::SuiteCounts;
+
+/// The evidence in one line of clauses.
+pub(super) fn evidence(failure: &FailureReport, evidence: &Evidence) -> String {
+    let mut clauses = Vec::new();
+    if let Some(reproduced) = failure.reproduced {
+        clauses.push(format!("reproduced {} of {}", reproduced.failed, reproduced.runs));
+    }
+    clauses.push(format!("with the patch {} of {} pass", evidence.target.passed, evidence.target.runs));
+    clauses.push(cause(&evidence.cause));
+    match evidence.control.as_deref() {
+        Some("red") => clauses.push("a panic planted there turns it red".to_owned()),
+        Some(other) => clauses.push(format!("control: {other}")),
+        None => {}
+    }
+    clauses.push(format!("{}: {}", suite_name(evidence), suite(evidence.suite)));
+    let strength = strength(evidence.strength.as_ref());
+    let link = if strength.starts_with("not") { "" } else { ":" };
+    clauses.push(format!("strength{link} {strength}"));
+    if evidence.integrity != "held" {
+        clauses.push(format!("integrity: {}", evidence.integrity));
+    }
+    if evidence.agreement > 1 {
+        clauses.push(format!("{} sources agree", evidence.agreement));
+    }
+    clauses.join("; ")
+}
+
+fn cause(cause: &str) -> String {
+    match cause {
+        "fails-passes-fails" => "taken out again it fails as before".to_owned(),
+        other => format!("cause: {other}"),
+    }
+}
+
+/// `suite`, and which one where it is not the user's own.
+pub(super) fn suite_name(evidence: &Evidence) -> &'static str {
+    match evidence.suite_scope.as_str() {
+        "near" => "tests near the patch",
+        "all" => "whole suite",
+        _ => "suite",
+    }
+}
+
+pub(super) fn suite(suite: Option<SuiteCounts>) -> String {
+    let Some(suite) = suite else { return "only its exit code is known".to_owned() };
+    let mut clauses = vec![format!("{} passed", suite.passed)];
+    if suite.already_failing > 0 {
+        clauses.push(format!("{} failed before and still fail", suite.already_failing));
+    }
+    let worse: Vec<String> =
+        [(suite.newly_failing, "newly failing"), (suite.missing, "missing"), (suite.newly_skipped, "newly skipped")]
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+    if worse.is_empty() {
+        clauses.push("nothing newly fails".to_owned());
+    }
+    clauses.extend(worse);
+    clauses.join(", ")
+}
+
+pub(super) fn strength(strength: Option<&Strength>) -> String {
+    match strength {
+        Some(Strength { mutants: 0, .. }) => "not measured (no mutants of these lines)".to_owned(),
+        Some(strength) => format!("{} of {} mutants killed", strength.killed, strength.mutants),
+        None => "not measured".to_owned(),
+    }
+}
+
+/// What was tried where heal abstained; `None` where nothing was.
+pub(super) fn tried(failure: &FailureReport) -> Option<String> {
+    match failure.reproduced {
+        Some(Reproduced { failed, runs }) if failed < runs => {
+            Some(format!("{}, of which {failed} failed in the same way", counted(runs, "run")))
+        }
+        _ if failure.candidates == Counts::default() => None,
+        _ => Some(counts(&failure.candidates)),
+    }
+}
+
+fn counts(counts: &Counts) -> String {
+    let mut clauses = Vec::new();
+    if counts.duplicate > 0 {
+        clauses.push(counted(counts.duplicate, "duplicate"));
+    }
+    if counts.refused > 0 {
+        clauses.push(format!("{} against policy", counts.refused));
+    }
+    clauses.push(format!("{} tried", counts.tried));
+    clauses.push(format!("{} verified", counts.verified));
+    format!("{}: {}", counted(counts.proposed, "candidate"), clauses.join(", "))
+}
+
+/// `1 call`, `2 calls`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+pub(super) fn place(location: &Location) -> String {
+    let mut text = location.path.to_string();
+    if let Some(line) = location.line {
+        text.push_str(&format!(":{line}"));
+    }
+    if let Some(symbol) = &location.symbol {
+        text.push_str(&format!(" in {symbol}"));
+    }
+    text
+}
+
+/// What the run took and cost.
+pub(super) fn bill(time: &Time, cost: &Cost) -> String {
+    let spent = if cost.calls == 0 {
+        "no model was asked".to_owned()
+    } else {
+        let usd = cost.usd.map_or("price not known".to_owned(), |usd| format!("${usd:.4}"));
+        let (input, output) =
+            (tokens(cost.input_tokens.saturating_add(cost.cached_tokens)), tokens(cost.output_tokens));
+        format!("{}: {input} tokens in, {output} out, {usd}", counted(cost.calls, "model call"))
+    };
+    format!("{:.1} s (tests {:.1} s); {spent}", time.total_s, time.tests_s)
+}
+
+fn tokens(count: u64) -> String {
+    if count < 10_000 { count.to_string() } else { format!("{:.1}k", count as f64 / 1000.0) }
+}
+
+/// `2 of 3 failures have a verified patch; abstained: 1 none-verified`.
+pub(super) fn summary(report: &RunReport) -> String {
+    let (all, verified) =
+        (report.failures.len(), report.failures.iter().filter(|failure| failure.is_verified()).count());
+    let mut text = match (all, verified) {
+        (1, 1) => "the failure has a verified patch".to_owned(),
+        (1, _) => "heal abstained".to_owned(),
+        _ => format!("{verified} of {all} failures have a verified patch"),
+    };
+    let mut reasons: Vec<(&str, usize)> = Vec::new();
+    for failure in report.failures.iter().filter(|failure| !failure.is_verified()) {
+        let reason = failure.reason.as_deref().unwrap_or("no reason recorded");
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => reasons.push((reason, 1)),
+        }
+    }
+    if !reasons.is_empty() && all > 1 {
+        let reasons: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        text.push_str(&format!("; abstained: {}", reasons.join(", ")));
+    } else if let Some((reason, _)) = reasons.first() {
+        text.push_str(&format!(": {reason}"));
+    }
+    text
+}

@@ -1,0 +1,185 @@
+//! Wrappers: the words of a command that stand before the test runner.
+//!
+//! Looks at words alone; runs nothing. What is not recognised is opaque, and
+//! opaque commands are run exactly as given.
+
+use super::RunnerKind;
+
+/// A command seen through its wrappers. Indices into its words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The runner at its core.
+    pub kind: RunnerKind,
+    /// The word that is the runner: `pytest`, the `-m` of `python -m pytest`,
+    /// `cargo`.
+    pub at: usize,
+    /// The word that is the Python interpreter, where there is one.
+    pub interpreter: Option<usize>,
+    /// The first word of the runner's own arguments.
+    pub arguments: usize,
+    /// What it was seen through (`uv run`), or empty.
+    pub through: String,
+}
+
+/// Wrappers of one word and a verb, with those of their options that take a
+/// value (from their own `--help`, November 2026).
+const RUN_WRAPPERS: &[(&str, &str, &[&str])] = &[
+    ("uv", "run", &["-p", "--python", "--with", "--extra", "--group", "--env-file", "--project", "--directory", "--package", "--with-requirements", "--with-editable", "--index", "--config-setting"]),
+    ("poetry", "run", &["-C", "--directory", "-P", "--project"]),
+    ("pdm", "run", &["-p", "--project"]),
+    ("hatch", "run", &["-e", "--env"]),
+    ("pipenv", "run", &[]),
+    ("rye", "run", &["-p", "--pyproject"]),
+];
+
+/// Options of the interpreter that take a value (`python --help`).
+const PYTHON_VALUES: &[&str] = &["-X", "-W", "-Q"];
+
+/// Sees a command through its wrappers; `None` for an opaque one.
+pub fn see(command: &[String]) -> Option<Seen> {
+    let mut at = 0;
+    let mut through = Vec::new();
+    loop {
+        let word = command.get(at)?;
+        let name = program(word);
+        if name == "env" {
+            at = after_env(command, at + 1)?;
+            through.push("env".to_owned());
+            continue;
+        }
+        if let Some((wrapper, verb, values)) = RUN_WRAPPERS.iter().find(|(wrapper, ..)| *wrapper == name) {
+            let verb_at = skip_options(command, at + 1, values);
+            if command.get(verb_at).map(String::as_str) != Some(*verb) {
+                return None;
+            }
+            at = skip_options(command, verb_at + 1, values);
+            if command.get(at).is_some_and(|word| word == "--") {
+                at += 1;
+            }
+            through.push(format!("{wrapper} {verb}"));
+            continue;
+        }
+        if name == "coverage" && command.get(at + 1).is_some_and(|word| word == "run") {
+            let module = (at + 2..command.len()).find(|index| command[*index] == "-m")?;
+            through.push("coverage run".to_owned());
+            return module_at(command, module, None, through);
+        }
+        let through_text = through.join(", ");
+        return match name {
+            "pytest" | "py.test" => Some(Seen { kind: RunnerKind::Pytest, at, interpreter: None, arguments: at + 1, through: through_text }),
+            "cargo" => cargo(command, at, through_text),
+            _ if is_python(name) => python(command, at, through),
+            _ => None,
+        };
+    }
+}
+
+/// The file name of a program, without a version or `.exe`.
+pub fn program(word: &str) -> &str {
+    let name = word.rsplit('/').next().unwrap_or(word);
+    name.strip_suffix(".exe").unwrap_or(name)
+}
+
+/// `python`, `python3`, `python3.11`, `pypy3`.
+pub fn is_python(name: &str) -> bool {
+    let rest = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
+    rest.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
+}
+
+/// The first word after `env`'s own options and assignments.
+fn after_env(command: &[String], mut at: usize) -> Option<usize> {
+    while let Some(word) = command.get(at) {
+        let assignment = word.split_once('=').is_some_and(|(name, _)| !name.is_empty() && !name.starts_with('-'));
+        match word.as_str() {
+            "-u" | "--unset" | "-C" | "--chdir" => at += 2,
+            "-i" | "-" | "--ignore-environment" | "--" => at += 1,
+            _ if assignment => at += 1,
+            _ if word.starts_with('-') => return None,
+            _ => return Some(at),
+        }
+    }
+    None
+}
+
+fn skip_options(command: &[String], mut at: usize, values: &[&str]) -> usize {
+    while let Some(word) = command.get(at).filter(|word| word.starts_with('-') && word.as_str() != "--") {
+        at += if values.contains(&word.as_str()) { 2 } else { 1 };
+    }
+    at
+}
+
+fn cargo(command: &[String], at: usize, through: String) -> Option<Seen> {
+    let verb = (at + 1..command.len()).find(|index| !command[*index].starts_with('+'))?;
+    matches!(command[verb].as_str(), "test" | "t").then_some(Seen { kind: RunnerKind::Cargo, at, interpreter: None, arguments: verb + 1, through })
+}
+
+fn python(command: &[String], at: usize, through: Vec<String>) -> Option<Seen> {
+    let mut index = at + 1;
+    while let Some(word) = command.get(index) {
+        match word.as_str() {
+            "-m" => return module_at(command, index, Some(at), through),
+            _ if PYTHON_VALUES.contains(&word.as_str()) => index += 2,
+            _ if word.starts_with('-') && word.len() > 1 && word != "-c" => index += 1,
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// `-m MODULE` at `index`; `-m coverage run -m pytest` is seen through.
+fn module_at(command: &[String], index: usize, interpreter: Option<usize>, mut through: Vec<String>) -> Option<Seen> {
+    let arguments = index + 2;
+    let kind = match command.get(index + 1)?.as_str() {
+        "pytest" => RunnerKind::Pytest,
+        "unittest" => RunnerKind::Unittest,
+        "coverage" if command.get(arguments).is_some_and(|word| word == "run") => {
+            let inner = (arguments + 1..command.len()).find(|index| command[*index] == "-m")?;
+            through.push("coverage run".to_owned());
+            return module_at(command, inner, interpreter, through);
+        }
+        _ => return None,
+    };
+    Some(Seen { kind, at: index, interpreter, arguments, through: through.join(", ") })
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn commands_are_seen_through_their_wrappers() {
+        use RunnerKind::*;
+        for (text, wanted) in [
+            ("pytest -q tests", Some((Pytest, 0, None, 1))),
+            ("/opt/v/bin/pytest", Some((Pytest, 0, None, 1))),
+            ("python3.11 -X dev -m pytest -q", Some((Pytest, 3, Some(0), 5))),
+            (".venv/bin/python -m unittest discover -s tests", Some((Unittest, 1, Some(0), 3))),
+            ("uv run --python 3.12 pytest", Some((Pytest, 4, None, 5))),
+            ("uv run -- python -m pytest", Some((Pytest, 4, Some(3), 6))),
+            ("poetry run pytest -k a", Some((Pytest, 2, None, 3))),
+            ("env A=b -u C pytest", Some((Pytest, 4, None, 5))),
+            ("coverage run -m pytest x", Some((Pytest, 2, None, 4))),
+            ("python -m coverage run --branch -m pytest x", Some((Pytest, 5, Some(0), 7))),
+            ("cargo test -p core", Some((Cargo, 0, None, 2))),
+            ("cargo +1.90 t", Some((Cargo, 0, None, 3))),
+            ("env RUST_LOG=x cargo test", Some((Cargo, 2, None, 4))),
+            ("cargo nextest run", None),
+            ("cargo build", None),
+            ("make test", None),
+            ("python run_tests.py", None),
+            ("python -c pass", None),
+            ("uv sync", None),
+            ("sh -c pytest", None),
+            ("env", None),
+        ] {
+            let seen = see(&words(text)).map(|seen| (seen.kind, seen.at, seen.interpreter, seen.arguments));
+            assert_eq!(seen, wanted, "{text}");
+        }
+    }
+}

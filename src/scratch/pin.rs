@@ -1,0 +1,196 @@
+//! Fixing what every scratch of a run holds: each file's digest, its bytes
+//! kept, so that a save during the run changes nothing.
+//!
+//! Reads the user's files; writes only to the store.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use super::ScratchError;
+use super::Snapshot;
+use super::carried;
+use super::disk;
+use super::pristine::Known;
+use super::pristine::LARGE;
+use super::pristine::Pristine;
+use super::record::Content;
+use super::record::Digest;
+use crate::git::Stat;
+
+/// A file read so soon after its last change may have changed again without
+/// its stat telling; file systems count in steps of up to two seconds (FAT).
+const RACY: i64 = 2_000_000_000;
+
+/// One path that every scratch holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Where, relative to the root.
+    pub(super) path: PathBuf,
+    /// What.
+    pub(super) content: Content,
+    /// The user's modification time, in nanoseconds since 1970.
+    pub(super) modified: i64,
+}
+
+/// All that every scratch of a run holds.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// Files and links, sorted by path.
+    pub(super) wanted: Vec<Wanted>,
+    /// Where each is in `wanted`.
+    pub(super) at: HashMap<PathBuf, usize>,
+    /// Every folder above one of them.
+    pub(super) folders: HashSet<PathBuf>,
+    /// Folders that are there without a file in them.
+    pub(super) empty: Vec<PathBuf>,
+    /// Cargo's build directory to start from.
+    pub(super) seed: Option<PathBuf>,
+    /// What a report should say.
+    pub(super) notes: Vec<String>,
+}
+
+/// Reads what is not known yet, and returns the plan with all that is known
+/// then of the user's files.
+pub(super) fn pin(
+    snapshot: &Snapshot,
+    pristine: &Pristine,
+    known: &HashMap<PathBuf, Known>,
+) -> Result<(Plan, HashMap<PathBuf, Known>), ScratchError> {
+    let carried = carried::decide(snapshot.root(), snapshot.ignored());
+    let mut pinning = Pinning { snapshot, pristine, known, now: HashMap::new(), plan: Plan::default() };
+    for (path, entry) in snapshot.entries() {
+        pinning.take(path, &entry.stat, entry.symlink)?;
+    }
+    for carry in &carried.files {
+        pinning.take(&carry.path, &carry.stat, carry.symlink)?;
+    }
+    for link in &carried.links {
+        let target = snapshot.root().join(link);
+        pinning.plan.wanted.push(Wanted { path: link.clone(), content: Content::Symlink(target), modified: 0 });
+    }
+    let Pinning { now, mut plan, .. } = pinning;
+    plan.wanted.sort_by(|a, b| a.path.cmp(&b.path));
+    plan.wanted.dedup_by(|a, b| a.path == b.path);
+    plan.at = plan.wanted.iter().enumerate().map(|(at, wanted)| (wanted.path.clone(), at)).collect();
+    plan.empty = snapshot.empty_folders().to_vec();
+    let above = plan.wanted.iter().map(|wanted| wanted.path.as_path()).chain(plan.empty.iter().map(PathBuf::as_path));
+    let folders = above.flat_map(|path| path.ancestors().skip(1)).chain(plan.empty.iter().map(PathBuf::as_path));
+    plan.folders = folders.filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_path_buf).collect();
+    plan.seed = carried.seed;
+    plan.notes.extend(carried.notes);
+    Ok((plan, now))
+}
+
+/// The work under way.
+struct Pinning<'a> {
+    snapshot: &'a Snapshot,
+    pristine: &'a Pristine,
+    known: &'a HashMap<PathBuf, Known>,
+    now: HashMap<PathBuf, Known>,
+    plan: Plan,
+}
+
+impl Pinning<'_> {
+    /// Fixes one path. What is gone by now was never there.
+    fn take(&mut self, path: &Path, listed: &Stat, symlink: bool) -> Result<(), ScratchError> {
+        let full = self.snapshot.root().join(path);
+        let taken = if symlink {
+            std::fs::read_link(&full).map(|target| Some((Content::Symlink(target), *listed)))
+        } else {
+            self.file(path, &full, listed)?
+        };
+        match taken {
+            Ok(Some((content, user))) => {
+                self.plan.wanted.push(Wanted { path: path.to_owned(), content, modified: user.modified });
+            }
+            Ok(None) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                self.plan.notes.push(format!("`{}` may not be read and is not there", path.display()));
+            }
+            Err(source) => return Err(ScratchError::Io { doing: "read", path: full, source }),
+        }
+        Ok(())
+    }
+
+    /// Fixes a regular file: known from an earlier run, read already, or read
+    /// now. The outer error is of the store, the inner of the user's file.
+    fn file(
+        &mut self,
+        path: &Path,
+        full: &Path,
+        listed: &Stat,
+    ) -> Result<io::Result<Option<(Content, Stat)>>, ScratchError> {
+        let store = |source| ScratchError::cache("keep", full, source);
+        if let Some((digest, bytes)) = self.fixed_before(path)? {
+            self.pristine.add(&digest, &bytes).map_err(store)?;
+            self.now.insert(path.to_owned(), Known { user: *listed, digest, settled: false });
+            return Ok(Ok(Some((file_content(digest, listed), *listed))));
+        }
+        if let Some(reading) = self.snapshot.held_reading(path) {
+            let digest = *blake3::hash(&reading.bytes).as_bytes();
+            self.pristine.add(&digest, &reading.bytes).map_err(store)?;
+            return Ok(Ok(Some(self.note(path, digest, reading.stat, reading.still))));
+        }
+        if let Some(known) = self.known.get(path)
+            && known.settled
+            && known.user == *listed
+            && self.pristine.has(&known.digest)
+        {
+            self.now.insert(path.to_owned(), known.clone());
+            return Ok(Ok(Some((file_content(known.digest, listed), *listed))));
+        }
+        if listed.size > LARGE {
+            // Whose fault an error is cannot be told apart here; the text is
+            // the system's either way.
+            let (digest, stat, still) = match self.pristine.add_large(full) {
+                Ok(added) => added,
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => return Err(store(error)),
+                Err(error) => return Ok(Err(error)),
+            };
+            return Ok(Ok(Some(self.note(path, digest, stat, still))));
+        }
+        let reading = match disk::read_still(full) {
+            Ok(reading) => reading,
+            Err(error) => return Ok(Err(error)),
+        };
+        let digest = *blake3::hash(&reading.bytes).as_bytes();
+        self.pristine.add(&digest, &reading.bytes).map_err(store)?;
+        Ok(Ok(Some(self.note(path, digest, reading.stat, reading.still))))
+    }
+
+    /// The bytes that another pool of the same snapshot fixed.
+    fn fixed_before(&self, path: &Path) -> Result<Option<(Digest, Vec<u8>)>, ScratchError> {
+        let Some((pristine, digest)) = self.snapshot.kept(path) else { return Ok(None) };
+        let lost = || ScratchError::Lost { path: path.to_owned() };
+        let bytes = match pristine.get(&digest).map_err(|_| lost())?.ok_or_else(lost)? {
+            super::pristine::Kept::Held(bytes) => bytes,
+            super::pristine::Kept::In(file) => std::fs::read(file).map_err(|_| lost())?,
+        };
+        Ok(Some((digest, bytes)))
+    }
+
+    /// Notes what a reading gave.
+    fn note(&mut self, path: &Path, digest: Digest, user: Stat, still: bool) -> (Content, Stat) {
+        let settled = still && nanoseconds_now() - user.changed.max(user.modified) > RACY;
+        self.now.insert(path.to_owned(), Known { user, digest, settled });
+        if !still {
+            self.plan.notes.push(format!("`{}` was being written while it was copied", path.display()));
+        }
+        (file_content(digest, &user), user)
+    }
+}
+
+fn file_content(digest: Digest, stat: &Stat) -> Content {
+    Content::File { digest, mode: stat.mode & 0o777 }
+}
+
+/// Now, in nanoseconds since 1970.
+pub(super) fn nanoseconds_now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,278 @@
+//! The slots of a run: handed out laid, taken back, kept warm.
+//!
+//! Starts nothing. Two pools, of one process or of two, never share a slot.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+use super::Method;
+use super::Scratch;
+use super::ScratchError;
+use super::Snapshot;
+use super::pin::Plan;
+use super::pin::pin;
+use super::pristine::Pristine;
+use super::record::Content;
+use super::seed::Seeded;
+use super::seed::seed;
+use super::slot::Slot;
+use crate::git::Repository;
+use crate::patch::Patch;
+
+/// More slots than any machine has cores; beyond, something is wrong with the
+/// locks.
+const MOST_SLOTS: usize = 1024;
+
+/// What tells backup programs to leave a directory out
+/// (<https://bford.info/cachedir/>).
+const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Scratch trees of heal; may be deleted.\n";
+
+/// The scratches of one run. Cheap to clone; closed when the last clone and
+/// the last scratch are gone.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    repository: Repository,
+    commit: Option<String>,
+    home: PathBuf,
+    plan: Plan,
+    pristine: Arc<Pristine>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    idle: Vec<Slot>,
+    closed: bool,
+}
+
+impl Pool {
+    /// Fixes what every scratch will hold, as the user's files are now, and
+    /// makes room for them below `cache` (such as `~/.cache/heal`).
+    ///
+    /// # Errors
+    /// The cache cannot be written, or a file of the user's cannot be read.
+    pub fn open(repository: &Repository, snapshot: &Snapshot, cache: &Path) -> Result<Pool, ScratchError> {
+        let home = cache.join(repository.id());
+        // Copies of the user's files are nobody else's business.
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&home);
+        made.map_err(|source| ScratchError::cache("make", &home, source))?;
+        // Through a symbolic link git and the tests would disagree on where
+        // they are.
+        let home = home.canonicalize().map_err(|source| ScratchError::cache("read", &home, source))?;
+        let tag = cache.join("CACHEDIR.TAG");
+        if !tag.exists() {
+            // A courtesy to backup programs; heal works without it.
+            let _ = std::fs::write(&tag, CACHE_TAG);
+        }
+        let slot = free_slot(&home)?;
+        let store = |source| ScratchError::cache("write", &slot.dir, source);
+        let (pristine, known) = Pristine::open(&slot.dir).map_err(store)?;
+        let (plan, known) = pin(snapshot, &pristine, &known)?;
+        pristine.save(&known).map_err(store)?;
+        let pristine = Arc::new(pristine);
+        let digests = plan.wanted.iter().filter_map(|wanted| match &wanted.content {
+            Content::File { digest, .. } => Some((wanted.path.clone(), *digest)),
+            Content::Symlink(_) => None,
+        });
+        snapshot.keep(Arc::clone(&pristine), digests.collect::<HashMap<_, _>>());
+        let state = Mutex::new(State { idle: vec![slot], closed: false });
+        let (repository, commit) = (repository.clone(), snapshot.commit().map(str::to_owned));
+        Ok(Pool { shared: Arc::new(Shared { repository, commit, home, plan, pristine, state }) })
+    }
+
+    /// A scratch equal to the snapshot. Dropping it gives it back.
+    ///
+    /// # Errors
+    /// The cache cannot be written.
+    pub fn take(&self) -> Result<Box<dyn Scratch>, ScratchError> {
+        let idle = self.shared.state().idle.pop();
+        let slot = match idle {
+            Some(slot) => slot,
+            None => free_slot(&self.shared.home)?,
+        };
+        let mut scratch = Checkout { slot: Some(slot), shared: Arc::clone(&self.shared) };
+        scratch.make()?;
+        Ok(Box::new(scratch))
+    }
+
+    /// Removes git's entries of the slots that are not in use; those in use
+    /// follow when they are given back. The trees stay warm for the next run.
+    pub fn close(&self) {
+        self.shared.close();
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        let idle = {
+            let mut state = self.state();
+            state.closed = true;
+            std::mem::take(&mut state.idle)
+        };
+        for slot in idle {
+            slot.retire(&self.repository);
+        }
+    }
+
+    fn give_back(&self, slot: Slot) {
+        {
+            let mut state = self.state();
+            if !state.closed {
+                state.idle.push(slot);
+                return;
+            }
+        }
+        slot.retire(&self.repository);
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The first slot that no other pool holds.
+fn free_slot(home: &Path) -> Result<Slot, ScratchError> {
+    for number in 0..MOST_SLOTS {
+        if let Some(slot) = Slot::acquire(home, number)? {
+            return Ok(slot);
+        }
+    }
+    let source = std::io::Error::other("every slot is locked");
+    Err(ScratchError::cache("lock", home, source))
+}
+
+/// A slot in use.
+#[derive(Debug)]
+struct Checkout {
+    /// There until it is given back.
+    slot: Option<Slot>,
+    shared: Arc<Shared>,
+}
+
+impl Checkout {
+    fn slot(&mut self) -> (&mut Slot, &Shared) {
+        (self.slot.as_mut().expect("a scratch has its slot until it is dropped"), &self.shared)
+    }
+
+    fn held(&self) -> &Slot {
+        self.slot.as_ref().expect("a scratch has its slot until it is dropped")
+    }
+
+    /// Makes the slot a work tree with the snapshot's files.
+    fn make(&mut self) -> Result<(), ScratchError> {
+        let (slot, shared) = self.slot();
+        slot.register(&shared.repository, shared.commit.as_deref())?;
+        slot.settle(&shared.plan, &shared.pristine)?;
+        let target = slot.tree.join("target");
+        if let Some(from) = &shared.plan.seed
+            && !std::mem::replace(&mut slot.asked_seed, true)
+            && target.symlink_metadata().is_err()
+        {
+            let seeded = seed(from, &target).map_err(|source| ScratchError::cache("write", &target, source))?;
+            if let Seeded::Not(why) = seeded {
+                slot.notes.push(format!("`target` starts empty: of the user's, {why}"));
+            }
+        }
+        slot.save()
+    }
+}
+
+impl Scratch for Checkout {
+    fn root(&self) -> &Path {
+        &self.held().tree
+    }
+
+    fn method(&self) -> Method {
+        Method::Checkout
+    }
+
+    fn apply(&mut self, patch: &Patch) -> Result<(), ScratchError> {
+        self.slot().0.apply(patch)
+    }
+
+    fn restore(&mut self) -> Result<(), ScratchError> {
+        let (slot, shared) = self.slot();
+        slot.settle(&shared.plan, &shared.pristine)
+    }
+
+    fn lay(&mut self, patch: &Patch) -> Result<(), ScratchError> {
+        let (slot, shared) = self.slot();
+        slot.settle_with(patch, &shared.plan, &shared.pristine)
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        let slot = self.held();
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let mut environment = vec![
+            ("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned()),
+            ("CARGO_TARGET_DIR".to_owned(), text(&slot.tree.join("target"))),
+        ];
+        if !slot.is_registered() {
+            // A repository around the cache is none of the tests' business.
+            environment.push(("GIT_CEILING_DIRECTORIES".to_owned(), text(&slot.dir)));
+        }
+        environment
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.shared.plan.notes.iter().chain(&self.held().notes).cloned().collect()
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            self.shared.give_back(slot);
+        }
+    }
+}
+
+/// Removes git's entries that a heal which was killed left in the repository.
+/// Returns how many there were.
+pub fn clean_up(repository: &Repository) -> usize {
+    let entries = repository.worktree_entries("heal-");
+    let dead = entries.into_iter().filter(|(name, tree)| is_abandoned(name, tree));
+    dead.filter(|(name, _)| repository.remove_worktree_entry(name).is_ok()).count()
+}
+
+/// Whether an entry is heal's and nobody uses its slot: the lock is free or,
+/// where the slot is gone, the process is. A worktree that the user happens
+/// to have named `heal-…` is none of ours.
+fn is_abandoned(name: &str, tree: &Path) -> bool {
+    let Some(pid) = pid_in(name) else { return false };
+    if !tree.ends_with("tree") {
+        return false;
+    }
+    if let Some(Ok(lock)) = tree.parent().map(|slot| File::open(slot.join("lock"))) {
+        return lock.try_lock().is_ok();
+    }
+    kill(Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH)
+}
+
+/// The process of an entry named `heal-<process>-<slot>`.
+fn pid_in(name: &str) -> Option<i32> {
+    let (pid, slot) = name.strip_prefix("heal-")?.split_once('-')?;
+    slot.parse::<u32>().ok()?;
+    pid.parse().ok().filter(|pid| *pid > 0)
+}

@@ -1,0 +1,148 @@
+//! A warm start for cargo: the user's build directory, copied once into a new
+//! slot.
+//!
+//! Reads the user's directory under cargo's own lock; never writes to it.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+
+use super::disk;
+
+/// Bytes that are copied at most; above this building anew is no slower.
+const MOST_BYTES: u64 = 2 << 30;
+
+/// Parts that are of no use in another place: incremental caches are keyed by
+/// path, documentation and packages are never read by a test.
+const LEFT_OUT: [&str; 4] = ["incremental", "doc", "package", "criterion"];
+
+/// What came of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Seeded {
+    /// It is there.
+    Done,
+    /// It is not, for this reason.
+    Not(&'static str),
+}
+
+/// Copies the build directory `from` to `to`, which does not exist.
+pub(super) fn seed(from: &Path, to: &Path) -> io::Result<Seeded> {
+    let Some(_locks) = lock(from) else { return Ok(Seeded::Not("cargo is building in it")) };
+    let mut files = Vec::new();
+    if !list(from, &mut PathBuf::new(), &mut files, &mut 0)? {
+        return Ok(Seeded::Not("it is larger than 2 GB"));
+    }
+    let partial = to.with_extension("seed");
+    disk::remove_any(&partial)?;
+    let copied = files.iter().try_for_each(|path| copy(&from.join(path), &partial.join(path)));
+    match copied.and_then(|()| std::fs::create_dir_all(&partial)).and_then(|()| std::fs::rename(&partial, to)) {
+        Ok(()) => Ok(Seeded::Done),
+        Err(error) => {
+            disk::remove_any(&partial)?;
+            if error.kind() == io::ErrorKind::StorageFull {
+                return Ok(Seeded::Not("there is no room for a copy"));
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Cargo's locks on `debug`, `release` and the like, shared; `None` where
+/// cargo holds one. A build that starts meanwhile waits for us.
+fn lock(target: &Path) -> Option<Vec<File>> {
+    let mut locks = Vec::new();
+    for entry in std::fs::read_dir(target).into_iter().flatten().flatten() {
+        if let Ok(file) = File::open(entry.path().join(".cargo-lock")) {
+            file.try_lock_shared().ok()?;
+            locks.push(file);
+        }
+    }
+    Some(locks)
+}
+
+/// Lists the files to copy, relative; false where they are too much.
+fn list(from: &Path, folder: &mut PathBuf, files: &mut Vec<PathBuf>, bytes: &mut u64) -> io::Result<bool> {
+    for entry in std::fs::read_dir(from.join(&folder))? {
+        let entry = entry?;
+        let (kind, name) = (entry.file_type()?, entry.file_name());
+        if kind.is_dir() {
+            if LEFT_OUT.iter().any(|one| name == *one) {
+                continue;
+            }
+            folder.push(&name);
+            let fits = list(from, folder, files, bytes)?;
+            folder.pop();
+            if !fits {
+                return Ok(false);
+            }
+        } else if kind.is_file() && name != ".cargo-lock" {
+            *bytes += entry.metadata()?.len();
+            files.push(folder.join(&name));
+            if *bytes > MOST_BYTES {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Copies one file with mode and time, by reflink where the file system can
+/// (`std::fs::copy` uses copy_file_range(2)); never by a hard link.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::copy(from, to)?;
+    let modified = from.metadata()?.modified()?;
+    // A file without write permission can still be given its time by its
+    // owner, through a handle that reads.
+    File::open(to)?.set_modified(modified)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    fn target() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let dir = tempfile::tempdir().expect("folder");
+        let from = dir.path().join("target");
+        for (path, text) in [
+            ("CACHEDIR.TAG", "tag"),
+            ("debug/.cargo-lock", ""),
+            ("debug/deps/lib.rlib", "rlib"),
+            ("debug/incremental/x/y", "big"),
+            ("doc/index.html", "doc"),
+        ] {
+            let path = from.join(path);
+            std::fs::create_dir_all(path.parent().expect("folder")).expect("folders");
+            std::fs::write(path, text).expect("file");
+        }
+        let to = dir.path().join("slot/target");
+        std::fs::create_dir(dir.path().join("slot")).expect("slot");
+        (dir, from, to)
+    }
+
+    #[test]
+    fn a_build_directory_is_copied_with_its_times_and_without_links() {
+        let (_dir, from, to) = target();
+        assert_eq!(seed(&from, &to).expect("copied"), Seeded::Done);
+        let (a, b) = (from.join("debug/deps/lib.rlib"), to.join("debug/deps/lib.rlib"));
+        let (a, b) = (a.metadata().expect("from"), b.metadata().expect("to"));
+        assert_eq!((a.mtime(), a.mtime_nsec()), (b.mtime(), b.mtime_nsec()));
+        assert_ne!(a.ino(), b.ino());
+        assert!(!to.join("debug/incremental").exists() && !to.join("doc").exists());
+        assert!(!to.with_extension("seed").exists());
+    }
+
+    #[test]
+    fn a_build_directory_in_use_is_left_alone() {
+        let (_dir, from, to) = target();
+        let cargo = File::options().write(true).open(from.join("debug/.cargo-lock")).expect("lock file");
+        cargo.lock().expect("locked");
+        assert_eq!(seed(&from, &to).expect("asked"), Seeded::Not("cargo is building in it"));
+        assert!(!to.exists());
+    }
+}

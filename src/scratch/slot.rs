@@ -1,0 +1,318 @@
+//! One slot: a tree at a fixed path, guarded by a lock, laid and laid again.
+//!
+//! Writes below its own directory only, and git's entry for its tree.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::fs::TryLockError;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use super::ScratchError;
+use super::disk;
+use super::disk::Bytes;
+use super::patched::Patched;
+use super::pin::Plan;
+use super::pin::Wanted;
+use super::pin::nanoseconds_now;
+use super::pristine::Kept;
+use super::pristine::Pristine;
+use super::record::Content;
+use super::record::Reader;
+use super::record::Record;
+use super::record::Writer;
+use super::sweep::Sweep;
+use crate::git::Repository;
+use crate::git::Stat;
+use crate::git::Worktree;
+use crate::patch::Patch;
+use crate::source::RelPath;
+
+const MAGIC: &[u8; 8] = b"healtr 1";
+
+/// A millisecond, in nanoseconds: the least by which times differ that must.
+const STEP: i64 = 1_000_000;
+
+/// How far ahead a file's time may be and still count as now.
+const SKEW: i64 = 10_000_000_000;
+
+/// A slot that this process holds.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// The slot's directory.
+    pub(super) dir: PathBuf,
+    /// The scratch tree.
+    pub(super) tree: PathBuf,
+    number: usize,
+    /// Held as long as the slot is.
+    _lock: File,
+    pub(super) records: HashMap<PathBuf, Record>,
+    /// The patch that is in it.
+    pub(super) patched: Patched,
+    /// The latest modification time given, in nanoseconds since 1970.
+    clock: i64,
+    /// Whether the tree was made by this process and nothing was built in it.
+    new: bool,
+    /// Whether the index on disk says less than `records`.
+    unsaved: bool,
+    worktree: Option<Worktree>,
+    /// Whether git was asked to register the tree.
+    asked_git: bool,
+    /// Whether a build directory was looked for.
+    pub(super) asked_seed: bool,
+    /// What a report should say of this slot.
+    pub(super) notes: Vec<String>,
+}
+
+impl Slot {
+    /// Takes slot `number` below `home`; `None` where another pool has it.
+    pub(super) fn acquire(home: &Path, number: usize) -> Result<Option<Slot>, ScratchError> {
+        let dir = home.join(number.to_string());
+        let tree = dir.join("tree");
+        let cannot = |doing, path: &Path| {
+            let path = path.to_owned();
+            move |source| ScratchError::Cache { doing, path, source }
+        };
+        std::fs::create_dir_all(&dir).map_err(cannot("make", &dir))?;
+        let lock_file = dir.join("lock");
+        let open = File::options().create(true).truncate(false).write(true).open(&lock_file);
+        let lock = open.map_err(cannot("write", &lock_file))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(source)) => return Err(cannot("lock", &lock_file)(source)),
+        }
+        remove_leftovers(&dir).map_err(cannot("clean", &dir))?;
+        let new = !tree.exists();
+        std::fs::create_dir_all(&tree).map_err(cannot("make", &tree))?;
+        let index = std::fs::read(dir.join("tree.index")).unwrap_or_default();
+        let (clock, records) = parse(&index).unwrap_or_default();
+        Ok(Some(Slot {
+            dir,
+            tree,
+            number,
+            _lock: lock,
+            records,
+            patched: Patched::default(),
+            clock,
+            new,
+            unsaved: false,
+            worktree: None,
+            asked_git: false,
+            asked_seed: false,
+            notes: Vec::new(),
+        }))
+    }
+
+    /// Registers the tree with git, once. A repository whose git directory
+    /// cannot be written still gets a scratch: one that is no work tree.
+    pub(super) fn register(&mut self, repository: &Repository, commit: Option<&str>) -> Result<(), ScratchError> {
+        if std::mem::replace(&mut self.asked_git, true) {
+            return Ok(());
+        }
+        let name = format!("heal-{}-{}", std::process::id(), self.number);
+        match repository.register_worktree(&self.tree, &name, commit) {
+            Ok(worktree) => self.worktree = Some(worktree),
+            Err(error) => {
+                let link = self.tree.join(".git");
+                disk::remove_any(&link).map_err(|source| ScratchError::cache("remove", &link, source))?;
+                self.notes.push(format!("the scratch is no git work tree, tests see no repository: {error}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether git knows the tree.
+    pub(super) fn is_registered(&self) -> bool {
+        self.worktree.is_some()
+    }
+
+    /// Makes the tree hold exactly what the plan says, caches aside. Files
+    /// that are as they were laid stay untouched; a rewritten one is newer
+    /// than every other, except in a tree that has just been made, whose files
+    /// have the user's times.
+    pub(super) fn settle(&mut self, plan: &Plan, pristine: &Pristine) -> Result<(), ScratchError> {
+        if let Some(worktree) = &self.worktree {
+            worktree.reset()?;
+        }
+        let latest = plan.wanted.iter().map(|wanted| wanted.modified).filter(|time| *time < nanoseconds_now() + SKEW);
+        self.clock = self.clock.max(latest.max().unwrap_or_default());
+        let intact = Sweep::go(&self.tree, plan, &self.records)?;
+        let fresh = self.fresh();
+        for (wanted, _) in plan.wanted.iter().zip(&intact).filter(|(_, intact)| !**intact) {
+            let modified = if self.new { wanted.modified } else { fresh };
+            self.lay(wanted, modified, pristine)?;
+        }
+        for folder in &plan.empty {
+            let folder = self.tree.join(folder);
+            std::fs::create_dir_all(&folder).map_err(|source| ScratchError::cache("make", &folder, source))?;
+        }
+        let before = self.records.len();
+        self.records.retain(|path, _| plan.at.contains_key(path));
+        self.unsaved |= before != self.records.len();
+        self.new = false;
+        Ok(())
+    }
+
+    /// Lays one file or link anew.
+    fn lay(&mut self, wanted: &Wanted, modified: i64, pristine: &Pristine) -> Result<(), ScratchError> {
+        let path = self.tree.join(&wanted.path);
+        let cannot = |source| ScratchError::cache("write", &path, source);
+        let own = match &wanted.content {
+            Content::Symlink(target) => lay_link(&path, target).map_err(cannot)?,
+            Content::File { digest, mode } => {
+                let lost = || ScratchError::Lost { path: wanted.path.clone() };
+                let kept = pristine.get(digest).map_err(|_| lost())?.ok_or_else(lost)?;
+                let bytes = match &kept {
+                    Kept::Held(bytes) => Bytes::Held(bytes),
+                    Kept::In(file) => Bytes::In(file),
+                };
+                disk::write_new(&path, &bytes, *mode, time(modified)).map_err(cannot)?
+            }
+        };
+        if !self.new {
+            remove_bytecode(&path).map_err(cannot)?;
+        }
+        self.records.insert(wanted.path.clone(), Record { content: wanted.content.clone(), own });
+        self.unsaved = true;
+        Ok(())
+    }
+
+    /// Writes a patch; nothing where any `before` is not what is there.
+    pub(super) fn apply(&mut self, patch: &Patch) -> Result<(), ScratchError> {
+        let mut writes = Vec::new();
+        for change in patch.changes() {
+            let path = change.path.under(&self.tree);
+            check_way(&self.tree, &change.path)?;
+            let about = path.symlink_metadata().ok();
+            let there = match &about {
+                None => None,
+                Some(about) if about.is_file() => std::fs::read_to_string(&path).ok(),
+                Some(_) => return Err(ScratchError::NotBefore { path: change.path.clone() }),
+            };
+            if there != change.before || about.is_some() != change.before.is_some() {
+                return Err(ScratchError::NotBefore { path: change.path.clone() });
+            }
+            writes.push((path, change.after.as_deref(), about.map_or(0o644, |about| Stat::of(&about).mode)));
+        }
+        let fresh = time(self.fresh());
+        for (path, after, mode) in writes {
+            let written = match after {
+                Some(text) => disk::write_new(&path, &Bytes::Held(text.as_bytes()), mode, fresh).map(|_| ()),
+                None => disk::remove_any(&path),
+            };
+            let written = written.and_then(|()| remove_bytecode(&path));
+            written.map_err(|source| ScratchError::cache("write", &path, source))?;
+        }
+        Ok(())
+    }
+
+    /// A modification time of now that is later than any given before.
+    fn fresh(&mut self) -> i64 {
+        self.clock = nanoseconds_now().max(self.clock + STEP);
+        self.clock
+    }
+
+    /// Writes down what was laid, so that the next run finds it.
+    pub(super) fn save(&mut self) -> Result<(), ScratchError> {
+        if !self.unsaved {
+            return Ok(());
+        }
+        let mut writer = Writer::new(MAGIC);
+        writer.number(self.clock as u64);
+        writer.number(self.records.len() as u64);
+        for (path, record) in &self.records {
+            writer.path(path);
+            writer.content(&record.content);
+            writer.stat(&record.own);
+        }
+        let file = self.dir.join("tree.index");
+        disk::write_whole(&file, &writer.done()).map_err(|source| ScratchError::cache("write", &file, source))?;
+        self.unsaved = false;
+        Ok(())
+    }
+
+    /// Takes git's entry away; the tree stays warm for the next run.
+    pub(super) fn retire(mut self, repository: &Repository) {
+        // What cannot be written or removed now, the next run does again.
+        let _ = self.save();
+        if let Some(worktree) = self.worktree.take() {
+            let _ = repository.unregister_worktree(&worktree);
+        }
+    }
+}
+
+fn parse(index: &[u8]) -> Option<(i64, HashMap<PathBuf, Record>)> {
+    let mut reader = Reader::new(index, MAGIC)?;
+    let clock = reader.number()? as i64;
+    let mut records = HashMap::new();
+    for _ in 0..reader.number()? {
+        records.insert(reader.path()?, Record { content: reader.content()?, own: reader.stat()? });
+    }
+    Some((clock, records))
+}
+
+/// Removes what a heal that was killed left beside the tree.
+fn remove_leftovers(dir: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("heal-") {
+            disk::remove_any(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn lay_link(path: &Path, target: &Path) -> io::Result<Stat> {
+    disk::remove_any(path)?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::os::unix::fs::symlink(target, path)?;
+    Ok(Stat::of(&path.symlink_metadata()?))
+}
+
+/// Refuses a path whose folders are not all real ones.
+fn check_way(tree: &Path, path: &RelPath) -> Result<(), ScratchError> {
+    let mut folder = path.parent();
+    while !folder.is_root() {
+        if folder.under(tree).symlink_metadata().is_ok_and(|about| !about.is_dir()) {
+            return Err(ScratchError::Escapes { path: path.clone() });
+        }
+        folder = folder.parent();
+    }
+    Ok(())
+}
+
+/// Removes the bytecode that Python keeps of a source file (PEP 3147): it is
+/// told stale by size and whole seconds alone.
+fn remove_bytecode(path: &Path) -> io::Result<()> {
+    let (Some(stem), Some(folder)) = (path.file_stem(), path.parent()) else { return Ok(()) };
+    if path.extension().is_none_or(|extension| extension != "py") {
+        return Ok(());
+    }
+    let prefix = [stem.as_encoded_bytes(), b"."].concat();
+    let Ok(entries) = std::fs::read_dir(folder.join("__pycache__")) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(&prefix) && name.as_encoded_bytes().ends_with(b".pyc") {
+            disk::remove_any(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// A time from nanoseconds since 1970.
+fn time(nanoseconds: i64) -> SystemTime {
+    let distance = Duration::from_nanos(nanoseconds.unsigned_abs());
+    let time = if nanoseconds < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(distance)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(distance)
+    };
+    time.unwrap_or(SystemTime::UNIX_EPOCH)
+}

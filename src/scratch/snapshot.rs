@@ -1,0 +1,226 @@
+//! The user's tree at one moment: what it holds, and what its texts were.
+//!
+//! Reads the user's tree; never writes. A file is fixed when it is first read,
+//! here or when a pool opens; from then on a save changes nothing.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+
+use super::ScratchError;
+use super::carried;
+use super::disk;
+use super::disk::Reading;
+use super::pristine::Kept;
+use super::pristine::Pristine;
+use super::record::Digest;
+use crate::git::Kind;
+use crate::git::Repository;
+use crate::git::Stat;
+use crate::source::RelPath;
+
+/// Bytes of texts that are held in memory until a pool opens.
+const MOST_HELD: usize = 64 << 20;
+
+/// The user's tree at one moment. Cheap to clone; clones share everything.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    parts: Arc<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    root: PathBuf,
+    commit: Option<String>,
+    dirty: bool,
+    entries: BTreeMap<PathBuf, Entry>,
+    /// Directories without files that must be there: submodules not checked
+    /// out.
+    empty: Vec<PathBuf>,
+    ignored: Vec<PathBuf>,
+    held: Mutex<Held>,
+    kept: OnceLock<(Arc<Pristine>, HashMap<PathBuf, Digest>)>,
+}
+
+/// A file or link of the snapshot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    /// Its stat when the tree was listed.
+    pub(super) stat: Stat,
+    /// Whether it is a link.
+    pub(super) symlink: bool,
+    /// Whether it lies in a submodule.
+    pub(super) foreign: bool,
+}
+
+/// Texts that were read before a pool opened.
+#[derive(Debug, Default)]
+struct Held {
+    readings: HashMap<PathBuf, Arc<Reading>>,
+    bytes: usize,
+}
+
+impl Snapshot {
+    /// Lists the tree: tracked and untracked files as they stand, without what
+    /// is ignored.
+    ///
+    /// # Errors
+    /// git fails, or a directory of a submodule cannot be read.
+    pub fn take(repository: &Repository) -> Result<Snapshot, ScratchError> {
+        let listing = repository.listing()?;
+        let root = repository.root().to_owned();
+        let tracked: Vec<&Path> =
+            listing.entries.iter().filter(|one| one.tracked).map(|one| one.path.as_path()).collect();
+        let mut judge = carried::Judge::new(&root, &tracked);
+        let mut entries = BTreeMap::new();
+        let (mut empty, mut outside) = (Vec::new(), HashSet::new());
+        for one in &listing.entries {
+            // Build output and environments that nobody cared to ignore.
+            if !one.tracked
+                && let Some(folder) = judge.unlisted(&one.path)
+            {
+                outside.insert(folder);
+                continue;
+            }
+            match one.kind {
+                Kind::Submodule => {
+                    let before = entries.len();
+                    take_folder(&root, &one.path, &mut entries)?;
+                    if entries.len() == before {
+                        empty.push(one.path.clone());
+                    }
+                }
+                Kind::File | Kind::Symlink => {
+                    let symlink = one.kind == Kind::Symlink;
+                    entries.insert(one.path.clone(), Entry { stat: one.stat, symlink, foreign: false });
+                }
+            }
+        }
+        let mut ignored = listing.ignored;
+        ignored.extend(outside);
+        ignored.sort();
+        let (held, kept) = (Mutex::default(), OnceLock::new());
+        let (commit, dirty) = (listing.commit, listing.dirty);
+        Ok(Snapshot { parts: Arc::new(Parts { root, commit, dirty, entries, empty, ignored, held, kept }) })
+    }
+
+    /// The commit that was checked out; `None` before the first.
+    pub fn commit(&self) -> Option<&str> {
+        self.parts.commit.as_deref()
+    }
+
+    /// Whether the tree differed from the commit.
+    pub fn is_dirty(&self) -> bool {
+        self.parts.dirty
+    }
+
+    /// The repository's own regular files, sorted. Left out are submodules'
+    /// and those whose names no [`RelPath`] can hold.
+    pub fn files(&self) -> Vec<RelPath> {
+        let own = self.parts.entries.iter().filter(|(_, entry)| !entry.symlink && !entry.foreign);
+        own.filter_map(|(path, _)| rel_path(path)).collect()
+    }
+
+    /// The text of a regular file; `None` where there is none of that name or
+    /// it is not UTF-8.
+    pub fn read(&self, path: &RelPath) -> Option<String> {
+        let name = Path::new(path.as_str());
+        if self.parts.entries.get(name).is_none_or(|entry| entry.symlink) {
+            return None;
+        }
+        if let Some((pristine, digests)) = self.parts.kept.get() {
+            return match pristine.get(digests.get(name)?).ok()?? {
+                Kept::Held(bytes) => String::from_utf8(bytes).ok(),
+                Kept::In(file) => std::fs::read_to_string(file).ok(),
+            };
+        }
+        let reading = self.reading(name)?;
+        std::str::from_utf8(&reading.bytes).ok().map(str::to_owned)
+    }
+
+    /// Reads a file and, within bounds, remembers what it was.
+    fn reading(&self, name: &Path) -> Option<Arc<Reading>> {
+        if let Some(reading) = self.held().readings.get(name) {
+            return Some(Arc::clone(reading));
+        }
+        let reading = Arc::new(disk::read_still(&self.parts.root.join(name)).ok()?);
+        let mut held = self.held();
+        if held.bytes + reading.bytes.len() <= MOST_HELD {
+            held.bytes += reading.bytes.len();
+            held.readings.insert(name.to_owned(), Arc::clone(&reading));
+        }
+        Some(reading)
+    }
+
+    /// What was read of `name` before; it is what counts.
+    pub(super) fn held_reading(&self, name: &Path) -> Option<Arc<Reading>> {
+        self.held().readings.get(name).map(Arc::clone)
+    }
+
+    /// From now on texts come from the store.
+    pub(super) fn keep(&self, pristine: Arc<Pristine>, digests: HashMap<PathBuf, Digest>) {
+        // Another pool of the same snapshot may have been first; both are true.
+        let _ = self.parts.kept.set((pristine, digests));
+        *self.held() = Held::default();
+    }
+
+    /// The digest that another pool of this snapshot fixed for `name`, and the
+    /// store that has its bytes.
+    pub(super) fn kept(&self, name: &Path) -> Option<(&Pristine, Digest)> {
+        let (pristine, digests) = self.parts.kept.get()?;
+        Some((pristine, *digests.get(name)?))
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.parts.root
+    }
+
+    pub(super) fn entries(&self) -> &BTreeMap<PathBuf, Entry> {
+        &self.parts.entries
+    }
+
+    pub(super) fn empty_folders(&self) -> &[PathBuf] {
+        &self.parts.empty
+    }
+
+    pub(super) fn ignored(&self) -> &[PathBuf] {
+        &self.parts.ignored
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.parts.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The path as the rest of heal names it.
+fn rel_path(path: &Path) -> Option<RelPath> {
+    RelPath::new(path.to_str()?).ok()
+}
+
+/// Takes the files of a submodule's work tree, which its own git lists and
+/// ignores by rules of its own: all but git's and the caches.
+fn take_folder(root: &Path, folder: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> Result<(), ScratchError> {
+    let full = root.join(folder);
+    let error = |source| ScratchError::Io { doing: "read", path: full.clone(), source };
+    for entry in std::fs::read_dir(&full).map_err(error)? {
+        let entry = entry.map_err(error)?;
+        let (kind, path) = (entry.file_type().map_err(error)?, folder.join(entry.file_name()));
+        if entry.file_name() == ".git" || (kind.is_dir() && carried::is_left_out(&entry.path())) {
+            continue;
+        }
+        if kind.is_dir() {
+            take_folder(root, &path, entries)?;
+        } else if kind.is_file() || kind.is_symlink() {
+            let stat = Stat::of(&entry.metadata().map_err(error)?);
+            entries.insert(path, Entry { stat, symlink: kind.is_symlink(), foreign: true });
+        }
+    }
+    Ok(())
+}

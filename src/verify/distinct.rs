@@ -1,0 +1,84 @@
+//! Gate `distinct`: nothing is tried twice, and nothing that changes nothing.
+//!
+//! Compares texts; runs nothing.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use super::Gate;
+use super::Miss;
+use crate::language;
+use crate::patch::FileChange;
+use crate::patch::Patch;
+
+/// The gate.
+pub const GATE: Gate = Gate { name: "distinct", missed_when: "its syntax equals one already tried, or the original", runs_tests: false };
+
+/// The patches tried so far, by their normalised text.
+#[derive(Debug, Default)]
+pub struct Seen {
+    digests: Mutex<HashSet<String>>,
+}
+
+impl Seen {
+    /// Judges a patch and remembers it.
+    pub fn judge(&self, patch: &Patch) -> Result<(), Miss> {
+        let changes_code = patch.changes().iter().any(|change| normalised(change, true) != normalised(change, false));
+        if !changes_code {
+            return Err(Miss::new(&GATE, "it changes nothing but layout or comments"));
+        }
+        let mut digests = self.digests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if digests.insert(digest(patch)) { Ok(()) } else { Err(Miss::new(&GATE, "the same change was already tried")) }
+    }
+}
+
+/// Digest of what a patch makes of its files, layout and comments left out.
+pub fn digest(patch: &Patch) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for change in patch.changes() {
+        hasher.update(change.path.as_str().as_bytes());
+        hasher.update(b"\0");
+        hasher.update(normalised(change, true).as_bytes());
+        hasher.update(b"\0");
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+fn normalised(change: &FileChange, after: bool) -> String {
+    let Some(text) = (if after { &change.after } else { &change.before }) else { return "absent".to_owned() };
+    match language::of_path(&change.path) {
+        Some(language) => language::parse(language, text).tokens(),
+        None => text.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::RelPath;
+
+    fn patch(after: &str) -> Patch {
+        Patch::of_file(RelPath::new("a.py").expect("path"), "def f(x):\n    return x\n", after)
+    }
+
+    #[test]
+    fn a_change_is_tried_once_whatever_its_layout() {
+        let seen = Seen::default();
+        assert!(seen.judge(&patch("def f(x):\n    return x + 1\n")).is_ok());
+        assert!(seen.judge(&patch("def f(x):\n    # more\n    return x+1\n")).is_err());
+        assert!(seen.judge(&patch("def f(x):\n    return x + 2\n")).is_ok());
+    }
+
+    #[test]
+    fn a_comment_is_no_repair() {
+        assert!(Seen::default().judge(&patch("def f(x):\n    # fixed\n    return x\n")).is_err());
+    }
+
+    #[test]
+    fn python_indentation_is_no_layout() {
+        let before = "def f(x):\n    if x:\n        a()\n        b()\n";
+        let after = "def f(x):\n    if x:\n        a()\n    b()\n";
+        let patch = Patch::of_file(RelPath::new("a.py").expect("path"), before, after);
+        assert!(Seen::default().judge(&patch).is_ok());
+    }
+}

@@ -1,0 +1,193 @@
+//! Gate `policy`: who may touch what (DECISIONS 17).
+//!
+//! Looks at the patch alone; runs nothing. What it refuses is never applied,
+//! not even in a scratch.
+
+use globset::GlobSet;
+
+use super::Gate;
+use super::Miss;
+use super::constructs;
+use crate::language;
+use crate::patch::FileChange;
+use crate::patch::Patch;
+use crate::source::RelPath;
+
+/// The gate.
+pub const GATE: Gate = Gate { name: "policy", missed_when: "it touches what its source may not, is too large, or brings in what a repair does not need", runs_tests: false };
+
+/// Whose patch it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// A rule, a compiler or a model: existing source files only.
+    Machine,
+    /// A person: any file but the refused ones, and new tests.
+    Person,
+}
+
+/// What a patch may touch.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Paths that may be touched beside the default.
+    pub allow: GlobSet,
+    /// Paths that may not; wins over `allow`.
+    pub deny: GlobSet,
+    /// Changed lines at most.
+    pub max_lines: usize,
+    /// Files at most.
+    pub max_files: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { allow: GlobSet::empty(), deny: GlobSet::empty(), max_lines: 200, max_files: 8 }
+    }
+}
+
+/// Judges a patch by its author.
+pub fn judge(patch: &Patch, author: Author, config: &Config) -> Result<(), Miss> {
+    let miss = |detail: String| Err(Miss::new(&GATE, detail));
+    if patch.is_empty() {
+        return miss("it changes nothing".into());
+    }
+    if author == Author::Machine {
+        let (added, removed) = patch.size();
+        if added + removed > config.max_lines || patch.changes().len() > config.max_files {
+            return miss(format!("it changes {} lines in {} files; at most {} lines in {} files are tried", added + removed, patch.changes().len(), config.max_lines, config.max_files));
+        }
+    }
+    for change in patch.changes() {
+        if let Some(why) = refusal(change, author, config) {
+            return miss(why);
+        }
+    }
+    Ok(())
+}
+
+fn refusal(change: &FileChange, author: Author, config: &Config) -> Option<String> {
+    let path = &change.path;
+    if let Some(what) = always_refused(path) {
+        return Some(format!("`{path}` is {what}"));
+    }
+    if config.deny.is_match(path.as_str()) {
+        return Some(format!("`{path}` is denied by the policy"));
+    }
+    let (before, after) = (change.before.as_deref().unwrap_or_default(), change.after.as_deref().unwrap_or_default());
+    if before.contains('\0') || after.contains('\0') {
+        return Some(format!("`{path}` is binary"));
+    }
+    let allowed = config.allow.is_match(path.as_str());
+    if author == Author::Machine && !allowed {
+        if change.before.is_none() || change.after.is_none() {
+            return Some(format!("it creates or deletes `{path}`; only existing files may be changed"));
+        }
+        if language::of_path(path).is_none() {
+            return Some(format!("`{path}` is no source file of a language heal knows"));
+        }
+    }
+    if let Some(language) = language::of_path(path) {
+        let adds_a_test = author == Author::Person && change.before.is_none();
+        if (language.is_test_file)(path) && !allowed && !adds_a_test {
+            return Some(format!("it edits the test file `{path}`"));
+        }
+        if !allowed && !adds_a_test && tests_inside(path, before) != tests_inside(path, after) {
+            return Some(format!("it edits tests inside `{path}`"));
+        }
+    }
+    if author == Author::Machine {
+        let new = constructs::brought_in(path, before, after);
+        if let Some(construct) = new.first() {
+            return Some(format!("it brings into `{path}` what was not there: {construct}"));
+        }
+    }
+    None
+}
+
+/// The tokens of the tests inside a source file, in order.
+fn tests_inside(path: &RelPath, text: &str) -> Vec<String> {
+    let Some(language) = language::of_path(path) else { return Vec::new() };
+    let parsed = language::parse(language, text);
+    parsed.test_spans().into_iter().map(|span| parsed.tokens_within(span)).collect()
+}
+
+/// Files no patch may touch, whoever wrote it: they decide what is run.
+fn always_refused(path: &RelPath) -> Option<&'static str> {
+    let text = path.as_str();
+    let name = path.file_name();
+    let under = |folder: &str| text == folder || text.starts_with(&format!("{folder}/")) || text.contains(&format!("/{folder}/"));
+    if text.split('/').any(|part| part == ".git") || matches!(name, ".gitattributes" | ".gitmodules" | ".gitignore") {
+        return Some("git's own");
+    }
+    if [".github", ".gitlab", ".forgejo", ".gitea", ".circleci", ".ci"].iter().any(|folder| under(folder)) || matches!(name, ".gitlab-ci.yml" | "Jenkinsfile" | ".travis.yml" | "azure-pipelines.yml") {
+        return Some("part of the pipeline");
+    }
+    if matches!(name, "conftest.py" | "sitecustomize.py" | "usercustomize.py") || name.ends_with(".pth") || matches!(name, "pytest.ini" | "tox.ini" | "noxfile.py") {
+        return Some("part of the tests' configuration");
+    }
+    if name == "build.rs" || name.starts_with("rust-toolchain") || under(".cargo") {
+        return Some("part of the build");
+    }
+    if under(".husky") || under(".hooks") || name == ".pre-commit-config.yaml" || name == "package.json" || name == "heal.toml" || under(".heal") {
+        return Some("run or obeyed without being asked");
+    }
+    None
+}
+
+/// The glob set of the given patterns.
+///
+/// # Errors
+/// The first pattern that is no glob.
+pub fn globs(patterns: &[String]) -> Result<GlobSet, globset::Error> {
+    let mut builder = globset::GlobSetBuilder::new();
+    for pattern in patterns {
+        builder.add(globset::Glob::new(pattern)?);
+    }
+    builder.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(path: &str, before: Option<&str>, after: Option<&str>) -> Patch {
+        Patch::new(vec![FileChange { path: RelPath::new(path).expect("path"), before: before.map(str::to_owned), after: after.map(str::to_owned) }])
+    }
+
+    #[test]
+    fn a_machine_may_only_change_existing_sources() {
+        let rust_with_test = "fn f() -> i32 { 1 }\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn t() { assert_eq!(super::f(), 2); }\n}\n";
+        for (patch, person, machine) in [
+            (change("src/a.py", Some("x = 1\n"), Some("x = 2\n")), true, true),
+            (change("tests/test_a.py", Some("assert 1\n"), Some("assert 2\n")), false, false),
+            (change("tests/test_new.py", None, Some("assert 1\n")), true, false),
+            (change("conftest.py", Some("a = 1\n"), Some("a = 2\n")), false, false),
+            (change("conftest.py", None, Some("a = 2\n")), false, false),
+            (change("src/new.py", None, Some("x = 1\n")), true, false),
+            (change("src/a.py", Some("x = 1\n"), None), true, false),
+            (change("README.md", Some("a\n"), Some("b\n")), true, false),
+            (change(".github/workflows/ci.yml", Some("a\n"), Some("b\n")), false, false),
+            (change("build.rs", Some("fn main() {}\n"), Some("fn main() { x() }\n")), false, false),
+            (change("src/a.py", Some("x = 1\n"), Some("import sys\nsys.exit(0)\n")), true, false),
+            (change("src/lib.rs", Some(rust_with_test), Some(&rust_with_test.replace("{ 1 }", "{ 2 }"))), true, true),
+            (change("src/lib.rs", Some(rust_with_test), Some(&rust_with_test.replace("f(), 2", "f(), 1"))), false, false),
+        ] {
+            assert_eq!(judge(&patch, Author::Person, &Config::default()).is_ok(), person, "person: {}", patch.diff());
+            assert_eq!(judge(&patch, Author::Machine, &Config::default()).is_ok(), machine, "machine: {}", patch.diff());
+        }
+    }
+
+    #[test]
+    fn deny_wins_over_allow() {
+        let config = Config { allow: globs(&["tests/**".into()]).expect("globs"), deny: globs(&["tests/slow/**".into()]).expect("globs"), ..Config::default() };
+        assert!(judge(&change("tests/a.py", Some("x = 1\n"), Some("x = 2\n")), Author::Machine, &config).is_ok());
+        assert!(judge(&change("tests/slow/a.py", Some("x = 1\n"), Some("x = 2\n")), Author::Machine, &config).is_err());
+    }
+
+    #[test]
+    fn a_patch_that_rewrites_everything_is_not_tried() {
+        let long: String = (0..300).map(|n| format!("x{n} = 1\n")).collect();
+        let patch = change("a.py", Some("x = 1\n"), Some(&long));
+        assert!(judge(&patch, Author::Machine, &Config::default()).is_err());
+        assert!(judge(&patch, Author::Person, &Config::default()).is_ok());
+    }
+}

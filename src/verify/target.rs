@@ -1,0 +1,105 @@
+//! Gate `target`: what failed passes now.
+//!
+//! Reads a report; a test counts as passed only through the runner's own
+//! channel, and only when the run came to its proper end.
+
+use super::Gate;
+use super::Miss;
+use crate::detect::Reproduction;
+use crate::runner::Report;
+use crate::runner::Selection;
+use crate::runner::Status;
+
+/// The gate.
+pub const GATE: Gate = Gate { name: "target", missed_when: "the failing test still fails, is skipped, or does not report", runs_tests: true };
+
+/// What a patch is to cure: the failures of one cluster.
+#[derive(Clone, Debug)]
+pub struct Aim {
+    /// The failures, each reproduced.
+    pub failures: Vec<Reproduction>,
+    /// The tests to run to see them.
+    pub selection: Selection,
+}
+
+/// Judges a run with the patch in.
+pub fn judge(aim: &Aim, report: &Report) -> Result<(), Miss> {
+    for reproduction in &aim.failures {
+        let id = &reproduction.failure.id;
+        if let Some(failure) = crate::detect::reproduce::find(report, id) {
+            let same = if reproduction.is_same(failure) { "fails as before" } else { "fails in another way" };
+            return Err(Miss::new(&GATE, format!("{id} {same}: {}", failure.message)).with_output(failure.output.clone()));
+        }
+        if let Some(test) = report.test(id)
+            && test.status != Status::Passed
+        {
+            return Err(Miss::new(&GATE, format!("{id} is skipped")));
+        }
+        let expected_test = matches!(&aim.selection, Selection::Tests(ids) if ids.contains(id));
+        if expected_test && report.test(id).is_none() {
+            return Err(Miss::new(&GATE, format!("{id} did not report a result")).with_output(report.incomplete_why.clone().unwrap_or_default()));
+        }
+    }
+    if let Some(passed) = report.exit_only {
+        return if passed { Ok(()) } else { Err(Miss::new(&GATE, "the command still fails")) };
+    }
+    if !report.complete {
+        let why = report.incomplete_why.clone().unwrap_or_else(|| "the run did not come to its end".into());
+        return Err(Miss::new(&GATE, why));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::failure::Failure;
+    use crate::failure::Kind;
+    use crate::runner::TestResult;
+
+    fn failure(id: &str) -> Failure {
+        Failure { id: id.into(), kind: Kind::Assertion, message: "assert 1 == 2".into(), expected: None, actual: None, frames: vec![], output: String::new() }
+    }
+
+    fn aim() -> Aim {
+        let reproduction = Reproduction {
+            failure: failure("t"),
+            outcome: crate::detect::Outcome::Reproduced,
+            failed: 2,
+            runs: 2,
+            fingerprints: [failure("t").fingerprint()].into(),
+            executed: vec![],
+        };
+        Aim { failures: vec![reproduction], selection: Selection::Tests(vec!["t".into()]) }
+    }
+
+    fn report(status: Option<Status>, complete: bool) -> Report {
+        let test = |status| TestResult { id: "t".into(), status, took: Duration::ZERO, failure: (status == Status::Failed).then(|| failure("t")), executed: vec![] };
+        Report { tests: status.map(test).into_iter().collect(), complete, ..Report::default() }
+    }
+
+    #[test]
+    fn only_a_reported_pass_of_a_finished_run_counts() {
+        for (status, complete, passes) in [
+            (Some(Status::Passed), true, true),
+            (Some(Status::Passed), false, false),
+            (Some(Status::Failed), true, false),
+            (Some(Status::Skipped), true, false),
+            (Some(Status::ExpectedFailure), true, false),
+            (None, true, false),
+        ] {
+            assert_eq!(judge(&aim(), &report(status, complete)).is_ok(), passes, "{status:?} {complete}");
+        }
+    }
+
+    #[test]
+    fn an_opaque_command_is_judged_by_its_exit_code() {
+        let aim = Aim { selection: Selection::All, ..aim() };
+        for passed in [true, false] {
+            let report = Report { exit_only: Some(passed), ..Report::default() };
+            assert_eq!(judge(&aim, &report).is_ok(), passed);
+        }
+    }
+}

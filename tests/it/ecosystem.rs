@@ -1,0 +1,142 @@
+//! What needs pytest and the packaging tools; a virtual environment with them
+//! is made once for all of these tests.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::support::Project;
+use crate::support::Ran;
+
+/// A virtual environment with `packages`.
+fn environment(dir: &Path, packages: &[&str]) -> PathBuf {
+    let run = |command: &mut Command| {
+        let output = command.output().expect("python3 is needed: install Python 3.8 or newer");
+        assert!(output.status.success(), "{command:?}\n{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    };
+    run(Command::new("python3").args(["-m", "venv"]).arg(dir));
+    let python = dir.join("bin/python");
+    run(Command::new(&python).args(["-m", "pip", "install", "-q", "--disable-pip-version-check"]).args(packages));
+    python
+}
+
+/// The interpreter with pytest.
+fn python() -> &'static Path {
+    static PYTHON: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, python) = PYTHON.get_or_init(|| {
+        let dir = tempfile::Builder::new().prefix("heal-venv-").tempdir().expect("a temporary directory");
+        let python = environment(&dir.path().join("venv"), &["pytest", "pytest-xdist", "setuptools", "hatchling", "editables"]);
+        (dir, python)
+    });
+    python
+}
+
+fn heal(project: &Project, arguments: &[&str]) -> Ran {
+    let python = python();
+    let mut command = project.heal_command(arguments);
+    command.env("VIRTUAL_ENV", python.parent().and_then(Path::parent).expect("the environment"));
+    command.output().expect("heal runs").into()
+}
+
+const STACK: &[(&str, &str)] = &[
+    ("stack.py", "class Stack:\n    def __init__(self):\n        self.items = []\n\n    def push(self, item):\n        self.items.append(item)\n\n    def pop(self):\n        if len(self.items) > 1:\n            return self.items.pop()\n        raise IndexError('empty')\n\n    def __len__(self):\n        return len(self.items)\n"),
+    (
+        "test_stack.py",
+        "import pytest\nfrom stack import Stack\n\n\n@pytest.fixture\ndef stack():\n    return Stack()\n\n\ndef test_empty(stack):\n    with pytest.raises(IndexError):\n        stack.pop()\n\n\n@pytest.mark.parametrize('items', [[1], [1, 2], ['a b', 'c::d']])\ndef test_last_in_first_out(stack, items):\n    for item in items:\n        stack.push(item)\n    assert [stack.pop() for _ in items] == items[::-1]\n    assert len(stack) == 0\n\n\n@pytest.mark.skip(reason='later')\ndef test_later():\n    assert False\n\n\n@pytest.mark.xfail\ndef test_known():\n    assert False\n",
+    ),
+];
+
+#[test]
+fn a_pytest_project_is_healed_through_the_injected_plugin() {
+    let project = Project::new(STACK);
+    let json = heal(&project, &["fix", "--offline", "--json"]).code(0).json();
+    assert_eq!(json["runner"], "pytest");
+    assert_eq!(json["failures"].as_array().map(Vec::len), Some(3));
+    let proposal = &json["failures"][0]["proposals"][0];
+    assert_eq!(proposal["evidence"]["suite"]["passed"], 4);
+    assert!(proposal["diff"].as_str().is_some_and(|diff| diff.contains("stack.py")));
+}
+
+#[test]
+fn options_that_hide_failures_do_not() {
+    let project = Project::new(STACK);
+    project.write(&[("pytest.ini", "[pytest]\naddopts = -x --maxfail=1 -q -n 2\n")]);
+    project.commit("options");
+    let python = python().to_str().expect("text");
+    let json = heal(&project, &["fix", "--offline", "--json", "--", python, "-m", "pytest", "-x"]).code(0).json();
+    assert_eq!(json["failures"].as_array().map(Vec::len), Some(3));
+}
+
+/// A `src` layout that is installed in editable mode by `backend`.
+fn editable(backend: &str) {
+    let project = Project::new(&[
+        ("src/stacked/__init__.py", "from .stack import Stack\n"),
+        ("src/stacked/stack.py", STACK[0].1),
+        ("tests/test_stack.py", &STACK[1].1.replace("from stack import", "from stacked import")),
+        ("pyproject.toml", &format!("[project]\nname = \"stacked\"\nversion = \"0.1\"\n\n{backend}\n[tool.pytest.ini_options]\ntestpaths = [\"tests\"]\n")),
+    ]);
+    let venv = project.root.parent().expect("a parent").join("venv");
+    let python = environment(&venv, &["pytest", "setuptools", "hatchling", "editables"]);
+    let output = Command::new(&python).args(["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-build-isolation", "-e"]).arg(&project.root).output().expect("pip runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    project.commit("installed");
+    let mut command = project.heal_command(&["fix", "--offline", "--json", "--apply"]);
+    command.env("VIRTUAL_ENV", &venv);
+    let ran: Ran = command.output().expect("heal runs").into();
+    let json = ran.code(0).json();
+    assert_eq!(json["failures"][0]["outcome"], "verified");
+    let tests = Command::new(&python).args(["-m", "pytest", "-q"]).current_dir(&project.root).output().expect("pytest runs");
+    assert!(tests.status.success(), "{}", String::from_utf8_lossy(&tests.stdout));
+}
+
+#[test]
+fn an_editable_install_by_setuptools_is_healed() {
+    editable("[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n");
+}
+
+#[test]
+fn an_editable_install_by_a_setuptools_finder_is_healed() {
+    // A package whose folder lies beside others makes setuptools write a
+    // finder instead of a path.
+    editable("[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n\n[tool.setuptools]\npackages = [\"stacked\"]\npackage-dir = {\"stacked\" = \"src/stacked\"}\n");
+}
+
+#[test]
+fn an_editable_install_by_hatch_is_healed() {
+    editable("[build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n\n[tool.hatch.build.targets.wheel]\npackages = [\"src/stacked\"]\n");
+}
+
+#[test]
+fn an_installed_copy_of_the_package_is_found_out() {
+    let project = Project::new(&[
+        ("src/stacked/__init__.py", "from .stack import Stack\n"),
+        ("src/stacked/stack.py", STACK[0].1),
+        ("tests/test_stack.py", &STACK[1].1.replace("from stack import", "from stacked import")),
+        ("pyproject.toml", "[project]\nname = \"stacked\"\nversion = \"0.1\"\n\n[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n"),
+        (".gitignore", "build\n*.egg-info\n"),
+    ]);
+    let venv = project.root.parent().expect("a parent").join("venv");
+    let python = environment(&venv, &["pytest", "setuptools"]);
+    let output = Command::new(&python).args(["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-build-isolation"]).arg(&project.root).output().expect("pip runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut command = project.heal_command(&["fix", "--offline"]);
+    command.env("VIRTUAL_ENV", &venv);
+    let ran: Ran = command.output().expect("heal runs").into();
+    let ran = ran.code(5);
+    assert!(ran.stderr.contains("site-packages"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_missing_pytest_is_the_environments_fault() {
+    let project = Project::new(STACK);
+    project.write(&[("pytest.ini", "[pytest]\n")]);
+    project.commit("pytest is configured");
+    let venv = project.root.parent().expect("a parent").join("venv");
+    environment(&venv, &["pip"]);
+    let mut command = project.heal_command(&["fix", "--offline"]);
+    command.env("VIRTUAL_ENV", &venv);
+    let ran: Ran = command.output().expect("heal runs").into();
+    let ran = ran.code(5);
+    assert!(ran.stderr.contains("pytest"), "{}", ran.stderr);
+}

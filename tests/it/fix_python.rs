@@ -1,0 +1,221 @@
+//! `heal fix` on Python projects that need nothing but python3.
+
+use crate::support::Project;
+use crate::support::SHOP;
+use crate::support::SHOP_RIGHT;
+use crate::support::SHOP_TEST;
+
+#[test]
+fn a_failing_unittest_project_is_healed_offline() {
+    let project = Project::new(SHOP);
+    let ran = project.heal(&["fix", "--offline"]).code(0);
+    assert!(ran.stdout.contains("+    if quantity >= 10:"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("verified"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_printed_patch_applies_with_git_and_makes_the_suite_pass() {
+    let project = Project::new(SHOP);
+    let ran = project.heal(&["fix", "--offline", "-q"]).code(0);
+    std::fs::write(project.root.join("fix.patch"), &ran.stdout).expect("written");
+    project.git(&["apply", "fix.patch"]);
+    assert!(project.read("shop/discount.py").contains(SHOP_RIGHT));
+    let tests = project.command("python3").args(["-m", "unittest", "-q"]).output().expect("python3 runs");
+    assert!(tests.status.success(), "{}", String::from_utf8_lossy(&tests.stderr));
+}
+
+#[test]
+fn the_json_document_is_the_contract() {
+    let project = Project::new(SHOP);
+    let ran = project.heal(&["fix", "--offline", "--json"]).code(0);
+    let json = ran.json();
+    assert_eq!(json["schema"], "heal.fix/1");
+    assert_eq!(json["exit"], 0);
+    assert_eq!(json["runner"], "unittest");
+    assert_eq!(json["base"]["dirty"], false);
+    let failure = &json["failures"][0];
+    assert_eq!(failure["id"], SHOP_TEST);
+    assert_eq!(failure["kind"], "assertion");
+    assert_eq!(failure["outcome"], "verified");
+    assert!(failure["reason"].is_null());
+    let proposal = &failure["proposals"][0];
+    assert_eq!(proposal["source"]["kind"], "rule");
+    assert_eq!(proposal["files"][0], "shop/discount.py");
+    let evidence = &proposal["evidence"];
+    assert_eq!(evidence["target"], serde_json::json!({"passed": 3, "runs": 3}));
+    assert_eq!(evidence["cause"], "fails-passes-fails");
+    assert_eq!(evidence["suite"]["passed"], 6);
+    assert_eq!(evidence["suite"]["newly_failing"], 0);
+    assert_eq!(json["cost"]["calls"], 0);
+    assert!(json["ledger"]["head"].as_str().is_some_and(|head| head.len() >= 16));
+    let total = json["time"]["total_s"].as_f64().expect("a number");
+    assert!(json["time"]["tests_s"].as_f64().expect("a number") <= total);
+}
+
+#[test]
+fn apply_writes_the_patch_and_undo_takes_it_back() {
+    let project = Project::new(SHOP);
+    let before = project.read("shop/discount.py");
+    project.heal(&["fix", "--offline", "--apply"]).code(0);
+    assert!(project.read("shop/discount.py").contains(SHOP_RIGHT));
+    project.heal(&["undo"]).code(0);
+    assert_eq!(project.read("shop/discount.py"), before);
+    project.heal(&["undo"]).code(2);
+    project.heal(&["apply"]).code(0);
+    assert!(project.read("shop/discount.py").contains(SHOP_RIGHT));
+}
+
+#[test]
+fn a_branch_holds_the_patch_and_the_work_tree_does_not() {
+    let project = Project::new(SHOP);
+    let head = project.git(&["rev-parse", "HEAD"]);
+    project.heal(&["fix", "--offline", "--branch", "heal/ten"]).code(0);
+    assert_eq!(project.git(&["rev-parse", "HEAD"]), head);
+    assert_eq!(project.git(&["rev-parse", "heal/ten^"]), head);
+    assert!(project.git(&["show", "heal/ten:shop/discount.py"]).contains(SHOP_RIGHT));
+    let message = project.git(&["log", "-1", "--format=%B", "heal/ten"]);
+    for trailer in ["Heal-Run:", "Heal-Failure:", "Heal-Source: rule", "Heal-Evidence:", "Heal-Ledger:"] {
+        assert!(message.contains(trailer), "{message}");
+    }
+    assert_eq!(project.git(&["status", "--porcelain"]), "");
+    project.heal(&["fix", "--offline", "--branch", "heal/ten"]).code(2);
+}
+
+#[test]
+fn reports_are_written_by_their_ending() {
+    let project = Project::new(SHOP);
+    let out = project.root.parent().expect("a parent");
+    let (markdown, json) = (out.join("r.md"), out.join("r.json"));
+    project.heal(&["fix", "--offline", "--report", markdown.to_str().expect("text"), "--report", json.to_str().expect("text"), "-o", out.join("p.patch").to_str().expect("text")]).code(0);
+    assert!(std::fs::read_to_string(markdown).expect("a report").contains("```diff"));
+    let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(json).expect("a report")).expect("JSON");
+    assert_eq!(report["schema"], "heal.fix/1");
+    assert!(std::fs::read_to_string(out.join("p.patch")).expect("a patch").starts_with("diff --git"));
+    project.heal(&["fix", "--offline", "--report", "r.docx"]).code(2);
+}
+
+#[test]
+fn a_green_suite_exits_with_success_and_says_so() {
+    let project = Project::new(SHOP);
+    project.write(&[("shop/discount.py", &project.read("shop/discount.py").replace("if quantity > 10:", SHOP_RIGHT))]);
+    let ran = project.heal(&["fix", "--offline"]).code(0);
+    assert!(ran.stderr.contains("nothing fails"), "{}", ran.stderr);
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn the_dirty_tree_is_what_is_healed() {
+    let project = Project::new(SHOP);
+    project.write(&[("shop/discount.py", &project.read("shop/discount.py").replace("if quantity > 10:", SHOP_RIGHT))]);
+    project.commit("right");
+    // The fault is there only as an uncommitted change, and an untracked file
+    // is needed to see it.
+    let broken = project.read("shop/discount.py").replace("quantity >= 100", "quantity > limit()").replace("def rate", "from shop.limits import limit\n\n\ndef rate");
+    project.write(&[("shop/discount.py", &broken), ("shop/limits.py", "def limit():\n    return 100\n")]);
+    let ran = project.heal(&["fix", "--offline", "--json"]).code(0);
+    let json = ran.json();
+    assert_eq!(json["base"]["dirty"], true);
+    assert_eq!(json["failures"][0]["outcome"], "verified");
+}
+
+#[test]
+fn an_endless_loop_is_ended_and_healed() {
+    let project = Project::new(&[
+        ("digits.py", "def digits(number):\n    count = 1\n    while number >= 10:\n        number = number % 10 + 10\n        count += 1\n    return count\n\n\ndef total(values):\n    result = 0\n    for value in values:\n        result += value\n    return result\n"),
+        ("test_digits.py", "import unittest\nfrom digits import digits, total\n\n\nclass DigitsTest(unittest.TestCase):\n    def test_total(self):\n        self.assertEqual(total([1, 2]), 3)\n\n    def test_one(self):\n        self.assertEqual(digits(7), 1)\n\n    def test_three(self):\n        self.assertEqual(digits(100), 3)\n"),
+    ]);
+    let ran = project.heal(&["fix", "--offline", "--json", "--test-timeout", "2s", "--", "python3", "-m", "unittest"]);
+    let json = ran.json();
+    assert_eq!(json["failures"][0]["kind"], "timeout", "{}", ran.stderr);
+    assert!(matches!(ran.code, 0 | 1), "{}", ran.stderr);
+}
+
+#[test]
+fn a_test_that_fails_one_time_in_three_is_flaky() {
+    let project = Project::new(&[("test_luck.py", "import os\nimport pathlib\nimport unittest\n\n\nclass LuckTest(unittest.TestCase):\n    def test_luck(self):\n        counter = pathlib.Path(os.environ['LUCK'])\n        count = int(counter.read_text()) if counter.exists() else 0\n        counter.write_text(str(count + 1))\n        self.assertNotEqual(count % 3, 0)\n")]);
+    let counter = project.root.parent().expect("a parent").join("luck");
+    let ran: crate::support::Ran = project.heal_command(&["fix", "--offline", "--json"]).env("LUCK", &counter).output().expect("heal runs").into();
+    let ran = ran.code(3);
+    assert_eq!(ran.json()["failures"][0]["reason"], "flaky");
+}
+
+#[test]
+fn a_test_that_fails_only_in_company_is_order_dependent() {
+    let project = Project::new(&[
+        ("state.py", "SEEN = []\n"),
+        ("test_a.py", "import unittest\nimport state\n\n\nclass ATest(unittest.TestCase):\n    def test_a(self):\n        state.SEEN.append('a')\n"),
+        ("test_b.py", "import unittest\nimport state\n\n\nclass BTest(unittest.TestCase):\n    def test_b(self):\n        self.assertEqual(state.SEEN, [])\n"),
+    ]);
+    let ran = project.heal(&["fix", "--offline", "--json"]).code(1);
+    assert_eq!(ran.json()["failures"][0]["reason"], "order-dependent");
+}
+
+#[test]
+fn a_named_test_that_passes_is_not_reproduced() {
+    let project = Project::new(SHOP);
+    let ran = project.heal(&["fix", "--offline", "--json", "--test", "tests.test_discount.RateTest.test_few"]).code(3);
+    assert_eq!(ran.json()["failures"][0]["reason"], "not-reproduced");
+    let ran = project.heal(&["fix", "--offline", "--test", "tests.test_discount.RateTest.test_none"]).code(2);
+    assert!(ran.stderr.contains("test_none"), "{}", ran.stderr);
+}
+
+#[test]
+fn one_named_test_is_healed_against_the_whole_suite() {
+    let project = Project::new(SHOP);
+    let json = project.heal(&["fix", "--offline", "--json", "--test", SHOP_TEST]).code(0).json();
+    assert_eq!(json["failures"].as_array().map(Vec::len), Some(1));
+    assert_eq!(json["failures"][0]["proposals"][0]["evidence"]["suite"]["passed"], 6);
+}
+
+#[test]
+fn a_saved_traceback_names_the_test_to_heal() {
+    let project = Project::new(SHOP);
+    let log = project.command("python3").args(["-m", "unittest"]).output().expect("python3 runs");
+    let path = project.root.parent().expect("a parent").join("log.txt");
+    std::fs::write(&path, &log.stderr).expect("written");
+    let json = project.heal(&["fix", "--offline", "--json", "--trace", path.to_str().expect("text")]).code(0).json();
+    assert_eq!(json["failures"][0]["id"], SHOP_TEST);
+    assert_eq!(json["failures"][0]["outcome"], "verified");
+}
+
+#[test]
+fn explain_shows_the_fault_without_running_anything_when_given_a_log() {
+    let project = Project::new(SHOP);
+    let log = project.command("python3").args(["-m", "unittest"]).output().expect("python3 runs");
+    let path = project.root.parent().expect("a parent").join("log.txt");
+    std::fs::write(&path, &log.stderr).expect("written");
+    let json = project.heal(&["explain", "--json", "--trace", path.to_str().expect("text")]).code(0).json();
+    assert_eq!(json["schema"], "heal.explain/1");
+    assert_eq!(json["failures"][0]["suspects"][0]["path"], "shop/discount.py");
+    assert!(!project.cache().exists(), "a scratch was made");
+    let ran = project.heal(&["explain"]).code(0);
+    assert!(ran.stdout.contains("shop/discount.py"), "{}", ran.stdout);
+}
+
+#[test]
+fn two_faults_are_healed_and_hold_together() {
+    let project = Project::new(SHOP);
+    let broken = format!("{}\n\ndef last(items):\n    return items[len(items)]\n", project.read("shop/discount.py"));
+    let tests = project.read("tests/test_discount.py").replace("import price, rate", "import last, price, rate").replace(
+        "class PriceTest",
+        "class LastTest(unittest.TestCase):\n    def test_last(self):\n        self.assertEqual(last([1, 2, 3]), 3)\n        self.assertEqual(last([4]), 4)\n\n\nclass PriceTest",
+    );
+    project.write(&[("shop/discount.py", &broken), ("tests/test_discount.py", &tests)]);
+    project.commit("two faults");
+    let json = project.heal(&["fix", "--offline", "--json", "--apply"]).code(0).json();
+    assert_eq!(json["failures"].as_array().map(Vec::len), Some(2));
+    let tests = project.command("python3").args(["-m", "unittest", "-q"]).output().expect("python3 runs");
+    assert!(tests.status.success(), "{}", String::from_utf8_lossy(&tests.stderr));
+}
+
+#[test]
+fn the_runs_are_listed_and_shown() {
+    let project = Project::new(SHOP);
+    let json = project.heal(&["fix", "--offline", "--json"]).code(0).json();
+    let run = json["run"].as_str().expect("an id");
+    assert!(project.heal(&["log"]).code(0).stdout.contains(&run[..10]));
+    assert!(project.heal(&["show"]).code(0).stdout.contains(SHOP_TEST));
+    assert!(project.heal(&["show", run, "--diff"]).code(0).stdout.starts_with("diff --git"));
+    assert_eq!(project.heal(&["show", run, "--json"]).code(0).json()["run"], run);
+    project.heal(&["show", "ZZZZ"]).code(2);
+}

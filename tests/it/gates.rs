@@ -1,0 +1,83 @@
+//! What is never offered, and what `heal verify` says of patches.
+
+use crate::support::Project;
+use crate::support::SHOP;
+use crate::support::SHOP_TEST;
+
+/// The diff between the project and the same with one replacement.
+fn diff_of(project: &Project, path: &str, from: &str, to: &str) -> String {
+    let before = project.read(path);
+    assert!(before.contains(from), "{path} has no `{from}`");
+    project.write(&[(path, &before.replacen(from, to, 1))]);
+    let diff = project.git(&["diff"]);
+    project.write(&[(path, &before)]);
+    project.git(&["status"]);
+    diff
+}
+
+fn verify(project: &Project, diff: &str, more: &[&str]) -> crate::support::Ran {
+    let path = project.root.parent().expect("a parent").join("candidate.patch");
+    std::fs::write(&path, diff).expect("written");
+    let mut arguments = vec!["verify", path.to_str().expect("text"), "--json"];
+    arguments.extend(more);
+    project.heal(&arguments)
+}
+
+#[test]
+fn the_right_patch_verifies() {
+    let project = Project::new(SHOP);
+    let diff = diff_of(&project, "shop/discount.py", "quantity > 10:", "quantity >= 10:");
+    let json = verify(&project, &diff, &["--test", SHOP_TEST]).code(0).json();
+    assert_eq!(json["schema"], "heal.verify/1");
+    assert_eq!(json["failures"][0]["proposals"][0]["evidence"]["cause"], "fails-passes-fails");
+    let told = json["failures"][0]["proposals"][0]["explanation"].as_str().expect("text");
+    assert!(told.contains(SHOP_TEST), "{told}");
+}
+
+#[test]
+fn patches_that_miss_a_gate_are_refused_and_say_which() {
+    let project = Project::new(SHOP);
+    let test_file = "tests/test_discount.py";
+    for (path, from, to, gate, reason) in [
+        // Edits the test instead of the code.
+        (test_file, "rate(10), 5", "rate(10), 0", "policy", "policy"),
+        // Skips it.
+        (test_file, "    def test_ten", "    @unittest.skip('later')\n    def test_ten", "policy", "policy"),
+        // Mends the target and breaks another test.
+        ("shop/discount.py", "quantity > 10:", "quantity > 8:", "suite", "none-verified"),
+        // Does not mend it.
+        ("shop/discount.py", "return 5", "return 6", "target", "none-verified"),
+        // Does not parse.
+        ("shop/discount.py", "return 5", "return (5", "syntax", "none-verified"),
+        // Ends the process with success.
+        ("shop/discount.py", "    if quantity >= 100:", "    import os\n    os._exit(0)\n    if quantity >= 100:", "target", "none-verified"),
+    ] {
+        let diff = diff_of(&project, path, from, to);
+        let ran = verify(&project, &diff, &["--test", SHOP_TEST]).code(1);
+        let failure = &ran.json()["failures"][0];
+        assert_eq!(failure["reason"], reason, "{diff}");
+        assert_eq!(failure["leads"][0]["missed"], gate, "{diff}\n{failure}");
+        assert_eq!(failure["proposals"].as_array().map(Vec::len), Some(0));
+    }
+}
+
+#[test]
+fn a_patch_without_a_claim_must_merely_break_nothing() {
+    let project = Project::new(SHOP);
+    let harmless = diff_of(&project, "shop/discount.py", "whole = unit * quantity", "whole = quantity * unit");
+    verify(&project, &harmless, &[]).code(0);
+    let harmful = diff_of(&project, "shop/discount.py", "whole = unit * quantity", "whole = unit + quantity");
+    verify(&project, &harmful, &[]).code(1);
+}
+
+#[test]
+fn what_is_no_patch_or_does_not_apply_is_told_apart() {
+    let project = Project::new(SHOP);
+    verify(&project, "hello\n", &[]).code(2);
+    verify(&project, "--- a/shop/discount.py\n+++ b/shop/discount.py\n@@ -1,2 +1,2 @@\n-nothing like it\n+x\n", &[]).code(1);
+    let escaping = "--- a/../../etc/passwd\n+++ b/../../etc/passwd\n@@ -1 +1 @@\n-root\n+toor\n";
+    let ran = verify(&project, escaping, &[]);
+    assert!(matches!(ran.code, 1 | 2), "{}", ran.stderr);
+    let right = diff_of(&project, "shop/discount.py", "quantity > 10:", "quantity >= 10:");
+    verify(&project, &right, &["--test", "tests.test_discount.RateTest.test_few"]).code(3);
+}

@@ -1,0 +1,190 @@
+//! heal and a model: a stand-in endpoint on loopback answers from a script.
+//! The replies are written by hand.
+
+use serde_json::Value;
+use serde_json::json;
+use wiremock::Mock;
+use wiremock::MockServer;
+use wiremock::ResponseTemplate;
+use wiremock::matchers::method;
+use wiremock::matchers::path;
+
+use crate::support::Project;
+use crate::support::Ran;
+
+/// A fault that no rule can mend: a word that stands nowhere in the code.
+const GREETING: &[(&str, &str)] = &[
+    ("greeting.py", "\"\"\"Greetings.\"\"\"\n\n\ndef greet(name):\n    \"\"\"Says good morning.\"\"\"\n    return 'Good evening, ' + name\n\n\ndef leave(name):\n    return 'Bye, ' + name\n"),
+    (
+        "test_greeting.py",
+        "import unittest\nfrom greeting import greet, leave\n\n\nclass GreetingTest(unittest.TestCase):\n    def test_greet(self):\n        self.assertEqual(greet('Ana'), 'Good morning, Ana!')\n        self.assertEqual(greet('Bo'), 'Good morning, Bo!')\n\n    def test_leave(self):\n        self.assertEqual(leave('Ana'), 'Bye, Ana')\n",
+    ),
+];
+
+const RIGHT: &str = "    return 'Good morning, ' + name + '!'";
+
+fn patch(cause: &str, search: &str, replace: &str) -> Value {
+    json!({"root_cause": cause, "edits": [{"path": "greeting.py", "search": search, "replace": replace}]})
+}
+
+fn wrong() -> Value {
+    json!({"no_fix": null, "patches": [
+        patch("The word is wrong.", "    return 'Good evening, ' + name", "    return 'Good morning, ' + name"),
+        patch("The test is wrong.", "no such line", "x"),
+        json!({"root_cause": "Skip it.", "edits": [{"path": "test_greeting.py", "search": "    def test_greet(self):", "replace": "    @unittest.skip('x')\n    def test_greet(self):"}]}),
+    ]})
+}
+
+fn right() -> Value {
+    json!({"no_fix": null, "patches": [patch("The greeting lacks its mark.", "    return 'Good evening, ' + name", RIGHT)]})
+}
+
+fn chat(content: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(json!({
+        "id": "c1", "object": "chat.completion", "model": "stand-in",
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content.to_string()}}],
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
+    }))
+}
+
+fn messages(content: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(json!({
+        "id": "m1", "type": "message", "role": "assistant", "model": "claude-sonnet-5-5", "stop_reason": "end_turn",
+        "content": [{"type": "text", "text": content.to_string()}],
+        "usage": {"input_tokens": 1000, "output_tokens": 100, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
+    }))
+}
+
+/// Answers with each reply once, in order; the last one again and again.
+fn serve(route: &str, replies: Vec<ResponseTemplate>) -> (tokio::runtime::Runtime, MockServer) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let server = runtime.block_on(async {
+        let server = MockServer::start().await;
+        let last = replies.len() - 1;
+        for (index, reply) in replies.into_iter().enumerate() {
+            let mock = Mock::given(method("POST")).and(path(route)).respond_with(reply);
+            let mock = if index < last { mock.up_to_n_times(1) } else { mock };
+            mock.with_priority(index as u8 + 1).mount(&server).await;
+        }
+        server
+    });
+    (runtime, server)
+}
+
+fn heal(project: &Project, server: &MockServer, base: &str, arguments: &[&str]) -> Ran {
+    let mut command = project.heal_command(arguments);
+    command.env("HEAL_BASE_URL", format!("{}{base}", server.uri())).env("ANTHROPIC_API_KEY", "sk-ant-api03-not-a-key").env("OPENAI_API_KEY", "sk-not-a-key");
+    command.output().expect("heal runs").into()
+}
+
+#[test]
+fn a_model_heals_what_rules_cannot_with_one_round_of_feedback() {
+    let (runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&right())]);
+    let project = Project::new(GREETING);
+    let ran = heal(&project, &server, "/v1", &["fix", "--json", "--model", "openai-chat/stand-in"]).code(0);
+    let json = ran.json();
+    assert_eq!(json["cost"]["calls"], 2, "{}", ran.stderr);
+    assert_eq!(json["cost"]["input_tokens"], 2000);
+    assert!(json["cost"]["usd"].is_null(), "the price of an unknown model is not known");
+    let proposal = &json["failures"][0]["proposals"][0];
+    assert_eq!(proposal["source"]["kind"], "model");
+    assert!(proposal["diff"].as_str().is_some_and(|diff| diff.contains(RIGHT.trim())));
+    let requests = runtime.block_on(server.received_requests()).expect("recorded");
+    let second = String::from_utf8_lossy(&requests[1].body).into_owned();
+    assert!(second.contains("no such line"), "the feedback names the edit that did not apply");
+    assert!(requests.iter().all(|request| !String::from_utf8_lossy(&request.body).contains("sk-not-a-key")));
+}
+
+#[test]
+fn anthropic_speaks_messages_and_its_price_is_known() {
+    let (_runtime, server) = serve("/v1/messages", vec![messages(&right())]);
+    let project = Project::new(GREETING);
+    let json = heal(&project, &server, "", &["fix", "--json", "--model", "anthropic/claude-sonnet-5-5"]).code(0).json();
+    assert_eq!(json["cost"]["calls"], 1);
+    let usd = json["cost"]["usd"].as_f64().expect("a price");
+    assert!((usd - 0.003).abs() < 1e-9, "{usd}");
+}
+
+#[test]
+fn a_recorded_run_is_replayed_without_network() {
+    let (runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&right())]);
+    let project = Project::new(GREETING);
+    let first = heal(&project, &server, "/v1", &["fix", "--json", "--model", "openai-chat/stand-in"]).code(0).json();
+    let calls = runtime.block_on(server.received_requests()).expect("recorded").len();
+    let run = first["run"].as_str().expect("an id");
+    let again = heal(&project, &server, "/v1", &["fix", "--json", "--model", &format!("replay:{run}")]).code(0).json();
+    assert_eq!(again["failures"][0]["proposals"][0]["diff"], first["failures"][0]["proposals"][0]["diff"]);
+    assert_eq!(runtime.block_on(server.received_requests()).expect("recorded").len(), calls);
+}
+
+#[test]
+fn an_answered_prompt_is_never_sent_again() {
+    let (runtime, server) = serve("/v1/chat/completions", vec![chat(&right())]);
+    let project = Project::new(GREETING);
+    heal(&project, &server, "/v1", &["fix", "--json", "--model", "openai-chat/stand-in"]).code(0);
+    let json = heal(&project, &server, "/v1", &["fix", "--json", "--model", "openai-chat/stand-in"]).code(0).json();
+    assert_eq!(json["cost"]["calls"], 0);
+    assert_eq!(runtime.block_on(server.received_requests()).expect("recorded").len(), 1);
+}
+
+#[test]
+fn a_cap_stops_the_asking_before_the_call() {
+    let (runtime, server) = serve("/v1/messages", vec![messages(&right())]);
+    let project = Project::new(GREETING);
+    let json = heal(&project, &server, "", &["fix", "--json", "--model", "anthropic/claude-sonnet-5-5", "--max-cost", "0.0001"]).code(4).json();
+    assert_eq!(json["failures"][0]["reason"], "budget");
+    assert!(runtime.block_on(server.received_requests()).expect("recorded").is_empty());
+}
+
+#[test]
+fn an_endpoint_that_refuses_or_is_not_there_is_the_providers_fault() {
+    let refused = ResponseTemplate::new(401).set_body_json(json!({"error": {"message": "bad key", "type": "invalid_request_error"}}));
+    let (_runtime, server) = serve("/v1/chat/completions", vec![refused]);
+    let project = Project::new(GREETING);
+    let json = heal(&project, &server, "/v1", &["fix", "--json", "--model", "openai-chat/stand-in"]).code(4).json();
+    assert_eq!(json["failures"][0]["reason"], "provider");
+    assert!(json["failures"][0]["reason_why"].as_str().is_some_and(|why| why.contains("OPENAI_API_KEY")), "{}", json["failures"][0]);
+    let mut command = project.heal_command(&["fix", "--json", "--model", "openai-chat/stand-in"]);
+    let ran: Ran = command.env("HEAL_BASE_URL", "http://127.0.0.1:9/v1").env("OPENAI_API_KEY", "sk-x").output().expect("heal runs").into();
+    assert_eq!(ran.code(4).json()["failures"][0]["reason"], "provider");
+}
+
+#[test]
+fn offline_opens_no_socket_whatever_model_is_named() {
+    let (runtime, server) = serve("/v1/chat/completions", vec![chat(&right())]);
+    let project = Project::new(GREETING);
+    let json = heal(&project, &server, "/v1", &["fix", "--json", "--offline", "--model", "openai-chat/stand-in"]).code(1).json();
+    assert_eq!(json["cost"]["calls"], 0);
+    assert!(runtime.block_on(server.received_requests()).expect("recorded").is_empty());
+}
+
+#[test]
+fn show_context_prints_what_would_be_sent_and_sends_nothing() {
+    let (runtime, server) = serve("/v1/chat/completions", vec![chat(&right())]);
+    let project = Project::new(GREETING);
+    let ran = heal(&project, &server, "/v1", &["fix", "--show-context", "--model", "openai-chat/stand-in"]).code(0);
+    assert!(ran.stdout.contains("Good evening, "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("test_greet"), "{}", ran.stdout);
+    assert!(runtime.block_on(server.received_requests()).expect("recorded").is_empty());
+}
+
+#[test]
+fn a_person_can_play_the_model_through_files() {
+    let project = Project::new(GREETING);
+    let child = project.heal_command(&["fix", "--json", "--model", "manual"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("heal starts");
+    let folder = project.root.join(".git/heal/manual");
+    let began = std::time::Instant::now();
+    let prompt = loop {
+        let found = std::fs::read_dir(&folder).ok().and_then(|mut entries| entries.find_map(|entry| entry.ok().map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with("prompt.md"))));
+        if let Some(prompt) = found {
+            break prompt;
+        }
+        assert!(began.elapsed().as_secs() < 30, "no prompt was written");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    };
+    assert!(std::fs::read_to_string(&prompt).expect("a prompt").contains("Good evening"));
+    let answer = prompt.to_string_lossy().replace("prompt.md", "answer.md");
+    std::fs::write(answer, format!("Here is my patch:\n```json\n{}\n```\n", right())).expect("written");
+    let ran: Ran = child.wait_with_output().expect("ended").into();
+    assert_eq!(ran.code(0).json()["failures"][0]["outcome"], "verified");
+}
