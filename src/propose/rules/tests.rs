@@ -70,7 +70,7 @@ fn cases() -> Vec<(PathBuf, Case, &'static Language)> {
 }
 
 fn all_of(parsed: &Parsed) -> String {
-    normal(parsed, &(0..parsed.text.len()))
+    parsed.tokens()
 }
 
 #[test]
