@@ -28,7 +28,11 @@ pub fn failures(text: &[u8], places: &Places, near: &RelPath) -> Vec<Failure> {
 /// `text` cut to what a failure keeps of its output: the first quarter and the
 /// last three.
 pub(crate) fn bounded(text: &str) -> String {
-    let limit = Failure::OUTPUT_LIMIT;
+    bounded_to(text, Failure::OUTPUT_LIMIT)
+}
+
+/// `text` cut to `limit` bytes: the first quarter and the last three.
+pub(crate) fn bounded_to(text: &str, limit: usize) -> String {
     if text.len() <= limit {
         return text.to_owned();
     }

@@ -71,6 +71,7 @@ pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Chan
         nonce: channel.nonce.clone(),
         selection: wanted.map(|ids| by_binary(ids, &|package| place::library_name(project, site, package))),
         test_limit: request.test_limit,
+        fail_fast: request.fail_fast,
         arguments: arguments.as_ref().map(|arguments| arguments.binary.clone()).unwrap_or_default(),
         shuffle: request.variation.reverse.then_some(20_070),
         env: [("RUST_BACKTRACE", "1"), ("RUST_LIB_BACKTRACE", "0")]
@@ -80,7 +81,7 @@ pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Chan
     order.write(&channel.dir).map_err(|(path, source)| RunnerError::Channel { path, source })?;
     link(site, channel)?;
     let argv = match &arguments {
-        Some(arguments) => words(arguments, wanted, channel),
+        Some(arguments) => words(arguments, wanted, request, channel),
         None => project.command.clone(),
     };
     Ok(Command {
@@ -126,9 +127,13 @@ fn by_binary(ids: &[String], library: &dyn Fn(&str) -> Option<String>) -> BTreeM
 }
 
 /// The words of the command.
-fn words(arguments: &Arguments, wanted: Option<&[String]>, channel: &Channel) -> Vec<String> {
+fn words(arguments: &Arguments, wanted: Option<&[String]>, request: &Request, channel: &Channel) -> Vec<String> {
     let mut words = arguments.program.clone();
-    words.extend(["test", "--no-fail-fast", "--message-format=json"].map(str::to_owned));
+    words.push("test".to_owned());
+    if !request.fail_fast {
+        words.push("--no-fail-fast".to_owned());
+    }
+    words.push("--message-format=json".to_owned());
     words.extend(runner_options(channel));
     words.extend_from_slice(&arguments.options);
     let identities = wanted.map(|ids| ids.iter().map(|id| Identity::parse(id)).collect::<Option<Vec<_>>>());

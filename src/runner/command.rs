@@ -35,7 +35,7 @@ const OUTPUT_LIMIT: usize = 4 * 1024 * 1024;
 /// Single tests are asked for (unless it is the command itself, by its id), or
 /// the channel's directory cannot be written.
 pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Channel) -> Result<Command, RunnerError> {
-    let typed = typed(&project.command);
+    let typed = project.shown();
     if let Selection::Tests(ids) = &request.selection
         && ids.iter().any(|id| *id != typed)
     {
@@ -70,15 +70,6 @@ pub fn read(project: &Project, site: &Site, _request: &Request, channel: &Channe
     } else {
         by_reports(project, site, &reports, finished)
     }
-}
-
-/// The command as a person would type it: the id of its failure.
-pub fn typed(command: &[String]) -> String {
-    let quoted = |word: &String| {
-        let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./=:,@%+".contains(c));
-        if plain { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-    };
-    command.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 fn by_reports(project: &Project, site: &Site, reports: &[PathBuf], finished: &Finished) -> Report {
@@ -138,7 +129,7 @@ fn by_exit_code(project: &Project, site: &Site, finished: &Finished) -> Report {
 /// The command's failure: what the innermost trace in its output tells, else
 /// how it ended.
 fn failure(project: &Project, site: &Site, finished: &Finished) -> Failure {
-    let id = typed(&project.command);
+    let id = project.shown();
     let text = trace::framing::strip(format!("{}\n{}", finished.stdout.text, finished.stderr.text).as_bytes());
     let output = trace::bounded(text.trim());
     let read = trace::failures(text.as_bytes(), &site.places, &project.root);

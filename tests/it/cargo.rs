@@ -76,6 +76,10 @@ impl Tree {
     }
 
     fn run(&self, command: &str, ids: Option<&[&str]>, test_limit: Duration) -> Report {
+        self.run_until(command, ids, test_limit, false)
+    }
+
+    fn run_until(&self, command: &str, ids: Option<&[&str]>, test_limit: Duration, fail_fast: bool) -> Report {
         let project = project(command);
         let request = Request {
             selection: match ids {
@@ -85,7 +89,7 @@ impl Tree {
             test_limit,
             time_limit: Duration::from_secs(120),
             trace_lines: false,
-            fail_fast: false,
+            fail_fast,
             variation: Variation::default(),
         };
         let dir = tempfile::tempdir_in(&self.channels).expect("a directory");
@@ -345,7 +349,7 @@ fn every_ending_of_a_libtest_test_is_told_apart() {
 
 #[test]
 fn what_kills_the_process_or_never_ends_hides_nothing() {
-    let report = SHOP.run("cargo test --test hard", None, Duration::from_secs(1));
+    let report = SHOP.run("cargo test --test hard", None, Duration::from_secs(3));
     assert!(report.complete);
     let wanted = [
         "shop::hard aborts Failed",
@@ -365,7 +369,7 @@ fn what_kills_the_process_or_never_ends_hides_nothing() {
     assert!(short("aborts").1.starts_with("SIGABRT"), "{:?}", short("aborts"));
     assert_eq!(short("overflows"), (Kind::Crash, "SIGABRT: stack overflow".to_owned()));
     assert_eq!(short("exits_as_if_all_were_well").0, Kind::Crash);
-    assert_eq!(short("never_ends"), (Kind::Timeout, "timed out after 1s".to_owned()));
+    assert_eq!(short("never_ends"), (Kind::Timeout, "timed out after 3s".to_owned()));
     assert_eq!(short("also_fails").1, "as it should");
     let never = report.test("shop::hard never_ends").and_then(|test| test.failure.as_ref()).expect("a failure");
     assert_eq!(never.location().and_then(|frame| frame.symbol.as_deref()), Some("never_ends"));
@@ -391,6 +395,9 @@ fn a_harness_of_the_projects_own_is_one_test_by_its_exit_code() {
     let failure = report.tests[0].failure.as_ref().expect("a failure");
     assert_eq!((failure.kind, failure.message.as_str()), (Kind::Exit, "exit code 3"));
     assert!(failure.output.contains("[\"--mine\"]"), "{}", failure.output);
+    let selected = SHOP.run("cargo test -- --mine too", Some(&["shop::own-harness own-harness"]), LONG);
+    let failure = selected.tests[0].failure.as_ref().expect("a failure");
+    assert!(failure.output.contains("[\"--mine\", \"too\"]"), "{}", failure.output);
 }
 
 #[test]
@@ -424,6 +431,21 @@ fn only_selected_tests_are_run() {
     }
     let report = SHOP.run("cargo test", Some(&["shop tests::no_such_test"]), LONG);
     assert!(report.complete && report.tests.is_empty());
+}
+
+#[test]
+fn a_run_that_stops_at_the_first_failure_is_not_complete() {
+    let report = SHOP.run_until("cargo test --workspace -- --test-threads=1", None, LONG, true);
+    assert!(!report.complete);
+    assert_eq!(report.failures().count(), 1, "{:?}", ends(&report));
+}
+
+#[test]
+fn a_command_that_starts_cargo_itself_is_read_through_the_channel() {
+    // A wrapper that heal cannot look into, as `make test` is.
+    let report = SHOP.run("env A=b cargo test --lib --test hard --test own-harness -- passes fine", None, LONG);
+    let wanted = ["shop tests::passes Passed", "shop::hard is_fine Passed", "shop::own-harness own-harness Failed"];
+    assert_eq!(ends(&report), wanted);
 }
 
 #[test]

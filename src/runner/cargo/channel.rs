@@ -29,6 +29,8 @@ pub struct Order {
     pub selection: Option<BTreeMap<String, Vec<String>>>,
     /// Deadline of one test.
     pub test_limit: Duration,
+    /// Whether the first failure is enough: then there is no end record.
+    pub fail_fast: bool,
     /// What the user gave the test binary.
     pub arguments: Vec<String>,
     /// Seed of a shuffled order, where the order is to be varied.
@@ -81,6 +83,8 @@ pub enum Record {
     Binary {
         /// Its file, as cargo named it.
         path: PathBuf,
+        /// Where cargo runs it: its package's folder, absolute.
+        folder: PathBuf,
     },
     /// A test has ended.
     Test {
@@ -202,7 +206,7 @@ mod tests {
     #[test]
     fn records_come_back_in_order_and_foreign_lines_do_not() {
         let channel = tempfile::tempdir().expect("a directory");
-        let binary = Record::Binary { path: "/t/a-1".into() };
+        let binary = Record::Binary { path: "/t/a-1".into(), folder: "/a".into() };
         let end = Record::End { tests: 0 };
         let mut first = Log::create(channel.path(), "n").expect("a log");
         first.write(&binary).expect("write");

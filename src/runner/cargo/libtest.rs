@@ -62,6 +62,7 @@ pub struct Tally {
     outcomes: Vec<(String, Outcome)>,
     seen: HashSet<String>,
     odd: bool,
+    failed: bool,
 }
 
 impl Tally {
@@ -85,7 +86,6 @@ impl Tally {
             ("test", "ok" | "allowed_failure") => self.end(line, Some(true), now),
             ("test", "failed") => self.end(line, Some(false), now),
             ("test", "ignored") => self.end(line, None, now),
-            ("bench", "") => {}
             _ => {}
         }
     }
@@ -94,6 +94,7 @@ impl Tally {
         let started = self.running.remove(&line.name);
         self.odd |= started.is_none() || !self.seen.insert(line.name.clone());
         let took = started.map_or(Duration::ZERO, |started| now.duration_since(started));
+        self.failed |= passed == Some(false);
         let message = line.message.or(line.reason);
         self.outcomes.push((line.name, Outcome { passed, took, output: line.stdout, message }));
     }
@@ -146,6 +147,11 @@ impl Tally {
     /// no garbled line explains that.
     pub fn is_odd(&self) -> bool {
         self.odd
+    }
+
+    /// Whether a test has failed so far.
+    pub fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// Every end that was told, in order.

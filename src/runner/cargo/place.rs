@@ -43,6 +43,24 @@ pub fn library_name(project: &Project, site: &Site, package_name: &str) -> Optio
     Some(manifest.get("lib")?.get("name")?.as_str()?.to_owned())
 }
 
+/// The package in `folder` and which of its targets has a binary named `stem`
+/// (`-` written as `_`). Of several the library, then a test.
+pub fn target_of(site: &Site, folder: &RelPath, stem: &str) -> Option<(String, Target)> {
+    let manifest = manifest(&folder.under(&site.tree))?;
+    let package = manifest.get("package")?.get("name")?.as_str()?.to_owned();
+    let library = manifest.get("lib").and_then(|lib| lib.get("name")).and_then(toml::Value::as_str);
+    if library.unwrap_or(&package).replace('-', "_") == stem {
+        let lib = root_file(site, folder, &manifest, &Target::Lib).map(|_| Target::Lib);
+        return Some((package.clone(), lib.unwrap_or(Target::Bin(package))));
+    }
+    let names = [stem.to_owned(), stem.replace('_', "-")];
+    let targets = [Target::Test, Target::Example, Target::Bench, Target::Bin]
+        .into_iter()
+        .flat_map(|target| names.iter().map(move |name| target(name.clone())));
+    let found = targets.into_iter().find(|target| root_file(site, folder, &manifest, target).is_some())?;
+    Some((package, found))
+}
+
 /// The root of the workspace that holds `folder`, in the scratch: the nearest
 /// manifest upward with a `[workspace]`, else `folder` itself.
 pub fn workspace(tree: &Path, folder: &RelPath) -> RelPath {
@@ -225,6 +243,16 @@ mod tests {
             let found = of(&project, &site, &Identity::parse(id).expect("an id"));
             let found = found.as_ref().map(|place| (place.path.as_str(), place.function.as_str()));
             assert_eq!(found, wanted, "{id}");
+        }
+        for (folder, stem, wanted) in [
+            ("core", "shop", Some(("shop-core", Target::Lib))),
+            ("core", "it", Some(("shop-core", Target::Test("it".into())))),
+            ("cli", "cli", Some(("cli", Target::Bin("cli".into())))),
+            ("cli", "other", Some(("cli", Target::Bin("other".into())))),
+            ("", "cli", None),
+        ] {
+            let wanted = wanted.map(|(package, target)| (package.to_owned(), target));
+            assert_eq!(target_of(&site, &path(folder), stem), wanted, "{stem}");
         }
         assert_eq!(library_name(&project, &site, "shop-core").as_deref(), Some("shop"));
         assert_eq!(workspace(tree.path(), &path("core")), RelPath::root());

@@ -21,7 +21,6 @@ use super::doctests::Block;
 use super::doctests::Verdict;
 use super::identity::Identity;
 use super::identity::Target;
-use super::identity::What;
 use super::identity::binary_id;
 use super::place;
 use super::target;
@@ -43,7 +42,6 @@ use crate::trace;
 use crate::trace::rust;
 use crate::trace::rust::Roots;
 use crate::trace::rust::compiler;
-use crate::trace::rust::log;
 use crate::trace::rust::log::DoctestName;
 
 /// Reads everything.
@@ -69,6 +67,8 @@ pub fn read(project: &Project, site: &Site, request: &Request, channel: &Channel
     report.incomplete_why = doubts.into_iter().next();
     report
 }
+
+mod documented;
 
 struct Reader<'a> {
     project: &'a Project,
@@ -98,7 +98,7 @@ impl Reader<'_> {
     fn runs(&mut self, runs: &[Vec<Record>], stderr: &str) {
         let mut started: HashSet<&PathBuf> = HashSet::new();
         for run in runs {
-            let Some(Record::Binary { path }) = run.first() else {
+            let Some(Record::Binary { path, folder }) = run.first() else {
                 self.doubt("a test binary's records have no beginning");
                 continue;
             };
@@ -108,7 +108,7 @@ impl Reader<'_> {
             if run.last() != Some(&Record::End { tests: count }) {
                 self.doubt(format!("`{}` was not run to its end", target::stem(path)));
             }
-            let binary = self.binary(path);
+            let binary = self.binary(path, folder);
             for record in run {
                 self.record(&binary, record);
             }
@@ -127,9 +127,9 @@ impl Reader<'_> {
         }
     }
 
-    /// Which package and target a binary belongs to, by cargo's messages; by
-    /// its name where there are none.
-    fn binary(&self, path: &Path) -> Binary {
+    /// Which package and target a binary belongs to, by cargo's messages; where
+    /// there are none, by its name and the folder it ran in.
+    fn binary(&self, path: &Path, ran_in: &Path) -> Binary {
         let same = |artifact: &&Artifact| artifact.executable.as_deref() == Some(path);
         let named = |artifact: &&Artifact| artifact.executable.as_deref().and_then(Path::file_name) == path.file_name();
         let artifacts = &self.messages.artifacts;
@@ -139,7 +139,13 @@ impl Reader<'_> {
                 target: artifact.target.clone(),
                 folder: self.folder(&artifact.folder),
             },
-            None => Binary { package: target::stem(path), target: Target::Lib, folder: self.project.root.clone() },
+            None => {
+                let folder = self.folder(ran_in);
+                let stem = target::stem(path);
+                let found = place::target_of(self.site, &folder, &stem);
+                let (package, target) = found.unwrap_or((stem, Target::Lib));
+                Binary { package, target, folder }
+            }
         }
     }
 
@@ -223,71 +229,12 @@ impl Reader<'_> {
         Some(Frame { path: Some(place.path), written, line: None, symbol: Some(place.function) })
     }
 
-    /// rustdoc's results; complete where every crate announced has some and
-    /// each block is whole.
-    fn doctests(&mut self, blocks: &[Block], stderr: &str, channel: &Channel) {
-        let announced = stderr.lines().filter(|line| line.trim_start().starts_with("Doc-tests ")).count();
-        let documents = blocks.iter().filter(|block| is_doctests(block)).count();
-        if blocks.iter().any(|block| !block.whole) || documents < announced {
-            self.doubt("the doc tests did not run to their end");
-        }
-        let tests: Vec<(DoctestName, &str, Verdict, &Block)> = blocks
-            .iter()
-            .flat_map(|block| block.tests.iter().map(move |(name, verdict)| (name, *verdict, block)))
-            .filter_map(|(name, verdict, block)| Some((DoctestName::parse(name)?, name.as_str(), verdict, block)))
-            .collect();
-        let names: Vec<DoctestName> = tests.iter().map(|(name, ..)| name.clone()).collect();
-        let stable = doctests::stable_names(&names);
-        for ((name, written, verdict, block), stable) in tests.into_iter().zip(stable) {
-            let (package, folder) = self.documented(&name.file, stderr);
-            let id = Identity { package, what: What::Doctest(stable) }.id();
-            let output = block.outputs.get(written).map_or("", String::as_str);
-            let failure = (verdict == Verdict::Failed).then(|| {
-                let compiled = place::workspace(&self.site.tree, &folder);
-                let roots = Roots { compiled: &compiled, running: &folder };
-                let mut failure = log::doctest_failure(&id, written, output, &self.site.places, roots);
-                if output.contains(&target::deadline_mark(&channel.nonce)) {
-                    failure.kind = Kind::Timeout;
-                    failure.message = "timed out".to_owned();
-                }
-                failure
-            });
-            let status = match verdict {
-                Verdict::Passed => Status::Passed,
-                Verdict::Failed => Status::Failed,
-                Verdict::Ignored => Status::Skipped,
-            };
-            self.report.tests.push(result(id, status, doctests::UNKNOWN_TIME, failure));
-        }
-    }
-
-    /// The package whose doc tests lie in `file` (relative to the workspace's
-    /// root): the deepest folder that holds it, else the only crate announced.
-    fn documented(&self, file: &str, stderr: &str) -> (String, RelPath) {
-        let libraries = self.messages.artifacts.iter().filter(|artifact| artifact.target == Target::Lib);
-        let holding = libraries.filter_map(|artifact| {
-            let folder = self.inside(&artifact.folder)?;
-            let root = place::workspace(&self.site.tree, &folder);
-            // `src/../README.md` climbs, but starts in the right folder.
-            let start = file.split("/..").next().unwrap_or(file);
-            root.join(start).is_ok_and(|path| path.is_within(&folder)).then_some((artifact, folder))
-        });
-        let deepest = holding.max_by_key(|(_, folder)| folder.as_str().len());
-        match deepest {
-            Some((artifact, folder)) => (artifact.package.clone(), folder),
-            None => {
-                let name = stderr.lines().find_map(|line| line.trim_start().strip_prefix("Doc-tests "));
-                (name.unwrap_or("crate").to_owned(), self.project.root.clone())
-            }
-        }
-    }
-
     /// Results as text, of binaries that cargo ran without heal: a foreign
     /// target, or a project's runner that cannot be replaced.
     fn read_text(&mut self, stderr: &str) {
         let paths: Vec<PathBuf> = stderr.lines().filter_map(announced).collect();
         let blocks = doctests::blocks(self.messages.text.iter().copied());
-        let binaries: Vec<Binary> = paths.iter().map(|path| self.binary(path)).collect();
+        let binaries: Vec<Binary> = paths.iter().map(|path| self.binary(path, Path::new(""))).collect();
         for (binary, block) in binaries.iter().zip(blocks.iter().filter(|block| !is_doctests(block))) {
             for (name, verdict) in &block.tests {
                 let name = name.strip_suffix(" - should panic").unwrap_or(name);

@@ -31,9 +31,11 @@ use crate::process::stream;
 use crate::process::stream::Heard;
 use crate::process::stream::Streamed;
 use crate::process::stream::Wish;
+use crate::trace;
 
 mod doctest;
 mod harness;
+mod mend;
 
 pub(super) use doctest::deadline_mark;
 
@@ -112,7 +114,8 @@ impl Pass {
 
 impl Drive<'_> {
     fn run(mut self) -> std::io::Result<i32> {
-        self.log.write(&Record::Binary { path: PathBuf::from(&self.binary) })?;
+        let folder = std::env::current_dir().unwrap_or_default();
+        self.log.write(&Record::Binary { path: PathBuf::from(&self.binary), folder })?;
         let stem = stem(Path::new(&self.binary));
         let chosen = self.order.selection.as_ref().map(|selection| selection.get(&stem).cloned().unwrap_or_default());
         if chosen.as_ref().is_none_or(|names| !names.is_empty()) {
@@ -122,8 +125,16 @@ impl Drive<'_> {
                 self.tests(chosen)?;
             }
         }
-        self.log.write(&Record::End { tests: self.log.tests })?;
+        // Without its end record a binary never counts as run in full.
+        if !self.is_enough() {
+            self.log.write(&Record::End { tests: self.log.tests })?;
+        }
         Ok(if self.log.failed > 0 { TESTS_FAILED } else { 0 })
+    }
+
+    /// Whether one failure is all that is wanted, and is there.
+    fn is_enough(&self) -> bool {
+        self.order.fail_fast && self.log.failed > 0
     }
 
     /// Runs the tests until each has one end: `chosen`, or all that the
@@ -140,11 +151,12 @@ impl Drive<'_> {
                 return self.without_events(&pass);
             }
             begun = true;
+            if self.order.fail_fast && pass.tally.has_failed() && !pass.tally.is_odd() {
+                return self.outcomes(&mut told, pass.tally);
+            }
             if !pass.tally.doubt(pass.code()) {
                 let asked = batch.map(<[String]>::len);
-                for (name, outcome) in pass.tally.into_outcomes() {
-                    self.outcome(&mut told, name, outcome)?;
-                }
+                self.outcomes(&mut told, pass.tally)?;
                 // A name that the binary does not have is not asked for again.
                 open = open.map(|mut names| names.split_off(asked.unwrap_or(0)));
                 if asked.is_none() {
@@ -160,63 +172,11 @@ impl Drive<'_> {
                 Some((names, next)) => (open, serial) = (Some(names), next),
                 None => break,
             }
+            if self.is_enough() {
+                break;
+            }
         }
         Ok(())
-    }
-
-    /// Takes what can be trusted from a run that did not end as it should, and
-    /// says which tests to run again and whether one by one in one thread.
-    fn mend(
-        &mut self,
-        pass: Pass,
-        mut names: Vec<String>,
-        told: &mut HashSet<String>,
-        serial: bool,
-    ) -> std::io::Result<Option<(Vec<String>, bool)>> {
-        let before = told.len();
-        let (code, odd, running) = (pass.code(), pass.tally.is_odd(), pass.tally.running());
-        let listed: HashSet<&String> = names.iter().collect();
-        let overdue: Vec<_> = pass.overdue.into_iter().filter(|(name, _)| listed.contains(name)).collect();
-        if !odd {
-            let known: Vec<_> =
-                pass.tally.into_outcomes().into_iter().filter(|(name, _)| listed.contains(name)).collect();
-            for (name, outcome) in known {
-                self.outcome(told, name, outcome)?;
-            }
-        }
-        for (name, took) in &overdue {
-            self.late(told, name, *took)?;
-        }
-        names.retain(|name| !told.contains(name));
-        if odd {
-            self.alone(names, told)?;
-            return Ok(None);
-        }
-        if !overdue.is_empty() {
-            return Ok(Some((names, serial)));
-        }
-        if let Some(name) = culprit(&pass.streamed.stderr, &running, &names) {
-            self.crash(told, &name, &pass.streamed)?;
-            names.retain(|other| *other != name);
-            return Ok(Some((names, serial)));
-        }
-        let ended_itself = matches!(code, Some(0 | TESTS_FAILED));
-        if names.is_empty() {
-            if !ended_itself {
-                let message = format!("the test binary ended by {} after its tests", in_words(pass.streamed.exit));
-                self.log.write(&Record::Problem { message, output: pass.streamed.stderr })?;
-            }
-            return Ok(None);
-        }
-        // One thread makes it certain which test a binary dies in.
-        if !serial && !running.is_empty() {
-            return Ok(Some((names, true)));
-        }
-        if !ended_itself && told.len() > before {
-            return Ok(Some((names, true)));
-        }
-        self.alone(names, told)?;
-        Ok(None)
     }
 
     /// One run: all tests, or `names`; in one thread where `serial`.
@@ -250,7 +210,8 @@ impl Drive<'_> {
             }
             // A program that is no libtest need not end at these arguments.
             let mute = !tally.has_begun() && begun.elapsed() > limit;
-            if overdue.is_empty() && !mute { Wish::GoOn } else { Wish::Kill }
+            let enough = self.order.fail_fast && tally.has_failed() && !tally.is_odd();
+            if overdue.is_empty() && !mute && !enough { Wish::GoOn } else { Wish::Kill }
         })?;
         if streamed.exit != Exit::Interrupted {
             overdue.clear();
@@ -301,8 +262,10 @@ impl Drive<'_> {
 
     /// Runs a program with a harness of its own: its exit code is one test.
     fn whole(&mut self) -> std::io::Result<()> {
+        // With a selection cargo's arguments are heal's own.
+        let given = if self.order.selection.is_some() { &self.order.arguments } else { &self.given };
         let mut output = String::new();
-        let streamed = stream::stream(&self.command(self.given.clone(), false, self.order.test_limit), &mut |heard| {
+        let streamed = stream::stream(&self.command(given.clone(), false, self.order.test_limit), &mut |heard| {
             if let Heard::Line(line) = heard
                 && output.len() < TAIL
             {
@@ -322,35 +285,8 @@ impl Drive<'_> {
         self.log.write(&Record::Whole { ended, took: streamed.took, output, message })
     }
 
-    /// Runs each test in a process of its own, where its exit code speaks too.
-    fn alone(&mut self, names: Vec<String>, told: &mut HashSet<String>) -> std::io::Result<()> {
-        for name in names {
-            let pass = self.pass(Some(std::slice::from_ref(&name)), true)?;
-            if let Some((_, took)) = pass.overdue.iter().find(|(other, _)| *other == name) {
-                self.late(told, &name, *took)?;
-                continue;
-            }
-            let (code, finished) = (pass.code(), pass.tally.has_finished());
-            let mut ends: Vec<Outcome> = Vec::new();
-            for (_, outcome) in pass.tally.into_outcomes().into_iter().filter(|(other, _)| *other == name) {
-                ends.push(outcome);
-            }
-            // What libtest writes comes after all that the test could write.
-            let last = ends.pop();
-            let blank = |passed| Outcome { passed, took: pass.streamed.took, output: String::new(), message: None };
-            let outcome = match (code, last) {
-                (Some(0), Some(outcome)) if finished => outcome,
-                (Some(0), None) if finished => blank(Some(true)),
-                (Some(TESTS_FAILED), Some(outcome)) if outcome.passed == Some(false) => outcome,
-                (Some(TESTS_FAILED), _) => Outcome { output: pass.streamed.stderr.clone(), ..blank(Some(false)) },
-                _ => {
-                    self.crash(told, &name, &pass.streamed)?;
-                    continue;
-                }
-            };
-            self.outcome(told, name, outcome)?;
-        }
-        Ok(())
+    fn outcomes(&mut self, told: &mut HashSet<String>, tally: Tally) -> std::io::Result<()> {
+        tally.into_outcomes().into_iter().try_for_each(|(name, outcome)| self.outcome(told, name, outcome))
     }
 
     fn outcome(&mut self, told: &mut HashSet<String>, name: String, outcome: Outcome) -> std::io::Result<()> {
@@ -360,6 +296,8 @@ impl Drive<'_> {
             None => Ended::Ignored,
         };
         let Outcome { took, output, message, .. } = outcome;
+        // A thousand tests may fail, each with a megabyte to say.
+        let output = trace::bounded_to(&output, TAIL);
         self.test(told, Record::Test { name, ended, took, output, message })
     }
 
@@ -367,31 +305,6 @@ impl Drive<'_> {
         let message = Some(format!("timed out after {:?}", self.order.test_limit));
         let (name, output) = (name.to_owned(), String::new());
         self.test(told, Record::Test { name, ended: Ended::TimedOut, took, output, message })
-    }
-
-    /// Records the test that the binary died in. What it printed was captured
-    /// and died with it, so it is run once more, alone and uncaptured.
-    fn crash(&mut self, told: &mut HashSet<String>, name: &str, died: &Streamed) -> std::io::Result<()> {
-        let mut words = arguments::in_one_thread(&arguments::for_selection(&self.given));
-        words.extend(["--nocapture", "--exact", name].map(str::to_owned));
-        let mut output = String::new();
-        let again = stream::stream(&self.command(words, true, self.order.test_limit), &mut |heard| {
-            if let Heard::Line(line) = heard
-                && output.len() < TAIL
-            {
-                output.push_str(&String::from_utf8_lossy(line));
-                output.push('\n');
-            }
-            Wish::GoOn
-        })?;
-        let same = again.exit == died.exit;
-        output = if same { output + &again.stderr } else { died.stderr.clone() };
-        let message = Some(match died.exit {
-            Exit::Code(_) => format!("the test ended the whole process by {}", in_words(died.exit)),
-            _ => in_words(died.exit),
-        });
-        let name = name.to_owned();
-        self.test(told, Record::Test { name, ended: Ended::Crashed, took: again.took, output, message })
     }
 
     fn test(&mut self, told: &mut HashSet<String>, record: Record) -> std::io::Result<()> {
@@ -413,17 +326,6 @@ fn batch(names: &[String]) -> &[String] {
     });
     let count = fits.count().max(1).min(names.len());
     &names[..count]
-}
-
-/// The test that a binary died in: the only one running, or the one whose
-/// thread the runtime names as it dies.
-fn culprit(stderr: &str, running: &[String], open: &[String]) -> Option<String> {
-    let running: Vec<&String> = running.iter().filter(|name| open.contains(name)).collect();
-    if let [only] = running[..] {
-        return Some(only.clone());
-    }
-    let named = stderr.lines().rev().find_map(crate::trace::rust::panics::overflowed)?;
-    running.into_iter().find(|name| *name == named).cloned()
 }
 
 /// `exit code 3`, `SIGABRT`.
@@ -461,21 +363,6 @@ mod tests {
             ("/t/a-b", "a-b"),
         ] {
             assert_eq!(stem(Path::new(path)), wanted);
-        }
-    }
-
-    #[test]
-    fn the_test_a_binary_died_in_is_the_only_one_running_or_the_one_the_runtime_names() {
-        let names = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        let overflow = "\nthread 'b' (12) has overflowed its stack\nfatal runtime error: stack overflow, aborting\n";
-        for (stderr, running, wanted) in [
-            ("", "a", Some("a")),
-            ("", "a b", None),
-            (overflow, "a b", Some("b")),
-            (overflow, "a c", None),
-            ("", "", None),
-        ] {
-            assert_eq!(culprit(stderr, &names(running), &names("a b c")).as_deref(), wanted, "{running}");
         }
     }
 
