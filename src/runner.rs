@@ -239,6 +239,7 @@ pub mod detect;
 pub mod interpreter;
 pub mod junit;
 pub mod pytest;
+pub mod python;
 pub mod unittest;
 pub mod wrap;
 
@@ -282,7 +283,7 @@ pub fn place(project: &Project, site: &Site, id: &str) -> Option<TestPlace> {
 ///
 /// - cargo: the test's name or its last segments (`divide`, `tests::divide`);
 /// - pytest: without its parameters, or its file;
-/// - unittest: the last parts of the dotted name;
+/// - unittest: the last or the first parts of the dotted name;
 /// - JUnit: the last parts after `::`.
 pub fn names(project: &Project, id: &str, wanted: &str) -> bool {
     let is_tail = |separator: &str| id.strip_suffix(wanted).is_some_and(|before| before.ends_with(separator));
@@ -298,7 +299,7 @@ pub fn names(project: &Project, id: &str, wanted: &str) -> bool {
             let wanted = wanted.strip_prefix("./").unwrap_or(wanted);
             id.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('[') || rest.starts_with("::"))
         }
-        RunnerKind::Unittest => is_tail("."),
+        RunnerKind::Unittest => is_tail(".") || id.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.')),
         RunnerKind::Command => is_tail("::"),
     }
 }

@@ -28,6 +28,10 @@ pub struct Interpreter {
     /// setuptools finders) put on the import path; the scratch's copies of
     /// them go first on `PYTHONPATH`.
     pub editable: Vec<RelPath>,
+    /// `PYTHONPATH` as the user has it.
+    pub python_path: Option<String>,
+    /// `PYTEST_ADDOPTS` as the user has it.
+    pub pytest_options: Option<String>,
     /// Packages that an editable install maps to a folder of another name:
     /// those cannot be led to the scratch by a path.
     pub unmapped: Vec<String>,
@@ -103,7 +107,7 @@ fn absolute(word: &str, root: &Path) -> PathBuf {
 /// Prints what heal needs to know in one line of JSON. Python 3.6 and newer.
 const PROBE: &str = r##"
 import json, os, site, sys, sysconfig
-found = {"version": list(sys.version_info[:3]), "program": sys.executable, "pytest": None, "paths": [], "mapped": {}}
+found = {"version": list(sys.version_info[:3]), "program": sys.executable, "pytest": None, "paths": [], "mapped": {}, "python_path": os.environ.get("PYTHONPATH") or None, "pytest_options": os.environ.get("PYTEST_ADDOPTS") or None}
 try:
     import pytest
     found["pytest"] = pytest.__version__
@@ -161,6 +165,10 @@ struct Answer {
     pytest: Option<String>,
     paths: Vec<PathBuf>,
     mapped: std::collections::BTreeMap<String, Vec<PathBuf>>,
+    #[serde(default)]
+    python_path: Option<String>,
+    #[serde(default)]
+    pytest_options: Option<String>,
 }
 
 /// Reads the probe's answer; folders count where they lie in `user_root`.
@@ -187,7 +195,15 @@ pub fn read_probe(program: &Path, stdout: &str, user_root: &Path) -> Result<Inte
     let mut seen = std::collections::BTreeSet::new();
     editable.retain(|path| seen.insert(path.clone()));
     let program = if answer.program.as_os_str().is_empty() { program.to_path_buf() } else { answer.program };
-    Ok(Interpreter { program, version: answer.version, pytest: answer.pytest, editable, unmapped })
+    Ok(Interpreter {
+        program,
+        version: answer.version,
+        pytest: answer.pytest,
+        editable,
+        python_path: answer.python_path,
+        pytest_options: answer.pytest_options,
+        unmapped,
+    })
 }
 
 fn inside(user_root: &Path, path: &Path) -> Option<RelPath> {

@@ -1,0 +1,545 @@
+"""heal's half of the private channel, inside the test process.
+
+Writes what tests did as JSON lines, ends tests at their deadline, and records
+the lines they execute. Never prints, never changes what a test sees, and keeps
+no file open between two records. Python 3.6 and later, standard library only.
+
+PYTEST_DONT_REWRITE: this file is no test.
+"""
+
+import ast
+import faulthandler
+import json
+import linecache
+import os
+import re
+import signal
+import sys
+import time
+import traceback
+
+SETTINGS = "HEAL_CHANNEL"
+TEXT_LIMIT = 2000
+OUTPUT_LIMIT = 12000
+INNER_FRAMES = 60
+OUTER_FRAMES = 40
+
+
+class HealTimeout(BaseException):
+    """Raised inside a test that is over its deadline.
+
+    No `Exception`, so that `except Exception` in a retry loop lets it through.
+    """
+
+
+def take_settings():
+    """Reads the settings the environment names, and hides them from the tests.
+
+    Processes that tests start (an inner pytest, a subprocess) must not speak
+    into the channel, so the variables that brought heal in go first.
+    """
+    path = os.environ.pop(SETTINGS, None)
+    if not path:
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            settings = json.load(file)
+    except (OSError, ValueError):
+        return None
+    directory = os.path.dirname(os.path.abspath(path))
+    settings["directory"] = directory
+    settings["cwd"] = os.getcwd()
+    for name, value in settings.get("restore", {}).items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    return settings
+
+
+class Channel(object):
+    """Appends records to this process's own file in the channel's directory."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        # Functions are held here, out of reach of what tests patch (`os.open`,
+        # frozen clocks, fake file systems look into modules, not objects).
+        self.functions = (os.open, os.write, os.close, os.getpid, json.dumps)
+        self.flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+        self.pid = os.getpid()
+        self.path = os.path.join(settings["directory"], "records-%d.jsonl" % self.pid)
+        self.clock = time.perf_counter
+
+    def write(self, kind, **fields):
+        open_, write, close, getpid, dumps = self.functions
+        # A forked child is not the process heal asked.
+        if getpid() != self.pid:
+            return
+        record = {"nonce": self.settings["nonce"], "record": kind}
+        record.update(fields)
+        # Lone surrogates are no UTF-8 and no JSON either.
+        data = dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        try:
+            descriptor = open_(self.path, self.flags, 0o600)
+            try:
+                while data:
+                    data = data[write(descriptor, data) :]
+            finally:
+                close(descriptor)
+        except OSError:
+            # heal sees the gap: without an end record nothing counts.
+            pass
+
+
+def shorten(text, limit):
+    """The text, its middle cut out where it is longer than `limit`."""
+    if len(text) <= limit:
+        return text
+    head = limit // 4
+    return text[:head] + "\n[... %d characters ...]\n" % (len(text) - limit) + text[-(limit - head) :]
+
+
+def safe_repr(value):
+    try:
+        text = repr(value)
+    except Exception as error:
+        text = "<repr failed: %s>" % type(error).__name__
+    return shorten(text, TEXT_LIMIT // 2).replace("\n[...", "[...").replace("...]\n", "...]")
+
+
+def failed_example(error):
+    """(error, doctest, example) where `error` is a doctest's failure."""
+    inner = getattr(error, "failures", None)
+    if type(error).__name__ == "MultipleDoctestFailures" and inner:
+        error = inner[0]
+    if type(error).__name__ in ("DocTestFailure", "UnexpectedException") and type(error).__module__ == "doctest":
+        return error, error.test, error.example
+    return None
+
+
+def is_check(error):
+    """Whether a test's own check raised it (`assert`, `fail()`)."""
+    kind = type(error)
+    return isinstance(error, AssertionError) or (kind.__name__ == "Failed" and kind.__module__ in ("_pytest.outcomes", "builtins"))
+
+
+def message_of(error):
+    """`Type: text`, the first line that says something."""
+    try:
+        parts = traceback.format_exception_only(type(error), error)
+    except Exception:
+        parts = [type(error).__name__]
+    text = next((part for part in parts if part[:1] not in (" ", "\n", "")), parts[-1] if parts else "")
+    lines = [line.rstrip() for line in text.splitlines()] or [type(error).__name__]
+    first = lines[0]
+    if first.endswith(":"):
+        rest = next((line.strip() for line in lines[1:] if line.strip()), "")
+        first = (first + " " + rest).strip()
+    return first[:TEXT_LIMIT]
+
+
+class Describer(object):
+    """Turns exceptions into data."""
+
+    def __init__(self, settings, foreign):
+        self.cwd = settings["cwd"]
+        # Folders of the runner itself: its frames say nothing of the fault.
+        self.foreign = tuple(os.path.join(folder, "") for folder in foreign)
+
+    def file_of(self, name):
+        if not name.startswith("<") and not os.path.isabs(name):
+            return os.path.join(self.cwd, name)
+        return name
+
+    def hidden(self, frame):
+        if frame.f_code.co_filename.startswith(self.foreign) or "__unittest" in frame.f_globals:
+            return True
+        try:
+            return bool(frame.f_locals.get("__tracebackhide__", False))
+        except Exception:
+            return False
+
+    def frames(self, error):
+        """[file, line, function], innermost first."""
+        found = []
+        step = error.__traceback__
+        while step is not None:
+            frame = step.tb_frame
+            if not self.hidden(frame):
+                found.append([self.file_of(frame.f_code.co_filename), step.tb_lineno, frame.f_code.co_name])
+            step = step.tb_next
+        if isinstance(error, SyntaxError) and error.filename and error.lineno:
+            found.append([self.file_of(str(error.filename)), error.lineno, None])
+        found.reverse()
+        return bounded(found)
+
+    def stack(self, frame):
+        """The frames a thread stands in, innermost first."""
+        found = []
+        while frame is not None:
+            if not self.hidden(frame) and frame.f_code.co_filename != __file__:
+                found.append([self.file_of(frame.f_code.co_filename), frame.f_lineno, frame.f_code.co_name])
+            frame = frame.f_back
+        return bounded(found)
+
+    def describe(self, error):
+        """The failure: the root of the chain, with the frames of all of it."""
+        example = failed_example(error)
+        if example is not None:
+            return self.describe_example(*example)
+        chain = [error]
+        seen = {id(error)}
+        while len(chain) < 50:
+            last = chain[-1]
+            inner = getattr(last, "exceptions", None)
+            following = last.__cause__
+            if following is None and not last.__suppress_context__ and not is_check(last):
+                # A check that fails while an exception is handled (a wrong
+                # message under `pytest.raises`) speaks for itself.
+                following = last.__context__
+            if following is None and isinstance(inner, (list, tuple)) and inner and isinstance(inner[0], BaseException):
+                following = inner[0]
+            if following is None or id(following) in seen or isinstance(last, HealTimeout):
+                break
+            seen.add(id(following))
+            chain.append(following)
+        root = chain[-1]
+        kind = "timeout" if any(isinstance(link, HealTimeout) for link in chain) else "assertion" if is_check(root) else "exception"
+        frames = []
+        for link in reversed(chain):
+            frames.extend(self.frames(link))
+        message = "Timeout: %s" % chain[-1] if kind == "timeout" else message_of(root)
+        return {"kind": kind, "message": message, "frames": frames[: 2 * (INNER_FRAMES + OUTER_FRAMES)], "swapped": self.swapped(root)}
+
+    def describe_example(self, error, test, example):
+        """A failed example of a doctest."""
+        place = [self.file_of(str(test.filename)), (test.lineno or 0) + example.lineno + 1, test.name]
+        raised = getattr(error, "exc_info", None)
+        if raised:
+            failure = self.describe(raised[1])
+            failure["frames"] = [frame for frame in failure["frames"] if not frame[0].startswith("<doctest")] + [place]
+            return failure
+        want, got = example.want.rstrip("\n"), error.got.rstrip("\n")
+        source = example.source.strip().splitlines()[0]
+        message = "doctest: %s gave %s" % (source, got.splitlines()[0] if got else "nothing")
+        values = {"expected": shorten(want, TEXT_LIMIT // 2), "actual": shorten(got, TEXT_LIMIT // 2)}
+        return dict(values, kind="assertion", message=message[:TEXT_LIMIT], frames=[place], swapped=False)
+
+    def swapped(self, error):
+        """Whether the check names the wanted value first: `assertEqual(3, f())`."""
+        if not is_check(error):
+            return False
+        place = None
+        step = error.__traceback__
+        while step is not None:
+            if not self.hidden(step.tb_frame):
+                place = (step.tb_frame.f_code.co_filename, step.tb_lineno)
+            step = step.tb_next
+        if place is None:
+            return False
+        try:
+            return wanted_first(statement_at(*place))
+        except Exception:
+            return False
+
+
+def bounded(frames):
+    if len(frames) > INNER_FRAMES + OUTER_FRAMES:
+        return frames[:INNER_FRAMES] + frames[-OUTER_FRAMES:]
+    return frames
+
+
+def statement_at(file, line):
+    """The statement that starts at `line`, parsed; `None` where it does not parse."""
+    text = ""
+    for offset in range(12):
+        text += linecache.getline(file, line + offset)
+        try:
+            body = ast.parse(text.strip()).body
+        except (SyntaxError, ValueError):
+            continue
+        statement = body[0] if body else None
+        while isinstance(statement, ast.FunctionDef):
+            statement = statement.body[-1]
+        return statement
+    return None
+
+
+def wanted_first(statement):
+    first = second = None
+    if isinstance(statement, ast.Assert) and isinstance(statement.test, ast.Compare) and len(statement.test.ops) == 1:
+        first, second = statement.test.left, statement.test.comparators[0]
+    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and len(statement.value.args) >= 2:
+        function = statement.value.func
+        if getattr(function, "attr", getattr(function, "id", "")).startswith("assert"):
+            first, second = statement.value.args[:2]
+    if first is None:
+        return False
+    return looks_wanted(first) and not looks_wanted(second)
+
+
+def looks_wanted(node):
+    if isinstance(node, ast.Name):
+        return node.id.lower().startswith(("expect", "want", "exp_"))
+    try:
+        ast.literal_eval(node)
+    except Exception:
+        return False
+    return True
+
+
+class Deadline(object):
+    """Ends a test that runs too long.
+
+    At the limit SIGALRM raises `HealTimeout` in the main thread, and again each
+    second where that is swallowed; five seconds after the limit the process
+    says which test hung and ends itself. Code that burns processor time in C
+    and never lets a Python signal handler run is ended by ITIMER_VIRTUAL, whose
+    signal prints the stack from C. There is no thread: from Python 3.12 on one
+    would make `os.fork` warn, and tests that turn warnings into errors fail.
+    """
+
+    GRACE = 5
+
+    def __init__(self, channel, describer, inside):
+        self.channel = channel
+        self.describer = describer
+        # Says whether an exception raised at this frame is caught as the
+        # test's own failure, and does not tear the runner down.
+        self.inside = inside
+        self.limit = float(channel.settings.get("limit") or 0)
+        self.works = self.limit > 0 and hasattr(signal, "setitimer")
+        self.signals = (signal.signal, signal.getsignal) + ((signal.setitimer, signal.getitimer) if self.works else ())
+        self.test = None
+        # When the limit of the last test was passed, and where it stood then;
+        # kept until the next one is armed.
+        self.expired = None
+        self.stood = []
+        self.previous = None
+        self.armed = False
+        self.stack_file = None
+        if self.works:
+            try:
+                path = os.path.join(channel.settings["directory"], "stack-%d.txt" % os.getpid())
+                self.stack_file = open(path, "w")
+                faulthandler.register(signal.SIGVTALRM, file=self.stack_file, all_threads=False, chain=True)
+            except (OSError, ValueError, AttributeError, RuntimeError):
+                self.stack_file = None
+
+    def arm(self, test):
+        self.expired = None
+        if not self.works:
+            return
+        set_signal, _, set_timer, get_timer = self.signals
+        self.test = test
+        try:
+            # pytest-timeout and the like: a shorter limit of their own stands.
+            left = get_timer(signal.ITIMER_REAL)[0]
+            if not 0 < left <= self.limit:
+                self.previous = set_signal(signal.SIGALRM, self.alarm)
+                set_timer(signal.ITIMER_REAL, self.limit, 1.0)
+                self.armed = True
+            if self.stack_file is not None:
+                set_timer(signal.ITIMER_VIRTUAL, self.limit + self.GRACE + 1)
+        except (ValueError, OSError):
+            # Not the main thread: heal's limit for the whole command is left.
+            self.works = False
+
+    def disarm(self):
+        if not self.works:
+            return
+        set_signal, get_signal, set_timer, _ = self.signals
+        self.test = None
+        try:
+            if self.stack_file is not None:
+                set_timer(signal.ITIMER_VIRTUAL, 0)
+            # Bound methods are equal, never identical.
+            if self.armed and get_signal(signal.SIGALRM) == self.alarm:
+                set_timer(signal.ITIMER_REAL, 0)
+                set_signal(signal.SIGALRM, self.previous if self.previous is not None else signal.SIG_DFL)
+        except (ValueError, OSError):
+            pass
+        self.armed = False
+
+    def alarm(self, _signal, frame):
+        if self.test is None or self.channel.functions[3]() != self.channel.pid:
+            return
+        now = self.channel.clock()
+        if self.expired is None:
+            self.expired = now
+            self.stood = self.describer.stack(frame)
+        if now - self.expired >= self.GRACE:
+            self.channel.write("hung", id=self.test, limit=self.limit, frames=self.describer.stack(frame))
+            os._exit(70)
+        if not self.inside(frame):
+            self.signals[2](signal.ITIMER_REAL, 0.05, 1.0)
+            return
+        raise HealTimeout(self.words())
+
+    def words(self):
+        return "the test was still running after %g s" % self.limit
+
+    def overran(self):
+        """The failure of a test that swallowed its timeout and went on."""
+        if self.expired is None:
+            return None
+        return {"kind": "timeout", "message": "Timeout: " + self.words(), "frames": self.stood, "swapped": False}
+
+
+class Lines(object):
+    """Records which lines of the repository run.
+
+    `sys.monitoring` from Python 3.12 on (each line costs once a test), else
+    `sys.settrace`, which is left alone where a debugger or coverage holds it.
+    """
+
+    LIBRARIES = ("site-packages", "dist-packages", ".venv", "venv", ".tox", ".nox")
+
+    def __init__(self, settings):
+        self.active = bool(settings.get("trace"))
+        tree = settings["tree"]
+        self.roots = sorted({os.path.join(tree, ""), os.path.join(os.path.realpath(tree), "")})
+        self.cwd = settings["cwd"]
+        self.known = {}
+        self.hits = {}
+        self.running = False
+        self.tool = None
+        if self.active and hasattr(sys, "monitoring"):
+            for tool in (4, 3, 5):
+                if sys.monitoring.get_tool(tool) is None:
+                    sys.monitoring.use_tool_id(tool, "heal")
+                    sys.monitoring.register_callback(tool, sys.monitoring.events.LINE, self.on_line)
+                    self.tool = tool
+                    break
+
+    def file(self, name):
+        """The path below the repository's root, or `None`."""
+        try:
+            return self.known[name]
+        except KeyError:
+            pass
+        inside = None
+        path = name if os.path.isabs(name) else os.path.join(self.cwd, name)
+        if not name.startswith("<"):
+            for root in self.roots:
+                if path.startswith(root):
+                    inner = os.path.normpath(path[len(root) :]).replace(os.sep, "/")
+                    if not any(part in self.LIBRARIES for part in inner.split("/")):
+                        inside = inner
+                    break
+        self.known[name] = inside
+        return inside
+
+    def start(self):
+        if not self.active:
+            return
+        self.hits = {}
+        if self.tool is not None:
+            self.running = True
+            sys.monitoring.set_events(self.tool, sys.monitoring.events.LINE)
+            sys.monitoring.restart_events()
+        elif not hasattr(sys, "monitoring") and sys.gettrace() is None:
+            import threading
+
+            self.running = True
+            threading.settrace(self.on_call)
+            sys.settrace(self.on_call)
+
+    def stop(self):
+        """Returns {file: lines}, or `None` where nothing was recorded."""
+        if not self.running:
+            return None
+        self.running = False
+        if self.tool is not None:
+            sys.monitoring.set_events(self.tool, 0)
+        else:
+            import threading
+
+            if sys.gettrace() == self.on_call:
+                sys.settrace(None)
+            threading.settrace(None)
+        hits, self.hits = self.hits, {}
+        return {file: sorted(lines) for file, lines in hits.items()}
+
+    def on_line(self, code, line):
+        file = self.file(code.co_filename)
+        if file is not None:
+            self.hits.setdefault(file, set()).add(line)
+        return sys.monitoring.DISABLE
+
+    def on_call(self, frame, event, _argument):
+        if not self.running:
+            return None
+        file = self.file(frame.f_code.co_filename)
+        if file is None:
+            return None
+        add = self.hits.setdefault(file, set()).add
+
+        def on_event(frame, event, _argument):
+            if event == "line":
+                add(frame.f_lineno)
+            return on_event
+
+        return on_event
+
+
+def loaded_modules():
+    """[name, file] of every module with a file, the standard library left out."""
+    library = [os.path.realpath(os.path.dirname(os.__file__))]
+    own = ("heal_channel", "heal_pytest", "heal_unittest")
+    found = []
+    for name, module in sorted(list(sys.modules.items()), key=lambda pair: str(pair[0])):
+        try:
+            file = getattr(module, "__file__", None)
+        except Exception:
+            continue
+        if not isinstance(file, str) or name in own or not isinstance(name, str):
+            continue
+        path = os.path.abspath(file)
+        real = os.path.realpath(path)
+        standard = any(real.startswith(os.path.join(folder, "")) for folder in library)
+        if standard and "site-packages" not in real and "dist-packages" not in real:
+            continue
+        found.append([name, path])
+    return found
+
+
+ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
+
+
+def stable_ids(ids):
+    """Ids that hold addresses, made stable; a list in the order of `ids`.
+
+    Every address becomes `0x#N`, where N counts the ids that differ in nothing
+    but addresses, in the order they were collected.
+    """
+    counts = {}
+    stable = []
+    for name in ids:
+        skeleton = ADDRESS.sub("0x#", name)
+        if skeleton == name:
+            stable.append(name)
+            continue
+        number = counts.get(skeleton, 0)
+        counts[skeleton] = number + 1
+        stable.append(skeleton.replace("0x#", "0x#%d" % number))
+    return stable
+
+
+class Wanted(object):
+    """The selection: which ids to run. `None` selects all."""
+
+    def __init__(self, ids):
+        self.all = ids is None
+        self.ids = set(ids or ())
+        # An id as an earlier run printed it, with an address that is gone,
+        # selects every id it may have meant.
+        self.skeletons = {ADDRESS.sub("0x#", name) for name in self.ids if ADDRESS.search(name)}
+
+    def holds(self, stable):
+        clean = stable.encode("utf-8", "replace").decode("utf-8")
+        if self.all or clean in self.ids or re.sub(r"0x#\d+", "0x#", clean) in self.skeletons:
+            return True
+        # A person names a file, a class, or a test without its parameters.
+        few = self.ids if len(self.ids) <= 50 else ()
+        return any(clean.startswith(name) and clean[len(name) :][:1] in ("[", ":", ".") for name in few)

@@ -1,0 +1,199 @@
+"""heal's unittest: `python -m heal_unittest` for `python -m unittest`.
+
+The same discovery and the same arguments; selects tests, sets deadlines, and
+tells what happened through heal's channel. Python 3.6 and later.
+"""
+
+import os
+import sys
+import unittest
+
+import heal_channel
+from heal_channel import OUTPUT_LIMIT
+from heal_channel import shorten
+
+SETTINGS = heal_channel.take_settings()
+if SETTINGS is None:
+    sys.exit("heal_unittest is a part of heal, and is started by it")
+CHANNEL = heal_channel.Channel(SETTINGS)
+DESCRIBER = heal_channel.Describer(SETTINGS, [os.path.dirname(unittest.__file__), SETTINGS["directory"]])
+
+
+def inside(frame):
+    """Whether an exception at `frame` becomes the test's own failure.
+
+    It does below `TestCase.run`, which catches whatever a part of a test
+    raises; the frames of `unittest/case.py` itself must not be torn.
+    """
+    case = unittest.case.__file__
+    top = frame
+    while frame is not None:
+        if frame.f_code.co_filename == case and frame.f_code.co_name == "run":
+            return top.f_code.co_filename != case
+        frame = frame.f_back
+    return False
+
+
+DEADLINE = heal_channel.Deadline(CHANNEL, DESCRIBER, inside)
+LINES = heal_channel.Lines(SETTINGS)
+WANTED = heal_channel.Wanted(SETTINGS.get("selection"))
+
+
+class Result(unittest.TextTestResult):
+    """Notes how each test ended; subtests belong to their test."""
+
+    def startTest(self, test):
+        super().startTest(test)
+        CHANNEL.write("test-start", id=test.id())
+        self.heal = {"outcome": "passed", "failure": None, "text": "", "output": "", "expected_failure": False}
+        self.heal_began = CHANNEL.clock()
+        LINES.start()
+        DEADLINE.arm(test.id())
+
+    def stopTest(self, test):
+        DEADLINE.disarm()
+        seconds = CHANNEL.clock() - self.heal_began
+        hits = LINES.stop()
+        if hits is not None:
+            CHANNEL.write("executed", id=test.id(), files=hits)
+        noted = self.heal
+        if noted["outcome"] == "passed" and DEADLINE.overran():
+            noted.update(outcome="failed", failure=DEADLINE.overran())
+        CHANNEL.write("phase", id=test.id(), when="call", seconds=seconds, **noted)
+        CHANNEL.write("test-end", id=test.id())
+        super().stopTest(test)
+
+    def note(self, outcome, error=None, about=""):
+        # The first failure of a test is the one that is told.
+        if self.heal["outcome"] == "failed":
+            return
+        self.heal["outcome"] = outcome
+        if error is not None:
+            failure = DESCRIBER.describe(error[1])
+            compare(failure)
+            if about:
+                failure["message"] += " " + about
+            self.heal["failure"] = failure
+            self.heal["text"] = failure["message"]
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        if not isinstance(test, unittest.TestCase):
+            # setUpClass or setUpModule: no test of its own.
+            problem(test.id(), err[1], self.errors[-1][1])
+            return
+        self.note("failed", err)
+        self.heal["output"] = shorten(self.errors[-1][1], OUTPUT_LIMIT)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.note("failed", err)
+        self.heal["output"] = shorten(self.failures[-1][1], OUTPUT_LIMIT)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.note("failed", err, subtest._subDescription())
+            listed = self.failures if issubclass(err[0], test.failureException) else self.errors
+            self.heal["output"] = self.heal["output"] or shorten(listed[-1][1], OUTPUT_LIMIT)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        if isinstance(test, unittest.TestCase) and getattr(self, "heal", None) is not None:
+            self.note("skipped")
+
+    def addExpectedFailure(self, test, err):
+        super().addExpectedFailure(test, err)
+        self.note("skipped")
+        self.heal["expected_failure"] = True
+
+    def addUnexpectedSuccess(self, test):
+        super().addUnexpectedSuccess(test)
+        self.note("failed")
+        self.heal["text"] = "unexpected success"
+
+
+def compare(failure):
+    """Reads the two values from `AssertionError: 3 != 4`.
+
+    unittest prints the first argument first; heal takes it for the value that
+    the code gave, unless the call names the wanted one first.
+    """
+    kind, separator, text = failure["message"].partition(": ")
+    if failure["kind"] != "assertion" or not separator:
+        return
+    first, separator, second = text.partition(" != ")
+    if not separator:
+        return
+    second = second.split(" : ")[0]
+    if failure["swapped"]:
+        first, second = second, first
+    failure["actual"], failure["expected"] = first, second
+
+
+def problem(name, error, output):
+    CHANNEL.write("problem", id=name, failure=DESCRIBER.describe(error), output=shorten(output, OUTPUT_LIMIT))
+
+
+def chosen(suite):
+    """The suite with the wanted tests only; what could not be loaded is told."""
+    kept = unittest.TestSuite() if type(suite) is unittest.TestSuite else suite
+    tests = []
+    for test in list(suite):
+        if isinstance(test, unittest.TestSuite):
+            tests.append(chosen(test))
+        elif type(test).__name__ == "_FailedTest":
+            error = getattr(test, "_exception", None) or ImportError(test.id())
+            output = str(error)
+            root = error.__cause__ or error.__context__ or error
+            problem(getattr(test, "_testMethodName", test.id()), root, output)
+        elif WANTED.holds(test.id()):
+            tests.append(test)
+    if SETTINGS.get("reverse"):
+        tests.reverse()
+    kept._tests = tests
+    return kept
+
+
+def count(suite):
+    return sum(count(test) if isinstance(test, unittest.TestSuite) else 1 for test in suite)
+
+
+def ids(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            for name in ids(test):
+                yield name
+        else:
+            yield test.id()
+
+
+class Program(unittest.TestProgram):
+    """`unittest.main`, with heal's selection and result."""
+
+    def runTests(self):
+        self.failfast = bool(SETTINGS.get("fail_fast"))
+        self.testRunner = unittest.TextTestRunner(
+            verbosity=self.verbosity,
+            failfast=self.failfast,
+            buffer=self.buffer,
+            warnings=self.warnings,
+            resultclass=Result,
+        )
+        self.test = chosen(self.test)
+        names = list(ids(self.test))
+        for start in range(0, len(names), 1000):
+            CHANNEL.write("collected", ids=names[start : start + 1000])
+        self.exit = True
+        self.result = self.testRunner.run(self.test)
+        CHANNEL.write("modules", modules=heal_channel.loaded_modules())
+        code = 0 if self.result.wasSuccessful() else 1
+        CHANNEL.write("end", exit=code)
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    # The module's own name must not show in `sys.argv[0]`, as with unittest.
+    sys.argv[0] = "python -m unittest"
+    CHANNEL.write("start", runner="unittest", version=sys.version.split()[0], rootdir=os.getcwd(), worker=False)
+    Program(module=None)
