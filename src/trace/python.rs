@@ -76,7 +76,7 @@ impl Loose<'_> {
                 found.push(self.failure(&[death.raised], false, death.test, &output));
                 at = death.end;
             } else if !deaths_only && let Some(chain) = traceback::chain(self.lines, at, false) {
-                if !self.is_ignored(at) {
+                if !chain.raised.is_empty() && !self.is_ignored(at) {
                     let output = self.lines[at..chain.end].join("\n");
                     found.push(self.failure(&chain.raised, false, None, &output));
                 }

@@ -62,25 +62,18 @@ pub fn is_captured(line: &str) -> bool {
 
 /// Reads the lines of one section, without its heading.
 pub fn read(lines: &[&str]) -> Body {
+    let end = lines.iter().position(|line| is_captured(line)).unwrap_or(lines.len());
+    let lines = &lines[..end];
     let mut reader = Reader::default();
-    let mut at = 0;
-    while let Some(line) = lines.get(at) {
-        if is_captured(line) {
+    for (at, line) in lines.iter().enumerate() {
+        if traceback::is_header(line) && reader.errors.is_empty() {
+            // Below a complete entry it was printed by the test.
+            let chain = if reader.typed { None } else { traceback::chain(lines, at, true) };
+            reader.close();
+            reader.body.chain.extend(chain.unwrap_or_default().raised);
             break;
         }
-        if traceback::is_header(line) && reader.errors.is_empty() {
-            if !reader.places.is_empty() && reader.typed {
-                // Complete: what follows was printed by the test.
-                break;
-            }
-            let end = lines[at..].iter().position(|line| is_captured(line)).map_or(lines.len(), |end| at + end);
-            if let Some(chain) = traceback::chain(&lines[..end], at, true) {
-                reader.body.chain.extend(chain.raised);
-                break;
-            }
-        }
         reader.line(line);
-        at += 1;
     }
     reader.close();
     let mut body = reader.body;
@@ -175,9 +168,8 @@ fn message(errors: &[String]) -> (String, Option<Place>) {
 /// A section without entries: `[XPASS(strict)] reason`, a failed doc test, the
 /// words of `pytest.fail(…, pytrace=False)`.
 fn plain(lines: &[&str]) -> Option<Raised> {
-    let own = || lines.iter().take_while(|line| !is_captured(line));
-    let mut text = own().filter(|line| !line.trim().is_empty() && !line.starts_with("[gw"));
-    let message = (*text.next()?).trim().to_owned();
+    let mut text = lines.iter().filter(|line| !line.trim().is_empty() && !line.starts_with("[gw"));
+    let message = text.next()?.trim().to_owned();
     Some(Raised { message, places: Vec::new() })
 }
 

@@ -76,7 +76,7 @@ pub fn death(lines: &[&str], at: usize) -> Option<Death> {
 }
 
 fn hung(lines: &[&str], at: usize) -> Death {
-    let mut raised = Raised { message: "Timeout > the limit of pytest-timeout".to_owned(), places: Vec::new() };
+    let mut raised = Raised { message: "Timeout (pytest-timeout)".to_owned(), places: Vec::new() };
     let mut main = false;
     let mut next = at + 1;
     while let Some(line) = lines.get(next) {

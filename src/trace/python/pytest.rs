@@ -35,6 +35,10 @@ static TITLE: LazyLock<Regex> = LazyLock::new(|| {
     )
     .expect("the pattern is valid")
 });
+static QUIET_END: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^\d+ (?:failed|passed|skipped|errors?|xfailed|xpassed|deselected|warnings?)(?:, \d+ \w+)* in \d+\.\d+s(?: \([\d:]+\))?$")
+        .expect("the pattern is valid")
+});
 static HEADING: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(_+) (\S.*?) (_+)$").expect("the pattern is valid"));
 static CRASH: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"^((?:[A-Za-z]:)?[^\s:="'][^:="']*\.\w{1,4}):(\d+): (\S.*)$"#).expect("the pattern is valid")
@@ -132,10 +136,12 @@ fn part<'a>(lines: &[&'a str]) -> (Parts<'a>, Vec<&'a str>) {
             parts.sections.push(Section { heading, is_error: part == Part::Errors, lines: Vec::new() });
             continue;
         }
-        // With `-q` and when interrupted no title ends the section.
-        let ended = line.starts_with("!!!!") && line.trim_end().ends_with("!!!!");
+        // With `-q` the last line stands without a frame.
+        if line.starts_with(|sign: char| sign.is_ascii_digit()) && QUIET_END.is_match(line.trim_end()) {
+            part = Part::Outside;
+            continue;
+        }
         match (part, parts.sections.last_mut()) {
-            (Part::Errors | Part::Failures, _) if ended => part = Part::Outside,
             (Part::Errors, Some(section)) => section.lines.push(line),
             (Part::Failures, Some(section)) if !section.is_error => section.lines.push(line),
             (Part::Failures, _) => parts.headless.push(line),

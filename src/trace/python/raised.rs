@@ -42,7 +42,6 @@ pub fn failure(id: String, chain: &[Raised], loading: bool, output: &str, places
     let (actual, expected) =
         compared(&message).map_or((None, None), |(actual, expected)| (Some(actual), Some(expected)));
     let mut all: Vec<&Place> = chain.iter().flat_map(|raised| &raised.places).collect();
-    all.dedup();
     if all.len() > FRAME_LIMIT {
         all.drain(FRAME_LIMIT / 2..all.len() - FRAME_LIMIT / 2);
     }

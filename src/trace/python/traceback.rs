@@ -39,7 +39,7 @@ static SYNTAX: LazyLock<Regex> =
 /// Exceptions that follow from one another.
 #[derive(Debug, Default)]
 pub struct Chain {
-    /// The root cause first.
+    /// The root cause first; empty where the blocks hold nothing.
     pub raised: Vec<Raised>,
     /// The line after its last, 0-based.
     pub end: usize,
@@ -92,8 +92,7 @@ pub fn chain(lines: &[&str], at: usize, whole: bool) -> Option<Chain> {
     // A group follows from its parts, and an outer group from an inner one.
     let (groups, mut raised): (Vec<_>, Vec<_>) = told.into_iter().partition(|(is_group, _)| *is_group);
     raised.extend(groups.into_iter().rev());
-    let raised: Vec<Raised> = raised.into_iter().map(|(_, raised)| raised).collect();
-    (!raised.is_empty()).then_some(Chain { raised, end })
+    Some(Chain { raised: raised.into_iter().map(|(_, raised)| raised).collect(), end })
 }
 
 /// How far an exception's text goes on after its first line.

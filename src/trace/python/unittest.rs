@@ -68,7 +68,9 @@ fn chain(word: &str, body: &[&str]) -> Vec<Raised> {
     let printed = body.windows(2).position(|pair| pair[0].is_empty() && matches!(pair[1], "Stdout:" | "Stderr:"));
     let body = &body[..printed.unwrap_or(body.len())];
     let header = body.iter().position(|line| traceback::is_header(line));
-    if let Some(chain) = header.and_then(|header| traceback::chain(body, header, true)) {
+    if let Some(chain) = header.and_then(|header| traceback::chain(body, header, true))
+        && !chain.raised.is_empty()
+    {
         return chain.raised;
     }
     let message = match word {
