@@ -145,6 +145,10 @@ fn outside(text: &str, sign: &str) -> Option<usize> {
     let (mut depth, mut quote, mut at, mut found) = (0_i32, None, 0, None);
     while at < bytes.len() {
         let byte = bytes[at];
+        let is_sign = quote.is_none() && depth == 0 && bytes[at..].starts_with(sign.as_bytes());
+        if is_sign && found.replace(at).is_some() {
+            return None;
+        }
         match quote {
             Some(_) if byte == b'\\' => at += 1,
             Some(mark) if byte == mark => quote = None,
@@ -152,11 +156,6 @@ fn outside(text: &str, sign: &str) -> Option<usize> {
             None if byte == b'"' || byte == b'\'' => quote = Some(byte),
             None if matches!(byte, b'(' | b'[' | b'{') => depth += 1,
             None if matches!(byte, b')' | b']' | b'}') => depth -= 1,
-            None if depth == 0 && bytes[at..].starts_with(sign.as_bytes()) => {
-                if found.replace(at).is_some() {
-                    return None;
-                }
-            }
             None => {}
         }
         at += 1;

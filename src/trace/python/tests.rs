@@ -265,6 +265,19 @@ fn sections_find_their_ids_by_the_order_of_the_summary() {
 }
 
 #[test]
+fn a_doc_test_tells_what_it_wanted_and_got() {
+    let found = read(
+        "=== FAILURES ===\n_ [doctest] shop.cart.add _\n001 \n002     >>> add(1, 2)\nExpected:\n    4\nGot:\n    3\n\n\
+         /home/dev/shop/shop/cart.py:2: DocTestFailure\n=== short test summary info ===\n\
+         FAILED shop/cart.py::shop.cart.add\n=== 1 failed in 0.10s ===\n",
+    );
+    assert_eq!(ids(&found), ["shop/cart.py::shop.cart.add"]);
+    let told = (found[0].kind, found[0].actual.as_deref(), found[0].expected.as_deref());
+    assert_eq!(told, (Kind::Assertion, Some("3"), Some("4")));
+    assert_eq!(frames(&found[0]), ["shop/cart.py:2 ?"]);
+}
+
+#[test]
 fn notes_and_the_rest_of_a_message_are_kept_and_the_log_below_is_not() {
     let found = read(
         "Traceback (most recent call last):\n  File \"app.py\", line 3, in f\n    g()\n  [Previous line repeated 9 more \
