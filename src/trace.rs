@@ -16,7 +16,7 @@ use crate::trace::places::Places;
 type Reader = fn(&str, &Places, &RelPath) -> Vec<Failure>;
 
 /// The readers; each takes what it knows and leaves the rest.
-const READERS: &[Reader] = &[rust::failures];
+const READERS: &[Reader] = &[rust::failures, python::failures];
 
 /// The failures that a log or a trace tells of, colours and CI framing taken
 /// off first. `near` is the folder that relative paths start from.
