@@ -47,9 +47,18 @@ mod tests {
 
     #[test]
     fn an_id_names_its_file_and_function() {
-        let project = Project { root: RelPath::root(), kind: super::super::RunnerKind::Pytest, command: vec![], given: false, why: String::new() };
+        let project = Project {
+            root: RelPath::root(),
+            kind: super::super::RunnerKind::Pytest,
+            command: vec![],
+            given: false,
+            why: String::new(),
+        };
         let site = python::tests::site("/nowhere");
-        for (id, path, function) in [("tests/test_a.py::test_b", "tests/test_a.py", "test_b"), ("t.py::TestB::test_c[a::b c]", "t.py", "test_c")] {
+        for (id, path, function) in [
+            ("tests/test_a.py::test_b", "tests/test_a.py", "test_b"),
+            ("t.py::TestB::test_c[a::b c]", "t.py", "test_c"),
+        ] {
             let place = place(&project, &site, id).expect("a place");
             assert_eq!((place.path.as_str(), place.function.as_str()), (path, function));
         }

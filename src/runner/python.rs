@@ -71,7 +71,8 @@ pub fn open(site: &Site, request: &Request, channel: &Channel) -> Result<Vec<(St
         path = format!("{path}:{own}");
     }
     let options = options.map(|options| format!("{options} -p heal_pytest")).unwrap_or_else(|| "-p heal_pytest".into());
-    let mut variables: Vec<(String, Option<String>)> = site.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
+    let mut variables: Vec<(String, Option<String>)> =
+        site.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
     variables.push(("HEAL_CHANNEL".into(), Some(file.display().to_string())));
     variables.push(("PYTHONPATH".into(), Some(path)));
     variables.push(("PYTEST_ADDOPTS".into(), Some(options)));
@@ -85,7 +86,13 @@ pub fn open(site: &Site, request: &Request, channel: &Channel) -> Result<Vec<(St
 }
 
 /// The command `words` in the scratch, with these variables.
-pub fn command(project: &Project, words: Vec<String>, site: &Site, request: &Request, variables: Vec<(String, Option<String>)>) -> Command {
+pub fn command(
+    project: &Project,
+    words: Vec<String>,
+    site: &Site,
+    request: &Request,
+    variables: Vec<(String, Option<String>)>,
+) -> Command {
     Command {
         argv: words.into_iter().map(Into::into).collect(),
         cwd: project.root.under(&site.tree),
@@ -167,7 +174,8 @@ struct Test {
 
 /// Reads the channel's records into a report.
 pub fn read(project: &Project, site: &Site, channel: &Channel, finished: &Finished) -> Report {
-    let mut reading = Reading { project, site, tests: HashMap::new(), report: Report::default(), exit: None, stopped: None };
+    let mut reading =
+        Reading { project, site, tests: HashMap::new(), report: Report::default(), exit: None, stopped: None };
     let mut files: Vec<PathBuf> = std::fs::read_dir(&channel.dir)
         .into_iter()
         .flatten()
@@ -223,7 +231,9 @@ impl Reading<'_> {
                 self.test(&record.id).hung = Some(failure);
             }
             "problem" => self.problem(record),
-            "modules" => self.report.modules.extend(record.modules.into_iter().map(|(name, file)| LoadedModule { name, file })),
+            "modules" => {
+                self.report.modules.extend(record.modules.into_iter().map(|(name, file)| LoadedModule { name, file }))
+            }
             "stopped" => self.stopped = Some(record.why),
             "end" => self.exit = record.exit,
             _ => {}
@@ -261,7 +271,8 @@ impl Reading<'_> {
             Some(described) => self.of(&record.id, described, record.output.clone()),
             None => {
                 let crashed = record.text.contains("crashed while running");
-                let (kind, text) = if crashed { (Kind::Crash, record.text.as_str()) } else { (Kind::Assertion, record.text.as_str()) };
+                let (kind, text) =
+                    if crashed { (Kind::Crash, record.text.as_str()) } else { (Kind::Assertion, record.text.as_str()) };
                 let text = if text.is_empty() { "it failed" } else { text };
                 self.failure(&record.id, kind, text.to_owned(), &[], record.output.clone())
             }
@@ -284,7 +295,12 @@ impl Reading<'_> {
         let mut failure = match &record.failure {
             Some(described) => self.of(&record.id, described, record.output.clone()),
             None => {
-                let line = record.output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it could not be loaded");
+                let line = record
+                    .output
+                    .lines()
+                    .rev()
+                    .find(|line| !line.trim().is_empty())
+                    .unwrap_or("it could not be loaded");
                 self.failure(&record.id, Kind::Collection, line.trim().to_owned(), &[], record.output.clone())
             }
         };
@@ -294,14 +310,29 @@ impl Reading<'_> {
         }
     }
 
-    fn failure(&self, id: &str, kind: Kind, message: String, frames: &[(String, Option<u32>, Option<String>)], output: String) -> Failure {
+    fn failure(
+        &self,
+        id: &str,
+        kind: Kind,
+        message: String,
+        frames: &[(String, Option<u32>, Option<String>)],
+        output: String,
+    ) -> Failure {
         let frames = frames.iter().map(|(file, line, symbol)| Frame {
             path: self.site.places.locate(&self.in_user_tree(file), &self.project.root),
             written: file.clone(),
             line: *line,
             symbol: symbol.clone(),
         });
-        Failure { id: id.to_owned(), kind, message, expected: None, actual: None, frames: frames.collect(), output: crate::trace::bounded(&output) }
+        Failure {
+            id: id.to_owned(),
+            kind,
+            message,
+            expected: None,
+            actual: None,
+            frames: frames.collect(),
+            output: crate::trace::bounded(&output),
+        }
     }
 
     /// Places know the user's tree; the frames name the scratch.
@@ -326,7 +357,8 @@ impl Reading<'_> {
                 }
                 _ => continue,
             };
-            let executed = test.executed.into_iter().filter_map(|(file, lines)| Some((RelPath::new(&file).ok()?, sorted(lines))));
+            let executed =
+                test.executed.into_iter().filter_map(|(file, lines)| Some((RelPath::new(&file).ok()?, sorted(lines))));
             self.report.tests.push(TestResult {
                 id,
                 status,
@@ -342,7 +374,9 @@ impl Reading<'_> {
     /// The failure of a test in which the process ended.
     fn died(&self, id: &str, finished: &Finished) -> Failure {
         let (kind, what) = match finished.exit {
-            Exit::TimedOut | Exit::Interrupted => (Kind::Timeout, "Timeout: the command was ended while the test ran".to_owned()),
+            Exit::TimedOut | Exit::Interrupted => {
+                (Kind::Timeout, "Timeout: the command was ended while the test ran".to_owned())
+            }
             Exit::Signal(signal) => (Kind::Crash, format!("the process died of signal {signal} while the test ran")),
             Exit::Code(code) => (Kind::Crash, format!("the process exited with code {code} while the test ran")),
         };
@@ -365,8 +399,12 @@ impl Reading<'_> {
             match self.exit {
                 None => Some(last_line(finished).unwrap_or_else(|| "the run did not come to its end".into())),
                 // pytest: 2 interrupted, 3 internal error, 4 usage error.
-                Some(exit @ 2..=4) if self.report.problems.is_empty() => Some(last_line(finished).unwrap_or_else(|| format!("it ended with code {exit}"))),
-                Some(exit) if code.is_some_and(|code| (code == 0) != (exit == 0)) => Some(format!("it reported {exit} and exited with {}", code.unwrap_or_default())),
+                Some(exit @ 2..=4) if self.report.problems.is_empty() => {
+                    Some(last_line(finished).unwrap_or_else(|| format!("it ended with code {exit}")))
+                }
+                Some(exit) if code.is_some_and(|code| (code == 0) != (exit == 0)) => {
+                    Some(format!("it reported {exit} and exited with {}", code.unwrap_or_default()))
+                }
                 Some(_) => None,
             }
         };
@@ -422,9 +460,16 @@ pub mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let text: String = lines.iter().map(|line| line.replacen('{', r#"{"nonce": "N", "#, 1) + "\n").collect();
         std::fs::write(dir.path().join("records-1.jsonl"), text).expect("written");
-        let project = Project { root: RelPath::root(), kind: RunnerKind::Pytest, command: vec!["pytest".into()], given: true, why: String::new() };
+        let project = Project {
+            root: RelPath::root(),
+            kind: RunnerKind::Pytest,
+            command: vec!["pytest".into()],
+            given: true,
+            why: String::new(),
+        };
         let channel = Channel { dir: dir.path().to_path_buf(), nonce: "N".into() };
-        let finished = Finished { exit, stdout: Captured::default(), stderr: Captured::default(), took: Duration::ZERO };
+        let finished =
+            Finished { exit, stdout: Captured::default(), stderr: Captured::default(), took: Duration::ZERO };
         read(&project, &site("/scratch"), &channel, &finished)
     }
 
@@ -441,7 +486,18 @@ pub mod tests {
             (vec![START, PASSED], Exit::Code(0), Status::Failed, false),
             (vec![START], Exit::Signal(11), Status::Failed, false),
             (vec![START, PASSED, TEST_END, END], Exit::Code(1), Status::Passed, false),
-            (vec![START, PASSED, TEST_END, r#"{"record": "phase", "id": "t", "when": "teardown", "outcome": "failed"}"#, r#"{"record": "end", "exit": 1}"#], Exit::Code(1), Status::Failed, true),
+            (
+                vec![
+                    START,
+                    PASSED,
+                    TEST_END,
+                    r#"{"record": "phase", "id": "t", "when": "teardown", "outcome": "failed"}"#,
+                    r#"{"record": "end", "exit": 1}"#,
+                ],
+                Exit::Code(1),
+                Status::Failed,
+                true,
+            ),
         ] {
             let report = read_records(&lines, exit);
             assert_eq!((report.tests[0].status, report.complete), (status, complete), "{lines:?} {exit:?}");
@@ -459,9 +515,13 @@ pub mod tests {
         let failed = r#"{"record": "phase", "id": "t", "when": "call", "outcome": "failed", "failure": {"kind": "assertion", "message": "assert 1 == 2", "frames": [["/scratch/a.py", 3, "f"], ["/usr/lib/x.py", 1, "g"]], "expected": "2", "actual": "1"}}"#;
         let report = read_records(&[START, failed, TEST_END, r#"{"record": "end", "exit": 1}"#], Exit::Code(1));
         let failure = report.tests[0].failure.as_ref().expect("a failure");
-        let paths: Vec<Option<&str>> = failure.frames.iter().map(|frame| frame.path.as_ref().map(RelPath::as_str)).collect();
+        let paths: Vec<Option<&str>> =
+            failure.frames.iter().map(|frame| frame.path.as_ref().map(RelPath::as_str)).collect();
         assert_eq!(paths, [Some("a.py"), None]);
-        assert_eq!((failure.kind, failure.expected.as_deref(), failure.actual.as_deref()), (Kind::Assertion, Some("2"), Some("1")));
+        assert_eq!(
+            (failure.kind, failure.expected.as_deref(), failure.actual.as_deref()),
+            (Kind::Assertion, Some("2"), Some("1"))
+        );
     }
 
     #[test]

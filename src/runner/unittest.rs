@@ -81,10 +81,24 @@ mod tests {
             std::fs::write(dir.path().join(file), "").expect("written");
         }
         let words = "python3 -m unittest discover -s tests".split(' ').map(str::to_owned).collect();
-        let project = Project { root: RelPath::root(), kind: super::super::RunnerKind::Unittest, command: words, given: true, why: String::new() };
+        let project = Project {
+            root: RelPath::root(),
+            kind: super::super::RunnerKind::Unittest,
+            command: words,
+            given: true,
+            why: String::new(),
+        };
         let site = python::tests::site(dir.path().to_str().expect("text"));
-        for (id, path) in [("tests.test_a.A.test_x", "tests/test_a.py"), ("deep.test_b.B.test_y", "tests/deep/test_b.py"), ("test_c.C.test_z", "test_c.py")] {
-            assert_eq!(place(&project, &site, id).map(|place| place.path.as_str().to_owned()).as_deref(), Some(path), "{id}");
+        for (id, path) in [
+            ("tests.test_a.A.test_x", "tests/test_a.py"),
+            ("deep.test_b.B.test_y", "tests/deep/test_b.py"),
+            ("test_c.C.test_z", "test_c.py"),
+        ] {
+            assert_eq!(
+                place(&project, &site, id).map(|place| place.path.as_str().to_owned()).as_deref(),
+                Some(path),
+                "{id}"
+            );
         }
         assert!(place(&project, &site, "nowhere.N.test_n").is_none());
     }

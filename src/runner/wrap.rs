@@ -24,7 +24,25 @@ pub struct Seen {
 /// Wrappers of one word and a verb, with those of their options that take a
 /// value (from their own `--help`, November 2026).
 const RUN_WRAPPERS: &[(&str, &str, &[&str])] = &[
-    ("uv", "run", &["-p", "--python", "--with", "--extra", "--group", "--env-file", "--project", "--directory", "--package", "--with-requirements", "--with-editable", "--index", "--config-setting"]),
+    (
+        "uv",
+        "run",
+        &[
+            "-p",
+            "--python",
+            "--with",
+            "--extra",
+            "--group",
+            "--env-file",
+            "--project",
+            "--directory",
+            "--package",
+            "--with-requirements",
+            "--with-editable",
+            "--index",
+            "--config-setting",
+        ],
+    ),
     ("poetry", "run", &["-C", "--directory", "-P", "--project"]),
     ("pdm", "run", &["-p", "--project"]),
     ("hatch", "run", &["-e", "--env"]),
@@ -66,7 +84,9 @@ pub fn see(command: &[String]) -> Option<Seen> {
         }
         let through_text = through.join(", ");
         return match name {
-            "pytest" | "py.test" => Some(Seen { kind: RunnerKind::Pytest, at, interpreter: None, arguments: at + 1, through: through_text }),
+            "pytest" | "py.test" => {
+                Some(Seen { kind: RunnerKind::Pytest, at, interpreter: None, arguments: at + 1, through: through_text })
+            }
             "cargo" => cargo(command, at, through_text),
             _ if is_python(name) => python(command, at, through),
             _ => None,
@@ -110,7 +130,13 @@ fn skip_options(command: &[String], mut at: usize, values: &[&str]) -> usize {
 
 fn cargo(command: &[String], at: usize, through: String) -> Option<Seen> {
     let verb = (at + 1..command.len()).find(|index| !command[*index].starts_with('+'))?;
-    matches!(command[verb].as_str(), "test" | "t").then_some(Seen { kind: RunnerKind::Cargo, at, interpreter: None, arguments: verb + 1, through })
+    matches!(command[verb].as_str(), "test" | "t").then_some(Seen {
+        kind: RunnerKind::Cargo,
+        at,
+        interpreter: None,
+        arguments: verb + 1,
+        through,
+    })
 }
 
 fn python(command: &[String], at: usize, through: Vec<String>) -> Option<Seen> {
