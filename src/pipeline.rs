@@ -5,6 +5,7 @@
 pub mod asking;
 pub mod canary;
 pub mod case;
+pub mod ended;
 pub mod error;
 pub mod explain;
 pub mod hunt;
@@ -33,7 +34,7 @@ pub use error::PipelineError;
 pub use tools::Tools;
 
 use case::Case;
-use hunt::Proposal;
+use ended::Proposal;
 use joint::Solved;
 use prepare::Prepared;
 use reason::Reason;

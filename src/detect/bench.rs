@@ -118,7 +118,33 @@ impl Bench {
         if finished.exit == Exit::Interrupted {
             return Err(BenchError::Stopped(self.interrupt.raised().unwrap_or(Stop::Asked)));
         }
-        Ok(runner::read(&self.project, &site, request, &channel, &finished))
+        let mut report = runner::read(&self.project, &site, request, &channel, &finished);
+        at_home(&mut report, &site);
+        Ok(report)
+    }
+}
+
+/// Paths of the scratch become paths from the repository's root: which slot a
+/// test ran in is nobody's business, and must not change what is compared or
+/// what a model is told.
+fn at_home(report: &mut Report, site: &Site) {
+    let tree = site.tree.display().to_string();
+    let inside = format!("{tree}/");
+    let home = |text: &mut String| {
+        if text.contains(&tree) {
+            *text = text.replace(&inside, "").replace(&tree, ".");
+        }
+    };
+    let of_tests = report.tests.iter_mut().filter_map(|test| test.failure.as_mut());
+    for failure in of_tests.chain(&mut report.problems) {
+        home(&mut failure.message);
+        home(&mut failure.output);
+        for text in [&mut failure.expected, &mut failure.actual].into_iter().flatten() {
+            home(text);
+        }
+        for frame in &mut failure.frames {
+            home(&mut frame.written);
+        }
     }
 }
 

@@ -1,3 +1,5 @@
+//! Tests of `http`; decide nothing else.
+
 use std::time::Instant;
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Tests of `mutation`; decide nothing else.
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;

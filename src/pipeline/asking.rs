@@ -88,7 +88,11 @@ impl Hunt<'_> {
 
     /// What the model should know of its answers so far.
     fn feedback(&self, before: usize) -> Vec<Feedback> {
-        let of_model = self.tried[before..].iter().filter(|tried| tried.candidate.origin.kind == "model");
+        // In the order they were proposed, however the trials overtook each
+        // other: an answered prompt must be found again.
+        let mut tried: Vec<_> = self.tried[before..].iter().collect();
+        tried.sort_by_key(|tried| tried.candidate.id.trim_start_matches('c').parse::<usize>().unwrap_or_default());
+        let of_model = tried.into_iter().filter(|tried| tried.candidate.origin.kind == "model");
         let missed = of_model.filter_map(|tried| match &tried.verdict {
             Verdict::Missed(miss) => Some(Feedback {
                 candidate: tried.candidate.clone(),

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::Tools;
-use super::hunt::Ended;
+use super::ended::Ended;
 use super::prepare::Prepared;
 use super::reason::Reason;
 use super::survey::Survey;

@@ -13,6 +13,8 @@ use super::PipelineError;
 use super::Tools;
 use super::canary;
 use super::case::Case;
+use super::ended::Ended;
+use super::ended::Proposal;
 use super::prepare::Prepared;
 use super::reason::Reason;
 use super::survey::Survey;
@@ -24,13 +26,9 @@ use crate::diagnose::Class;
 use crate::event::Event;
 use crate::ledger::NewProposal;
 use crate::options::Settings;
-use crate::patch::Patch;
 use crate::propose;
 use crate::propose::Candidate;
-use crate::propose::Origin;
 use crate::propose::model::Asker;
-use crate::report::Cost;
-use crate::report::Counts;
 use crate::report::LeadReport;
 use crate::runner::Selection;
 use crate::verify::Evidence;
@@ -47,38 +45,6 @@ const GRACE: Duration = Duration::from_secs(10);
 /// as a part of the time spent so far. A second, different patch that passes
 /// everything tells that the tests leave the choice open.
 const AFTERTHOUGHT: f64 = 0.5;
-
-/// A verified patch.
-#[derive(Clone, Debug)]
-pub struct Proposal {
-    /// Its id in the ledger.
-    pub id: Option<String>,
-    /// Where it came from.
-    pub origin: Origin,
-    /// The patch.
-    pub patch: Patch,
-    /// The root cause and the change.
-    pub explanation: String,
-    /// What executed evidence says.
-    pub evidence: Evidence,
-}
-
-/// How a hunt ended.
-#[derive(Debug, Default)]
-pub struct Ended {
-    /// Verified patches, best first.
-    pub proposals: Vec<Proposal>,
-    /// Patches that passed the failing test and missed a later gate.
-    pub leads: Vec<LeadReport>,
-    /// What became of the candidates.
-    pub counts: Counts,
-    /// Why nothing is proposed.
-    pub reason: Option<Reason>,
-    /// What models cost.
-    pub cost: Cost,
-    /// Time spent waiting for models.
-    pub model_time: Duration,
-}
 
 /// Hunts for patches of one case.
 ///

@@ -1,3 +1,5 @@
+//! Tests of `edit`; decide nothing else.
+
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Tests of `unified`; decide nothing else.
+
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::process::Stdio;

@@ -1,3 +1,5 @@
+//! Tests of `model`; decide nothing else.
+
 use std::sync::Arc;
 use std::sync::Mutex;
 

@@ -1,3 +1,5 @@
+//! Tests of `rules`; decide nothing else.
+
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Instant;

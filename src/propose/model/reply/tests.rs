@@ -1,3 +1,5 @@
+//! Tests of `reply`; decide nothing else.
+
 use std::fmt::Write as _;
 use std::time::Duration;
 use std::time::Instant;
