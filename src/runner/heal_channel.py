@@ -46,15 +46,26 @@ def take_settings():
             settings = json.load(file)
     except (OSError, ValueError):
         return None
-    directory = os.path.dirname(os.path.abspath(path))
-    settings["directory"] = directory
+    settings["directory"] = os.path.dirname(os.path.abspath(path))
     settings["cwd"] = os.getcwd()
+    settings["taken"] = {SETTINGS: path}
     for name, value in settings.get("restore", {}).items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+        settings["taken"][name] = os.environ.get(name)
+        put(name, value)
     return settings
+
+
+def give_back(settings):
+    """Shows the variables again, to processes that are part of the runner."""
+    for name, value in settings["taken"].items():
+        put(name, value)
+
+
+def put(name, value):
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 class Channel(object):
