@@ -21,7 +21,9 @@ pub enum DetectError {
         place: String,
     },
     /// The project's own runner is one heal cannot ask yet.
-    #[error("{what} in {place} is not run by heal itself yet\n  Name the command, and heal judges it by its exit code: heal fix -- {example}")]
+    #[error(
+        "{what} in {place} is not run by heal itself yet\n  Name the command, and heal judges it by its exit code: heal fix -- {example}"
+    )]
     NotYet {
         /// The manifest.
         what: &'static str,
@@ -44,14 +46,31 @@ pub enum DetectError {
 const DEPTH: usize = 2;
 
 /// Folders that hold no project of the user's.
-const SKIPPED: &[&str] = &["target", "node_modules", "venv", "env", "build", "dist", "vendor", "third_party", "fixtures", "examples", "site-packages"];
+const SKIPPED: &[&str] = &[
+    "target",
+    "node_modules",
+    "venv",
+    "env",
+    "build",
+    "dist",
+    "vendor",
+    "third_party",
+    "fixtures",
+    "examples",
+    "site-packages",
+];
 
 /// Chooses the runner for `command`, or for what stands at `at` below the
 /// repository `tree`; `environment` gives variables.
 ///
 /// # Errors
 /// No runner was found, or several.
-pub fn detect(tree: &Path, at: &RelPath, command: &[String], environment: &dyn Fn(&str) -> Option<String>) -> Result<Project, DetectError> {
+pub fn detect(
+    tree: &Path,
+    at: &RelPath,
+    command: &[String],
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Project, DetectError> {
     if !command.is_empty() {
         return Ok(given(at, command));
     }
@@ -66,7 +85,9 @@ pub fn detect(tree: &Path, at: &RelPath, command: &[String], environment: &dyn F
         [] => Err(DetectError::Nothing { place }),
         [only] => at_folder(tree, only, environment)?.ok_or(DetectError::Nothing { place }),
         several => {
-            let names = several.iter().map(|folder| folder.as_str().strip_prefix(at.as_str()).unwrap_or(folder.as_str()).trim_start_matches('/').to_owned());
+            let names = several.iter().map(|folder| {
+                folder.as_str().strip_prefix(at.as_str()).unwrap_or(folder.as_str()).trim_start_matches('/').to_owned()
+            });
             Err(DetectError::Several { place, found: names.collect() })
         }
     }
@@ -77,17 +98,33 @@ fn given(at: &RelPath, command: &[String]) -> Project {
     let (kind, why) = match wrap::see(command) {
         Some(seen) if seen.through.is_empty() => (seen.kind, format!("the command is {}", seen.kind.name())),
         Some(seen) => (seen.kind, format!("the command is {}, through {}", seen.kind.name(), seen.through)),
-        None => (RunnerKind::Command, "the command is none that heal can read results from: its exit code counts".to_owned()),
+        None if wrap::is_nextest(command) => {
+            (RunnerKind::Command, "cargo nextest is not asked for single tests yet: its exit code counts".to_owned())
+        }
+        None => (
+            RunnerKind::Command,
+            "the command is none that heal can read results from: its exit code counts".to_owned(),
+        ),
     };
     Project { root: at.clone(), kind, command: command.to_vec(), given: true, why }
 }
 
 /// The project whose manifest lies in `root`; `None` for no manifest.
-fn at_folder(tree: &Path, root: &RelPath, environment: &dyn Fn(&str) -> Option<String>) -> Result<Option<Project>, DetectError> {
+fn at_folder(
+    tree: &Path,
+    root: &RelPath,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<Project>, DetectError> {
     let folder = root.under(tree);
     let has = |name: &str| folder.join(name).is_file();
     let project = |kind, command: &[&str], why: String| {
-        Some(Project { root: root.clone(), kind, command: command.iter().map(|word| (*word).to_owned()).collect(), given: false, why })
+        Some(Project {
+            root: root.clone(),
+            kind,
+            command: command.iter().map(|word| (*word).to_owned()).collect(),
+            given: false,
+            why,
+        })
     };
     if has("Cargo.toml") {
         return Ok(project(RunnerKind::Cargo, &["cargo", "test"], "there is a Cargo.toml".into()));
@@ -110,7 +147,10 @@ fn at_folder(tree: &Path, root: &RelPath, environment: &dyn Fn(&str) -> Option<S
 fn python(tree: &Path, root: &RelPath, environment: &dyn Fn(&str) -> Option<String>) -> Option<Project> {
     let folder = root.under(tree);
     let tests = tests_of(&folder);
-    let manifest = ["pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "tox.ini", "pytest.ini", "conftest.py"].into_iter().find(|name| folder.join(name).is_file());
+    let manifest =
+        ["pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "tox.ini", "pytest.ini", "conftest.py"]
+            .into_iter()
+            .find(|name| folder.join(name).is_file());
     if manifest.is_none() && tests.files.is_empty() {
         return None;
     }
@@ -126,11 +166,19 @@ fn python(tree: &Path, root: &RelPath, environment: &dyn Fn(&str) -> Option<Stri
         let why = "its tests use unittest, and nothing asks for pytest".to_owned();
         return match tests.start.as_deref() {
             None | Some(".") => project(RunnerKind::Unittest, &["-m", "unittest", "discover"], why),
-            Some(start) if folder.join(start).join("__init__.py").is_file() => project(RunnerKind::Unittest, &["-m", "unittest", "discover", "-s", start, "-t", "."], why),
+            Some(start) if folder.join(start).join("__init__.py").is_file() => {
+                project(RunnerKind::Unittest, &["-m", "unittest", "discover", "-s", start, "-t", "."], why)
+            }
             Some(start) => project(RunnerKind::Unittest, &["-m", "unittest", "discover", "-s", start], why),
         };
     }
-    manifest.filter(|_| !tests.files.is_empty()).and_then(|manifest| project(RunnerKind::Pytest, &["-m", "pytest"], format!("there is a {manifest}, and test files without unittest")))
+    manifest.filter(|_| !tests.files.is_empty()).and_then(|manifest| {
+        project(
+            RunnerKind::Pytest,
+            &["-m", "pytest"],
+            format!("there is a {manifest}, and test files without unittest"),
+        )
+    })
 }
 
 /// The file whose settings ask for pytest (pytest documentation, "Configuration
@@ -140,7 +188,8 @@ fn pytest_configured(folder: &Path) -> Option<String> {
     if folder.join("pytest.ini").is_file() {
         return Some("there is a pytest.ini".into());
     }
-    for (file, section) in [("pyproject.toml", "[tool.pytest"), ("setup.cfg", "[tool:pytest]"), ("tox.ini", "[pytest]")] {
+    for (file, section) in [("pyproject.toml", "[tool.pytest"), ("setup.cfg", "[tool:pytest]"), ("tox.ini", "[pytest]")]
+    {
         if text(file).lines().any(|line| line.trim_start().starts_with(section)) {
             return Some(format!("{file} has {section}{}", if section.ends_with(']') { "" } else { ".…]" }));
         }
@@ -157,8 +206,11 @@ fn interpreter_word(folder: &Path, tree: &Path, environment: &dyn Fn(&str) -> Op
             return python.display().to_string();
         }
     }
-    let own = [folder, tree].into_iter().flat_map(|base| [".venv", "venv"].map(|name| base.join(name).join("bin/python")));
-    own.into_iter().find(|python| python.exists()).map_or_else(|| "python3".to_owned(), |python| python.display().to_string())
+    let own =
+        [folder, tree].into_iter().flat_map(|base| [".venv", "venv"].map(|name| base.join(name).join("bin/python")));
+    own.into_iter()
+        .find(|python| python.exists())
+        .map_or_else(|| "python3".to_owned(), |python| python.display().to_string())
 }
 
 /// What the test files of a folder show.
@@ -185,7 +237,13 @@ fn tests_of(folder: &Path) -> Tests {
     }
     for file in &tests.files {
         let Ok(text) = std::fs::read_to_string(file) else { continue };
-        let imports = |module: &str| text.lines().any(|line| line.split_whitespace().take(2).eq(["import", module]) || line.starts_with(&format!("from {module} ")) || line.starts_with(&format!("from {module}.")));
+        let imports = |module: &str| {
+            text.lines().any(|line| {
+                line.split_whitespace().take(2).eq(["import", module])
+                    || line.starts_with(&format!("from {module} "))
+                    || line.starts_with(&format!("from {module}."))
+            })
+        };
         let name = file.strip_prefix(folder).unwrap_or(file).display();
         if imports("pytest") {
             tests.wants_pytest = Some(format!("{name} imports pytest"));
@@ -224,7 +282,11 @@ fn below(tree: &Path, at: &RelPath) -> Vec<RelPath> {
         let mut next = Vec::new();
         for folder in &level {
             let Ok(entries) = std::fs::read_dir(folder.under(tree)) else { continue };
-            let mut names: Vec<String> = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+            let mut names: Vec<String> = entries
+                .flatten()
+                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+                .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                .collect();
             names.sort();
             for name in names.iter().filter(|name| !name.starts_with('.') && !SKIPPED.contains(&name.as_str())) {
                 let Ok(inner) = folder.join(name) else { continue };
@@ -265,8 +327,14 @@ mod tests {
             (vec![("pytest.ini", ""), ("test_a.py", case)], Some((Pytest, ".: python3 -m pytest"))),
             (vec![("pyproject.toml", "[tool.pytest.ini_options]\n")], Some((Pytest, ".: python3 -m pytest"))),
             (vec![("test_a.py", case)], Some((Unittest, ".: python3 -m unittest discover"))),
-            (vec![("tests/__init__.py", ""), ("tests/test_a.py", case)], Some((Unittest, ".: python3 -m unittest discover -s tests -t ."))),
-            (vec![("tests/test_a.py", case), ("setup.py", "")], Some((Unittest, ".: python3 -m unittest discover -s tests"))),
+            (
+                vec![("tests/__init__.py", ""), ("tests/test_a.py", case)],
+                Some((Unittest, ".: python3 -m unittest discover -s tests -t .")),
+            ),
+            (
+                vec![("tests/test_a.py", case), ("setup.py", "")],
+                Some((Unittest, ".: python3 -m unittest discover -s tests")),
+            ),
             (vec![("tests/test_a.py", "def test_a(): pass\n")], Some((Pytest, ".: python3 -m pytest"))),
             (vec![("core/Cargo.toml", "")], Some((Cargo, "core: cargo test"))),
             (vec![("README", "")], None),
@@ -291,7 +359,11 @@ mod tests {
     #[test]
     fn a_given_command_is_kept_as_it_is() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        for (text, kind) in [("uv run pytest -q", RunnerKind::Pytest), ("make check", RunnerKind::Command)] {
+        for (text, kind) in [
+            ("uv run pytest -q", RunnerKind::Pytest),
+            ("make check", RunnerKind::Command),
+            ("cargo nextest run", RunnerKind::Command),
+        ] {
             let project = detect(Path::new("/nowhere"), &RelPath::root(), &words(text), &|_| None).expect("a project");
             assert_eq!((project.kind, project.command, project.given), (kind, words(text), true));
         }

@@ -41,7 +41,10 @@ pub struct Interpreter {
 #[derive(Debug, thiserror::Error)]
 pub enum InterpreterError {
     /// None of the candidates answers.
-    #[error("no Python interpreter was found{}\n  Install Python 3.8 or newer, activate the project's environment, or name the interpreter: heal fix -- PYTHON -m pytest", tried_words(tried))]
+    #[error(
+        "no Python interpreter was found{}\n  Install Python 3.8 or newer, activate the project's environment, or name the interpreter: heal fix -- PYTHON -m pytest",
+        tried_words(tried)
+    )]
     NoneFound {
         /// What was tried.
         tried: Vec<PathBuf>,
@@ -55,7 +58,9 @@ pub enum InterpreterError {
         said: String,
     },
     /// pytest is asked for and not there.
-    #[error("`{program}` cannot import pytest\n  Install it there ({program} -m pip install pytest), or activate the project's environment")]
+    #[error(
+        "`{program}` cannot import pytest\n  Install it there ({program} -m pip install pytest), or activate the project's environment"
+    )]
     NoPytest {
         /// The interpreter.
         program: PathBuf,
@@ -87,7 +92,8 @@ pub fn candidates(project: &Project, user_root: &Path, environment: &dyn Fn(&str
             }
         }
     }
-    let mut found: Vec<PathBuf> = environment("VIRTUAL_ENV").into_iter().map(|active| PathBuf::from(active).join("bin/python")).collect();
+    let mut found: Vec<PathBuf> =
+        environment("VIRTUAL_ENV").into_iter().map(|active| PathBuf::from(active).join("bin/python")).collect();
     for base in [root.as_path(), user_root] {
         found.extend([".venv", "venv"].map(|name| base.join(name).join("bin/python")));
     }
@@ -176,8 +182,12 @@ struct Answer {
 /// # Errors
 /// The output is not the probe's.
 pub fn read_probe(program: &Path, stdout: &str, user_root: &Path) -> Result<Interpreter, InterpreterError> {
-    let strange = |said: &str| InterpreterError::Strange { program: program.to_path_buf(), said: said.chars().take(200).collect() };
-    let line = stdout.lines().rev().find_map(|line| line.strip_prefix("heal:")).ok_or_else(|| strange(stdout.trim()))?;
+    let strange = |said: &str| InterpreterError::Strange {
+        program: program.to_path_buf(),
+        said: said.chars().take(200).collect(),
+    };
+    let line =
+        stdout.lines().rev().find_map(|line| line.strip_prefix("heal:")).ok_or_else(|| strange(stdout.trim()))?;
     let answer: Answer = serde_json::from_str(line).map_err(|error| strange(&error.to_string()))?;
     let mut editable: Vec<RelPath> = answer.paths.iter().filter_map(|path| inside(user_root, path)).collect();
     let mut unmapped = Vec::new();

@@ -1,35 +1,25 @@
 //! What pytest and unittest have in common: the channel's settings, the
-//! environment, and the records heal's half inside the process writes.
+//! environment that leads a test process there, and its answer ([`records`]).
 //!
 //! Writes only into the channel's directory; starts nothing.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::path::Path;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
 use super::Channel;
-use super::LoadedModule;
 use super::Project;
-use super::Report;
 use super::Request;
 use super::RunnerError;
 use super::Selection;
 use super::Site;
-use super::Status;
-use super::TestResult;
-use crate::failure::Failure;
-use crate::failure::Frame;
-use crate::failure::Kind;
+use super::wrap;
 use crate::process::Command;
-use crate::process::Exit;
-use crate::process::Finished;
 use crate::source::RelPath;
+
+pub mod records;
 
 /// heal's half of the channel, and the two runners above it.
 const FILES: &[(&str, &str)] = &[
@@ -38,18 +28,69 @@ const FILES: &[(&str, &str)] = &[
     ("heal_unittest.py", include_str!("heal_unittest.py")),
 ];
 
-/// Writes plugin and settings into the channel's directory; returns the
-/// variables that lead the test process there.
+/// Bytes kept of what the runner prints: only its tail is ever shown.
+const OUTPUT_LIMIT: usize = 256 * 1024;
+
+/// A variable and its value; `None` removes it.
+pub type Variable = (String, Option<String>);
+
+/// The user's own values of the variables that heal adds to, led to the
+/// scratch; `None` where they are not set.
+#[derive(Debug, Default)]
+struct Own {
+    path: Option<String>,
+    options: Option<String>,
+}
+
+/// Composes the command `words` (the project's, or as many in their place) for
+/// the scratch, and writes plugin and settings into the channel.
 ///
 /// # Errors
-/// The directory cannot be written.
-pub fn open(site: &Site, request: &Request, channel: &Channel) -> Result<Vec<(String, Option<String>)>, RunnerError> {
+/// The channel's directory cannot be written.
+pub fn compose(
+    project: &Project,
+    words: Vec<String>,
+    site: &Site,
+    request: &Request,
+    channel: &Channel,
+) -> Result<Command, RunnerError> {
+    // `words` may name heal's own runner, which is no word that is recognised.
+    let env = wrap::see(&project.command).and_then(|seen| seen.env);
+    let own = own(site, env.as_ref());
+    let variables = open(site, request, channel, &own)?;
+    let words = match env {
+        Some(env) => through_env(words, &env, &variables),
+        None => words,
+    };
+    Ok(Command {
+        argv: words.into_iter().map(Into::into).collect(),
+        cwd: project.root.under(&site.tree),
+        env: variables.into_iter().map(|(name, value)| (name.into(), value.map(Into::into))).collect(),
+        time_limit: request.time_limit,
+        output_limit: OUTPUT_LIMIT,
+        memory_limit: None,
+    })
+}
+
+/// What an opaque command (`make check`, `tox`) needs in its environment, so
+/// that a pytest inside it speaks into the channel; empty where the project is
+/// not known to be Python. [`records::overhear`] reads the answer.
+///
+/// # Errors
+/// The channel's directory cannot be written.
+pub fn opaque_environment(site: &Site, request: &Request, channel: &Channel) -> Result<Vec<Variable>, RunnerError> {
+    match site.python {
+        Some(_) => open(site, request, channel, &own(site, None)),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Writes plugin and settings into the channel's directory; returns the
+/// variables that lead the test process there.
+fn open(site: &Site, request: &Request, channel: &Channel, own: &Own) -> Result<Vec<Variable>, RunnerError> {
     for (name, text) in FILES {
         write(&channel.dir.join(name), text)?;
     }
-    let interpreter = site.python.as_ref();
-    let own = import_path(site);
-    let options = interpreter.and_then(|python| python.pytest_options.clone());
     let settings = json!({
         "nonce": channel.nonce,
         "tree": site.tree,
@@ -62,53 +103,54 @@ pub fn open(site: &Site, request: &Request, channel: &Channel) -> Result<Vec<(St
         "reverse": request.variation.reverse,
         "fail_fast": request.fail_fast,
         // What processes that the tests start shall see again.
-        "restore": {"PYTEST_ADDOPTS": options, "PYTHONPATH": own},
+        "restore": {"PYTEST_ADDOPTS": own.options, "PYTHONPATH": own.path},
     });
     let file = channel.dir.join("settings.json");
     write(&file, &settings.to_string())?;
-    let mut path = channel.dir.display().to_string();
-    if let Some(own) = own {
-        path = format!("{path}:{own}");
-    }
-    let options = options.map(|options| format!("{options} -p heal_pytest")).unwrap_or_else(|| "-p heal_pytest".into());
-    let mut variables: Vec<(String, Option<String>)> = site.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
-    variables.push(("HEAL_CHANNEL".into(), Some(file.display().to_string())));
-    variables.push(("PYTHONPATH".into(), Some(path)));
-    variables.push(("PYTEST_ADDOPTS".into(), Some(options)));
+    let before = |own: &Option<String>, added: &str, separator: &str, first: bool| match own {
+        Some(own) if first => format!("{added}{separator}{own}"),
+        Some(own) => format!("{own}{separator}{added}"),
+        None => added.to_owned(),
+    };
+    let mut variables: Vec<Variable> =
+        site.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
+    let mut set = |name: &str, value: String| variables.push((name.to_owned(), Some(value)));
+    set("HEAL_CHANNEL", file.display().to_string());
+    set("PYTHONPATH", before(&own.path, &channel.dir.display().to_string(), ":", true));
+    set("PYTEST_ADDOPTS", before(&own.options, "-p heal_pytest", " ", false));
     // Sets and dictionaries of strings in one order, so that a verdict does
     // not depend on luck.
-    variables.push(("PYTHONHASHSEED".into(), Some(request.variation.hash_seed.unwrap_or(0).to_string())));
+    set("PYTHONHASHSEED", request.variation.hash_seed.unwrap_or(0).to_string());
+    // `uv run` syncs first, and the scratch's `.venv` is a link to the user's:
+    // their editable install would then lead to the scratch (seen, uv 0.9).
+    set("UV_NO_SYNC", "1".to_owned());
     if let Some(zone) = request.variation.time_zone {
-        variables.push(("TZ".into(), Some(zone.to_owned())));
+        set("TZ", zone.to_owned());
     }
     Ok(variables)
 }
-
-/// The command `words` in the scratch, with these variables.
-pub fn command(project: &Project, words: Vec<String>, site: &Site, request: &Request, variables: Vec<(String, Option<String>)>) -> Command {
-    Command {
-        argv: words.into_iter().map(Into::into).collect(),
-        cwd: project.root.under(&site.tree),
-        env: variables.into_iter().map(|(name, value)| (name.into(), value.map(Into::into))).collect(),
-        time_limit: request.time_limit,
-        output_limit: OUTPUT_LIMIT,
-        memory_limit: None,
-    }
-}
-
-/// Bytes kept of what the runner prints: only its tail is ever shown.
-const OUTPUT_LIMIT: usize = 256 * 1024;
 
 fn write(path: &Path, text: &str) -> Result<(), RunnerError> {
     std::fs::write(path, text).map_err(|source| RunnerError::Channel { path: path.to_path_buf(), source })
 }
 
+/// What the user has set: in the command's own `env A=b`, else around it.
+fn own(site: &Site, env: Option<&wrap::Env>) -> Own {
+    let around = site.python.as_ref().filter(|_| env.is_none_or(|env| !env.clears));
+    let value = |name: &str, around: Option<String>| env.and_then(|env| env.value(name)).or(around);
+    let path = value("PYTHONPATH", around.and_then(|python| python.python_path.clone()));
+    Own {
+        path: import_path(site, path.as_deref()),
+        options: value("PYTEST_ADDOPTS", around.and_then(|python| python.pytest_options.clone())),
+    }
+}
+
 /// `PYTHONPATH` for the tests: the scratch's copies of the folders that an
 /// editable install names, then the user's own, led to the scratch.
-fn import_path(site: &Site) -> Option<String> {
-    let python = site.python.as_ref()?;
-    let mut entries: Vec<PathBuf> = python.editable.iter().map(|folder| folder.under(&site.tree)).collect();
-    for entry in python.python_path.iter().flat_map(|path| path.split(':')).filter(|entry| !entry.is_empty()) {
+fn import_path(site: &Site, own: Option<&str>) -> Option<String> {
+    let editable = site.python.iter().flat_map(|python| &python.editable);
+    let mut entries: Vec<PathBuf> = editable.map(|folder| folder.under(&site.tree)).collect();
+    for entry in own.into_iter().flat_map(|path| path.split(':')).filter(|entry| !entry.is_empty()) {
         let entry = Path::new(entry);
         entries.push(match RelPath::within(&site.user_root, entry) {
             Some(inner) => inner.under(&site.tree),
@@ -119,290 +161,27 @@ fn import_path(site: &Site) -> Option<String> {
     (!words.is_empty()).then(|| words.join(":"))
 }
 
-/// A failure as the test process describes it.
-#[derive(Debug, Default, Deserialize)]
-struct Described {
-    kind: Option<String>,
-    #[serde(default)]
-    message: String,
-    #[serde(default)]
-    frames: Vec<(String, Option<u32>, Option<String>)>,
-    expected: Option<String>,
-    actual: Option<String>,
-}
-
-/// One record of the channel. Fields a record does not have are defaults.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Record {
-    nonce: String,
-    record: String,
-    id: String,
-    outcome: String,
-    seconds: f64,
-    expected_failure: bool,
-    failure: Option<Described>,
-    text: String,
-    output: String,
-    files: BTreeMap<String, Vec<u32>>,
-    frames: Vec<(String, Option<u32>, Option<String>)>,
-    limit: f64,
-    modules: Vec<(String, PathBuf)>,
-    why: String,
-    exit: Option<i32>,
-}
-
-/// What is known of one test while records are read.
-#[derive(Default)]
-struct Test {
-    order: usize,
-    started: bool,
-    ended: bool,
-    seconds: f64,
-    outcome: Option<Status>,
-    failure: Option<Failure>,
-    executed: BTreeMap<String, Vec<u32>>,
-    hung: Option<Failure>,
-}
-
-/// Reads the channel's records into a report.
-pub fn read(project: &Project, site: &Site, channel: &Channel, finished: &Finished) -> Report {
-    let mut reading = Reading { project, site, tests: HashMap::new(), report: Report::default(), exit: None, stopped: None };
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&channel.dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("records-")))
-        .collect();
-    files.sort();
-    let heard = !files.is_empty();
-    for file in files {
-        let bytes = std::fs::read(&file).unwrap_or_default();
-        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            // A process that is killed leaves half a line; a test that guesses
-            // at the file's name does not know the nonce.
-            let Ok(record) = serde_json::from_slice::<Record>(line) else { continue };
-            if record.nonce == channel.nonce {
-                reading.take(record);
-            }
-        }
-    }
-    reading.finish(finished, heard)
-}
-
-struct Reading<'a> {
-    project: &'a Project,
-    site: &'a Site,
-    tests: HashMap<String, Test>,
-    report: Report,
-    exit: Option<i32>,
-    stopped: Option<String>,
-}
-
-impl Reading<'_> {
-    fn test(&mut self, id: &str) -> &mut Test {
-        let order = self.tests.len();
-        self.tests.entry(id.to_owned()).or_insert_with(|| Test { order, ..Test::default() })
-    }
-
-    fn take(&mut self, record: Record) {
-        match record.record.as_str() {
-            "test-start" => self.test(&record.id).started = true,
-            "test-end" => self.test(&record.id).ended = true,
-            "executed" => {
-                let executed = &mut self.test(&record.id).executed;
-                for (file, lines) in record.files {
-                    executed.entry(file).or_default().extend(lines);
-                }
-            }
-            "phase" => self.phase(record),
-            "hung" => {
-                let message = format!("Timeout: the test was still running after {} s", record.limit);
-                let failure = self.failure(&record.id, Kind::Timeout, message, &record.frames, String::new());
-                self.test(&record.id).hung = Some(failure);
-            }
-            "problem" => self.problem(record),
-            "modules" => self.report.modules.extend(record.modules.into_iter().map(|(name, file)| LoadedModule { name, file })),
-            "stopped" => self.stopped = Some(record.why),
-            "end" => self.exit = record.exit,
-            _ => {}
-        }
-    }
-
-    fn phase(&mut self, record: Record) {
-        let failed = record.outcome == "failed";
-        let failure = failed.then(|| self.described(&record));
-        let status = match record.outcome.as_str() {
-            "failed" => Status::Failed,
-            "skipped" if record.expected_failure => Status::ExpectedFailure,
-            "skipped" => Status::Skipped,
-            _ => Status::Passed,
-        };
-        let test = self.test(&record.id);
-        test.started = true;
-        test.seconds += record.seconds;
-        // A failure in any phase counts, and the first one is told; a skip
-        // counts more than the passed set-up before it.
-        let worse = |status: Status| match status {
-            Status::Failed => 3,
-            Status::ExpectedFailure => 2,
-            Status::Skipped => 1,
-            Status::Passed => 0,
-        };
-        if test.outcome.is_none_or(|before| worse(status) > worse(before)) {
-            test.outcome = Some(status);
-            test.failure = failure;
-        }
-    }
-
-    fn described(&self, record: &Record) -> Failure {
-        match &record.failure {
-            Some(described) => self.of(&record.id, described, record.output.clone()),
-            None => {
-                let crashed = record.text.contains("crashed while running");
-                let (kind, text) = if crashed { (Kind::Crash, record.text.as_str()) } else { (Kind::Assertion, record.text.as_str()) };
-                let text = if text.is_empty() { "it failed" } else { text };
-                self.failure(&record.id, kind, text.to_owned(), &[], record.output.clone())
-            }
-        }
-    }
-
-    fn of(&self, id: &str, described: &Described, output: String) -> Failure {
-        let kind = match described.kind.as_deref() {
-            Some("assertion") => Kind::Assertion,
-            Some("timeout") => Kind::Timeout,
-            _ => Kind::Exception,
-        };
-        let mut failure = self.failure(id, kind, described.message.clone(), &described.frames, output);
-        failure.expected.clone_from(&described.expected);
-        failure.actual.clone_from(&described.actual);
-        failure
-    }
-
-    fn problem(&mut self, record: Record) {
-        let mut failure = match &record.failure {
-            Some(described) => self.of(&record.id, described, record.output.clone()),
-            None => {
-                let line = record.output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it could not be loaded");
-                self.failure(&record.id, Kind::Collection, line.trim().to_owned(), &[], record.output.clone())
-            }
-        };
-        failure.kind = Kind::Collection;
-        if !self.report.problems.iter().any(|known| known.id == failure.id) {
-            self.report.problems.push(failure);
-        }
-    }
-
-    fn failure(&self, id: &str, kind: Kind, message: String, frames: &[(String, Option<u32>, Option<String>)], output: String) -> Failure {
-        let frames = frames.iter().map(|(file, line, symbol)| Frame {
-            path: self.site.places.locate(&self.in_user_tree(file), &self.project.root),
-            written: file.clone(),
-            line: *line,
-            symbol: symbol.clone(),
-        });
-        Failure { id: id.to_owned(), kind, message, expected: None, actual: None, frames: frames.collect(), output: crate::trace::bounded(&output) }
-    }
-
-    /// Places know the user's tree; the frames name the scratch.
-    fn in_user_tree(&self, file: &str) -> String {
-        match Path::new(file).strip_prefix(&self.site.tree) {
-            Ok(inner) => self.site.user_root.join(inner).display().to_string(),
-            Err(_) => file.to_owned(),
-        }
-    }
-
-    fn finish(mut self, finished: &Finished, heard: bool) -> Report {
-        let mut tests: Vec<(String, Test)> = self.tests.drain().collect();
-        tests.sort_by_key(|(_, test)| test.order);
-        let mut unfinished = None;
-        for (id, test) in tests {
-            let (status, failure) = match (test.outcome, test.hung) {
-                (_, Some(hung)) => (Status::Failed, Some(hung)),
-                (Some(status), None) if test.ended || status == Status::Failed => (status, test.failure),
-                _ if test.started => {
-                    unfinished.get_or_insert_with(|| id.clone());
-                    (Status::Failed, Some(self.died(&id, finished)))
-                }
-                _ => continue,
-            };
-            let executed = test.executed.into_iter().filter_map(|(file, lines)| Some((RelPath::new(&file).ok()?, sorted(lines))));
-            self.report.tests.push(TestResult {
-                id,
-                status,
-                took: Duration::try_from_secs_f64(test.seconds).unwrap_or_default(),
-                failure,
-                executed: executed.collect(),
-            });
-        }
-        self.judge(finished, heard, unfinished);
-        self.report
-    }
-
-    /// The failure of a test in which the process ended.
-    fn died(&self, id: &str, finished: &Finished) -> Failure {
-        let (kind, what) = match finished.exit {
-            Exit::TimedOut | Exit::Interrupted => (Kind::Timeout, "Timeout: the command was ended while the test ran".to_owned()),
-            Exit::Signal(signal) => (Kind::Crash, format!("the process died of signal {signal} while the test ran")),
-            Exit::Code(code) => (Kind::Crash, format!("the process exited with code {code} while the test ran")),
-        };
-        self.failure(id, kind, what, &[], tail(finished))
-    }
-
-    /// Whether the results came to their end, and why not.
-    fn judge(&mut self, finished: &Finished, heard: bool, unfinished: Option<String>) {
-        let code = match finished.exit {
-            Exit::Code(code) => Some(code),
-            _ => None,
-        };
-        let why = if !heard {
-            Some(last_line(finished).unwrap_or_else(|| "the tests did not start".into()))
-        } else if let Some(id) = unfinished {
-            Some(format!("the process ended while {id} ran"))
-        } else if let Some(why) = &self.stopped {
-            Some(format!("the run was stopped: {why}"))
-        } else {
-            match self.exit {
-                None => Some(last_line(finished).unwrap_or_else(|| "the run did not come to its end".into())),
-                // pytest: 2 interrupted, 3 internal error, 4 usage error.
-                Some(exit @ 2..=4) if self.report.problems.is_empty() => Some(last_line(finished).unwrap_or_else(|| format!("it ended with code {exit}"))),
-                Some(exit) if code.is_some_and(|code| (code == 0) != (exit == 0)) => Some(format!("it reported {exit} and exited with {}", code.unwrap_or_default())),
-                Some(_) => None,
-            }
-        };
-        self.report.complete = why.is_none();
-        if !heard && self.report.problems.is_empty() {
-            let message = why.clone().unwrap_or_default();
-            let failure = self.failure(&self.project.shown(), Kind::Collection, message, &[], tail(finished));
-            self.report.problems.push(failure);
-        }
-        self.report.incomplete_why = why;
-    }
-}
-
-fn sorted(mut lines: Vec<u32>) -> Vec<u32> {
-    lines.sort_unstable();
-    lines.dedup();
-    lines
-}
-
-fn tail(finished: &Finished) -> String {
-    crate::trace::bounded(&format!("{}\n{}", finished.stdout.text.trim_end(), finished.stderr.text.trim_end()))
-}
-
-/// The last line that was printed, on stderr rather than stdout.
-fn last_line(finished: &Finished) -> Option<String> {
-    let of = |text: &str| text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned);
-    of(&finished.stderr.text).or_else(|| of(&finished.stdout.text))
+/// The command with heal's variables behind the assignments of its own `env`,
+/// which would undo them (`env PYTHONPATH=src`, `env -i`): the last one holds.
+fn through_env(mut words: Vec<String>, env: &wrap::Env, variables: &[Variable]) -> Vec<String> {
+    let ours = |name: &str| matches!(name, "HEAL_CHANNEL" | "PYTHONPATH" | "PYTEST_ADDOPTS" | "UV_NO_SYNC");
+    // The rest (the hash seed) is heal's only where the user says nothing.
+    let added = variables.iter().filter(|(name, _)| ours(name) || (env.clears && env.value(name).is_none()));
+    let added: Vec<String> = added.filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?))).collect();
+    words.splice(env.end..env.end, added);
+    words
 }
 
 #[cfg(test)]
 pub mod tests {
+    use std::time::Duration;
+
     use pretty_assertions::assert_eq;
 
     use super::*;
-    use crate::process::Captured;
     use crate::runner::RunnerKind;
+    use crate::runner::Variation;
+    use crate::runner::interpreter::Interpreter;
     use crate::trace::places::Places;
 
     /// A site in `tree` that is the user's own.
@@ -418,58 +197,105 @@ pub mod tests {
         }
     }
 
-    fn read_records(lines: &[&str], exit: Exit) -> Report {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let text: String = lines.iter().map(|line| line.replacen('{', r#"{"nonce": "N", "#, 1) + "\n").collect();
-        std::fs::write(dir.path().join("records-1.jsonl"), text).expect("written");
-        let project = Project { root: RelPath::root(), kind: RunnerKind::Pytest, command: vec!["pytest".into()], given: true, why: String::new() };
-        let channel = Channel { dir: dir.path().to_path_buf(), nonce: "N".into() };
-        let finished = Finished { exit, stdout: Captured::default(), stderr: Captured::default(), took: Duration::ZERO };
-        read(&project, &site("/scratch"), &channel, &finished)
+    /// `python3`, with `src` installed in editable mode.
+    fn interpreter(python_path: Option<&str>, options: Option<&str>) -> Interpreter {
+        Interpreter {
+            program: "python3".into(),
+            version: (3, 12, 1),
+            pytest: Some("9.2.0".into()),
+            editable: vec![RelPath::new("src").expect("path")],
+            python_path: python_path.map(str::to_owned),
+            pytest_options: options.map(str::to_owned),
+            unmapped: vec![],
+        }
     }
 
-    const START: &str = r#"{"record": "test-start", "id": "t"}"#;
-    const PASSED: &str = r#"{"record": "phase", "id": "t", "when": "call", "outcome": "passed", "seconds": 0.5}"#;
-    const TEST_END: &str = r#"{"record": "test-end", "id": "t"}"#;
-    const END: &str = r#"{"record": "end", "exit": 0}"#;
+    /// The project with this command.
+    pub fn project(command: &str, kind: RunnerKind) -> Project {
+        let command = command.split(' ').map(str::to_owned).collect();
+        Project { root: RelPath::root(), kind, command, given: true, why: String::new() }
+    }
+
+    /// A request for `selection`, two seconds a test.
+    pub fn request(selection: Selection) -> Request {
+        Request {
+            selection,
+            test_limit: Duration::from_secs(2),
+            time_limit: Duration::from_secs(60),
+            trace_lines: false,
+            fail_fast: false,
+            variation: Variation::default(),
+        }
+    }
+
+    /// What `command` becomes: its words, `PYTHONPATH` and `PYTEST_ADDOPTS`,
+    /// with `CHANNEL` for the channel's directory.
+    fn composed(command: &str, python: Interpreter) -> (String, String, String) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let channel = Channel { dir: dir.path().to_path_buf(), nonce: "N".into() };
+        let site = Site { python: Some(python), ..site("/scratch") };
+        let project = project(command, RunnerKind::Pytest);
+        let command = super::compose(&project, project.command.clone(), &site, &request(Selection::All), &channel)
+            .expect("composed");
+        let shown =
+            |text: &std::ffi::OsStr| text.to_string_lossy().replace(&dir.path().display().to_string(), "CHANNEL");
+        let words: Vec<String> = command.argv.iter().map(|word| shown(word)).collect();
+        let value = |name: &str| {
+            command
+                .env
+                .iter()
+                .find(|(other, _)| other == name)
+                .and_then(|(_, value)| value.as_deref().map(&shown))
+                .unwrap_or_default()
+        };
+        (words.join(" "), value("PYTHONPATH"), value("PYTEST_ADDOPTS"))
+    }
 
     #[test]
-    fn a_pass_counts_only_with_its_end_and_the_runs() {
-        for (lines, exit, status, complete) in [
-            (vec![START, PASSED, TEST_END, END], Exit::Code(0), Status::Passed, true),
-            (vec![START, PASSED, TEST_END], Exit::Code(0), Status::Passed, false),
-            (vec![START, PASSED], Exit::Code(0), Status::Failed, false),
-            (vec![START], Exit::Signal(11), Status::Failed, false),
-            (vec![START, PASSED, TEST_END, END], Exit::Code(1), Status::Passed, false),
-            (vec![START, PASSED, TEST_END, r#"{"record": "phase", "id": "t", "when": "teardown", "outcome": "failed"}"#, r#"{"record": "end", "exit": 1}"#], Exit::Code(1), Status::Failed, true),
+    fn the_users_own_variables_are_kept_and_led_to_the_scratch() {
+        let (words, path, options) =
+            composed("pytest -q", interpreter(Some("/home/ana/shop/lib:/opt/x:plain"), Some("-ra")));
+        assert_eq!(words, "pytest -q");
+        assert_eq!(path, "CHANNEL:/scratch/src:/scratch/lib:/opt/x:plain");
+        assert_eq!(options, "-ra -p heal_pytest");
+    }
+
+    #[test]
+    fn an_env_in_the_command_does_not_undo_what_heal_sets() {
+        for (command, wanted) in [
+            (
+                "env PYTHONPATH=src DEBUG=1 pytest",
+                "env PYTHONPATH=src DEBUG=1 HEAL_CHANNEL=CHANNEL/settings.json PYTHONPATH=CHANNEL:/scratch/src:src PYTEST_ADDOPTS=-ra -p heal_pytest UV_NO_SYNC=1 pytest",
+            ),
+            (
+                "env -i PYTHONHASHSEED=7 pytest",
+                "env -i PYTHONHASHSEED=7 PYTHONDONTWRITEBYTECODE=1 HEAL_CHANNEL=CHANNEL/settings.json PYTHONPATH=CHANNEL:/scratch/src PYTEST_ADDOPTS=-p heal_pytest UV_NO_SYNC=1 pytest",
+            ),
         ] {
-            let report = read_records(&lines, exit);
-            assert_eq!((report.tests[0].status, report.complete), (status, complete), "{lines:?} {exit:?}");
+            assert_eq!(composed(command, interpreter(None, Some("-ra"))).0, wanted);
         }
     }
 
     #[test]
-    fn records_with_another_nonce_are_not_heard() {
-        let report = read_records(&[r#"{"nonce": "X", "record": "end", "exit": 0}"#], Exit::Code(0));
-        assert!(!report.complete);
+    fn uv_never_syncs_the_users_environment_from_a_scratch() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let channel = Channel { dir: dir.path().to_path_buf(), nonce: "N".into() };
+        let project = project("uv run pytest", RunnerKind::Pytest);
+        let command =
+            super::compose(&project, project.command.clone(), &site("/scratch"), &request(Selection::All), &channel)
+                .expect("composed");
+        assert!(command.env.contains(&("UV_NO_SYNC".into(), Some("1".into()))));
     }
 
     #[test]
-    fn frames_of_the_scratch_are_files_of_the_repository() {
-        let failed = r#"{"record": "phase", "id": "t", "when": "call", "outcome": "failed", "failure": {"kind": "assertion", "message": "assert 1 == 2", "frames": [["/scratch/a.py", 3, "f"], ["/usr/lib/x.py", 1, "g"]], "expected": "2", "actual": "1"}}"#;
-        let report = read_records(&[START, failed, TEST_END, r#"{"record": "end", "exit": 1}"#], Exit::Code(1));
-        let failure = report.tests[0].failure.as_ref().expect("a failure");
-        let paths: Vec<Option<&str>> = failure.frames.iter().map(|frame| frame.path.as_ref().map(RelPath::as_str)).collect();
-        assert_eq!(paths, [Some("a.py"), None]);
-        assert_eq!((failure.kind, failure.expected.as_deref(), failure.actual.as_deref()), (Kind::Assertion, Some("2"), Some("1")));
-    }
-
-    #[test]
-    fn a_hung_test_is_a_timeout_and_a_silent_command_a_problem() {
-        let hung = r#"{"record": "hung", "id": "t", "limit": 2.0, "frames": [["/scratch/a.py", 3, "f"]]}"#;
-        let report = read_records(&[START, hung], Exit::Code(70));
-        assert_eq!(report.tests[0].failure.as_ref().map(|failure| failure.kind), Some(Kind::Timeout));
-        let silent = read_records(&[], Exit::Code(1));
-        assert!(!silent.complete);
+    fn an_opaque_command_is_left_alone_where_there_is_no_python() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let channel = Channel { dir: dir.path().to_path_buf(), nonce: "N".into() };
+        let variables = |python| {
+            opaque_environment(&Site { python, ..site("/scratch") }, &request(Selection::All), &channel)
+                .expect("composed")
+        };
+        assert!(variables(None).is_empty());
+        assert!(variables(Some(interpreter(None, None))).iter().any(|(name, _)| name == "PYTEST_ADDOPTS"));
     }
 }
