@@ -197,7 +197,8 @@ fn manual(directory: Option<&std::path::Path>) -> Result<i32, Failed> {
             output::result(&String::from_utf8_lossy(&page));
         }
         Some(folder) => {
-            let count = man::write(&command, folder).map_err(|error| Failed::own(format!("cannot write to `{}`: {error}", folder.display())))?;
+            let count = man::write(&command, folder)
+                .map_err(|error| Failed::own(format!("cannot write to `{}`: {error}", folder.display())))?;
             output::message(&format!("wrote {count} man pages to {}", folder.display()));
         }
     }

@@ -16,7 +16,9 @@ use crate::source::RelPath;
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
     /// The file is not what the patch was verified on.
-    #[error("`{path}` has changed since the patch was verified\n  Run heal fix again, or merge by hand: heal show --diff")]
+    #[error(
+        "`{path}` has changed since the patch was verified\n  Run heal fix again, or merge by hand: heal show --diff"
+    )]
     Changed {
         /// The file.
         path: RelPath,

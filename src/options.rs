@@ -135,7 +135,9 @@ pub enum OptionsError {
         message: String,
     },
     /// A repository's file sets what only the user may.
-    #[error("`{path}` sets `{key}`, which a repository may not\n  Set it in your own configuration (~/.config/heal/config.toml) or on the command line")]
+    #[error(
+        "`{path}` sets `{key}`, which a repository may not\n  Set it in your own configuration (~/.config/heal/config.toml) or on the command line"
+    )]
     NotAllowed {
         /// The file.
         path: PathBuf,

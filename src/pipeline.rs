@@ -2,8 +2,9 @@
 //!
 //! The only place that knows all five stages. Returns data; prints nothing.
 
-pub mod case;
+pub mod asking;
 pub mod canary;
+pub mod case;
 pub mod error;
 pub mod explain;
 pub mod hunt;
@@ -21,14 +22,19 @@ use std::time::Instant;
 use crate::detect;
 use crate::diagnose;
 use crate::event::Event;
+use crate::ledger::NewProposal;
 use crate::options::Settings;
+use crate::patch::Patch;
 use crate::report::FailureReport;
 use crate::report::RunReport;
+use crate::report::Together;
 
 pub use error::PipelineError;
 pub use tools::Tools;
 
 use case::Case;
+use hunt::Proposal;
+use joint::Solved;
 use prepare::Prepared;
 use reason::Reason;
 use survey::Survey;
@@ -51,7 +57,13 @@ pub async fn heal(settings: &Settings, tools: &Tools) -> Result<RunReport, Pipel
 
 /// Goes from cluster to cluster; then makes sure that the patches of several
 /// hold together.
-async fn heal_failures(prepared: &Prepared, survey: &Survey, settings: &Settings, tools: &Tools, report: &mut RunReport) -> Result<Vec<FailureReport>, PipelineError> {
+async fn heal_failures(
+    prepared: &Prepared,
+    survey: &Survey,
+    settings: &Settings,
+    tools: &Tools,
+    report: &mut RunReport,
+) -> Result<Vec<FailureReport>, PipelineError> {
     let mut rows = Vec::new();
     let mut healable = Vec::new();
     for reproduction in &survey.reproductions {
@@ -62,26 +74,49 @@ async fn heal_failures(prepared: &Prepared, survey: &Survey, settings: &Settings
     }
     let failures: Vec<_> = healable.iter().map(|reproduction| reproduction.failure.clone()).collect();
     let mut solved = Vec::new();
+    let mut known: Vec<Proposal> = Vec::new();
     for cluster in diagnose::clusters(&failures) {
         let members: Vec<_> = cluster.iter().map(|index| healable[*index].clone()).collect();
         let Some(case) = Case::diagnose(prepared, survey, members) else { continue };
         tools.events.emit(case.diagnosed_event());
-        let ended = hunt::hunt(prepared, survey, &case, settings, tools).await?;
+        let ended = hunt::hunt(prepared, survey, &case, &known, settings, tools).await?;
         report.cost = add_cost(report.cost, ended.cost);
         report.time.model_s += ended.model_time.as_secs_f64();
         if let Some(best) = ended.proposals.first() {
-            solved.push((rows.len(), best.patch.clone()));
+            solved.push(Solved { first: rows.len(), rows: case.aim.failures.len(), patch: best.patch.clone() });
+            if !known.iter().any(|proposal| proposal.patch == best.patch) {
+                known.push(best.clone());
+            }
         }
         rows.extend(case.rows(&ended, tools));
         if tools.interrupt.raised().is_some() {
             break;
         }
     }
-    joint::check(prepared, survey, &solved, &mut rows).await?;
+    if let Some(whole) = joint::check(prepared, survey, &solved, &mut rows).await? {
+        report.together = Some(together(&whole, &rows, tools)?);
+    }
     for row in &rows {
-        tools.events.emit(Event::Outcome { id: row.id.clone(), outcome: row.outcome.clone(), reason: row.reason.clone() });
+        tools.events.emit(Event::Outcome {
+            id: row.id.clone(),
+            outcome: row.outcome.clone(),
+            reason: row.reason.clone(),
+        });
     }
     Ok(rows)
+}
+
+/// Keeps the patch of several failures as a proposal of its own.
+fn together(whole: &Patch, rows: &[FailureReport], tools: &Tools) -> Result<Together, PipelineError> {
+    let verified = rows.iter().filter(|row| row.is_verified());
+    let ids: Vec<&str> = verified.clone().map(|row| row.id.as_str()).collect();
+    let parts: Vec<&str> =
+        verified.filter_map(|row| row.proposals.first()).map(|proposal| proposal.id.as_str()).collect();
+    let evidence = serde_json::json!({ "together": parts }).to_string();
+    let id = tools
+        .ledger
+        .keep_proposal(&tools.run, &NewProposal { failure: &ids.join("\n"), patch: whole, evidence: &evidence })?;
+    Ok(Together { id, diff: whole.diff(), files: whole.files().into_iter().cloned().collect() })
 }
 
 fn add_cost(a: crate::report::Cost, b: crate::report::Cost) -> crate::report::Cost {

@@ -52,6 +52,21 @@ pub struct RunReport {
     pub ledger: LedgerHead,
     /// What a person should know beside all this.
     pub notes: Vec<String>,
+    /// The one patch of several failures, verified together; `None` where one
+    /// proposal mends all that is mended.
+    #[serde(default)]
+    pub together: Option<Together>,
+}
+
+/// One patch for several failures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Together {
+    /// Its proposal's id.
+    pub id: String,
+    /// The unified diff.
+    pub diff: String,
+    /// The files it touches.
+    pub files: Vec<RelPath>,
 }
 
 /// The tree a run started from.

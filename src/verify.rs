@@ -35,16 +35,8 @@ pub struct Gate {
 /// `cause` stands last among those that run tests: taking the patch out and
 /// putting it back compiles twice, so it is done once, for what is otherwise
 /// verified.
-pub static GATES: &[Gate] = &[
-    policy::GATE,
-    distinct::GATE,
-    syntax::GATE,
-    build::GATE,
-    target::GATE,
-    suite::GATE,
-    stable::GATE,
-    cause::GATE,
-];
+pub static GATES: &[Gate] =
+    &[policy::GATE, distinct::GATE, syntax::GATE, build::GATE, target::GATE, suite::GATE, stable::GATE, cause::GATE];
 
 /// How a trial ended.
 #[derive(Clone, Debug, PartialEq)]

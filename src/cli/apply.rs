@@ -49,7 +49,11 @@ pub fn apply_proposal(repo: &Path, tools: &Tools, id: &str) -> Result<(), Failed
 
 fn write(root: &Path, ledger: &Ledger, id: &str, patch: &heal::patch::Patch) -> Result<(), Failed> {
     // The record comes first: whatever happens then, it can be undone.
-    let texts: Vec<_> = patch.changes().iter().map(|change| (change.path.clone(), change.before.as_deref().map(str::as_bytes))).collect();
+    let texts: Vec<_> = patch
+        .changes()
+        .iter()
+        .map(|change| (change.path.clone(), change.before.as_deref().map(str::as_bytes)))
+        .collect();
     deliver::apply::check(root, patch).map_err(refused)?;
     ledger.record_delivery(id, DeliveryKind::Applied, &files(patch), &texts).map_err(Failed::ledger)?;
     deliver::apply::apply(root, patch).map_err(refused)

@@ -27,13 +27,19 @@ pub fn run(repo: &Path, json: bool, look: Look) -> Result<i32, Failed> {
     let found = Repository::discover(repo, &launcher);
     let cache_dir = setup::cache_directory()?;
     let model = configured_model(repo)?;
-    let variable = model.as_ref().and_then(|name| heal::propose::provider::ModelName::parse(name).ok()).and_then(|name| name.key_variable());
+    let variable = model
+        .as_ref()
+        .and_then(|name| heal::propose::provider::ModelName::parse(name).ok())
+        .and_then(|name| name.key_variable());
     let ask = |words: &[&str]| first_line(&launcher, words);
     let around = doctor::Surroundings {
         run: &ask,
         runner: chosen_runner(repo, &found),
         repository: match &found {
-            Ok(repository) => Ok(doctor::Repository { root: repository.root().to_path_buf(), common_dir: repository.common_dir().to_path_buf() }),
+            Ok(repository) => Ok(doctor::Repository {
+                root: repository.root().to_path_buf(),
+                common_dir: repository.common_dir().to_path_buf(),
+            }),
             Err(error) => Err(error.to_string()),
         },
         cache_dir: &cache_dir,
@@ -58,7 +64,8 @@ fn configured_model(repo: &Path) -> Result<Option<String>, Failed> {
 
 fn chosen_runner(repo: &Path, found: &Result<Repository, heal::git::GitError>) -> Result<String, String> {
     let repository = found.as_ref().map_err(ToString::to_string)?;
-    let at = std::fs::canonicalize(repo).ok().and_then(|path| RelPath::within(repository.root(), &path)).unwrap_or_default();
+    let at =
+        std::fs::canonicalize(repo).ok().and_then(|path| RelPath::within(repository.root(), &path)).unwrap_or_default();
     let lookup = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let command = settings::files(repo).ok().and_then(|file| file.command).unwrap_or_default();
     let project = detect::detect(repository.root(), &at, &command, &lookup).map_err(|error| error.to_string())?;

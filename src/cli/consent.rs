@@ -19,7 +19,13 @@ use super::settings::RunFlags;
 ///
 /// # Errors
 /// A name that is none, or a model that has no key.
-pub fn models(flags: &RunFlags, settings: &Settings, tools: &Tools, look: Look, notes: &mut Vec<String>) -> Result<Vec<ModelName>, Failed> {
+pub fn models(
+    flags: &RunFlags,
+    settings: &Settings,
+    tools: &Tools,
+    look: Look,
+    notes: &mut Vec<String>,
+) -> Result<Vec<ModelName>, Failed> {
     if settings.offline {
         return Ok(Vec::new());
     }
@@ -31,12 +37,15 @@ pub fn models(flags: &RunFlags, settings: &Settings, tools: &Tools, look: Look, 
     }
     let Some(suggested) = suggested(tools) else { return Ok(Vec::new()) };
     let file = consent_file(tools);
-    let known = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok()).map(|answer| answer.trim().to_owned());
+    let known =
+        file.as_ref().and_then(|file| std::fs::read_to_string(file).ok()).map(|answer| answer.trim().to_owned());
     let agreed = match known.as_deref() {
         Some(answer) => answer == suggested.to_string(),
         None if look.interactive => ask(&suggested, tools)?,
         None => {
-            notes.push(format!("a key for {suggested} is set, but heal sends nothing without being told to: --model {suggested}"));
+            notes.push(format!(
+                "a key for {suggested} is set, but heal sends nothing without being told to: --model {suggested}"
+            ));
             false
         }
     };
@@ -62,7 +71,9 @@ fn check_key(name: &ModelName, settings: &Settings, tools: &Tools) -> Result<(),
     if local || (tools.variable)(variable).is_some() {
         return Ok(());
     }
-    Err(Failed::usage(format!("`{name}` needs a key, and {variable} is not set\n  Set it, or use --offline, --model manual, or --base-url for an endpoint without one")))
+    Err(Failed::usage(format!(
+        "`{name}` needs a key, and {variable} is not set\n  Set it, or use --offline, --model manual, or --base-url for an endpoint without one"
+    )))
 }
 
 fn ask(suggested: &ModelName, tools: &Tools) -> Result<bool, Failed> {
@@ -78,7 +89,8 @@ fn ask(suggested: &ModelName, tools: &Tools) -> Result<bool, Failed> {
     let agreed = matches!(line.trim().to_lowercase().as_str(), "y" | "yes");
     let answer = if agreed { suggested.to_string() } else { "no".to_owned() };
     if let Some(file) = consent_file(tools) {
-        std::fs::write(&file, format!("{answer}\n")).map_err(|error| Failed::own(format!("cannot write `{}`: {error}", file.display())))?;
+        std::fs::write(&file, format!("{answer}\n"))
+            .map_err(|error| Failed::own(format!("cannot write `{}`: {error}", file.display())))?;
     }
     Ok(agreed)
 }

@@ -13,7 +13,6 @@ use heal::pipeline::PipelineError;
 use heal::pipeline::Tools;
 use heal::progress::Verbosity;
 use heal::report;
-use heal::report::ProposalReport;
 use heal::report::RunReport;
 
 use super::consent;
@@ -110,7 +109,10 @@ fn check_reports(paths: &[PathBuf]) -> Result<(), Failed> {
     for path in paths {
         let known = path.extension().is_some_and(|ending| ending == "md" || ending == "json");
         if !known {
-            return Err(Failed::usage(format!("cannot write a report to `{}`\n  Its ending says what it is: .md or .json", path.display())));
+            return Err(Failed::usage(format!(
+                "cannot write a report to `{}`\n  Its ending says what it is: .md or .json",
+                path.display()
+            )));
         }
     }
     Ok(())
@@ -120,52 +122,45 @@ fn check_reports(paths: &[PathBuf]) -> Result<(), Failed> {
 pub fn write_report(path: &Path, report: &RunReport) -> Result<(), Failed> {
     let markdown = path.extension().is_some_and(|ending| ending == "md");
     let text = if markdown { report::markdown::render(report) } else { report::json::render(report) };
-    std::fs::write(path, text).map_err(|error| Failed::own(format!("cannot write the report `{}`: {error}", path.display())))
+    std::fs::write(path, text)
+        .map_err(|error| Failed::own(format!("cannot write the report `{}`: {error}", path.display())))
 }
 
-/// The best proposal of each cluster: rows of one cluster share theirs.
-pub fn best(report: &RunReport) -> Vec<&ProposalReport> {
-    let mut found: Vec<&ProposalReport> = Vec::new();
-    for proposal in report.failures.iter().filter_map(|row| row.proposals.first()) {
-        if !found.iter().any(|known| known.id == proposal.id) {
-            found.push(proposal);
-        }
+/// The id and the diff of the patch that is offered: that of all failures
+/// together, or the one that mends them.
+fn offered(report: &RunReport) -> Option<(String, String)> {
+    if let Some(together) = &report.together {
+        return Some((together.id.clone(), together.diff.clone()));
     }
-    found
+    let best = report.failures.iter().find_map(|row| row.proposals.first())?;
+    Some((best.id.clone(), best.diff.clone()))
 }
 
 fn deliver_all(arguments: &Arguments, tools: &Tools, report: &mut RunReport) -> Result<(), Failed> {
-    let proposals: Vec<ProposalReport> = best(report).into_iter().cloned().collect();
-    if proposals.is_empty() {
-        return Ok(());
-    }
+    let Some((id, diff)) = offered(report) else { return Ok(()) };
     if let Some(path) = &arguments.output {
-        let text: String = proposals.iter().map(|proposal| proposal.diff.as_str()).collect();
-        std::fs::write(path, text).map_err(|error| Failed::own(format!("cannot write `{}`: {error}", path.display())))?;
+        std::fs::write(path, diff)
+            .map_err(|error| Failed::own(format!("cannot write `{}`: {error}", path.display())))?;
     }
     let repo = &arguments.flags.repo;
     if arguments.apply {
-        for proposal in &proposals {
-            super::apply::apply_proposal(repo, tools, &proposal.id)?;
-        }
+        super::apply::apply_proposal(repo, tools, &id)?;
         report.notes.push("applied to the work tree; heal undo takes it back".into());
     }
     if let Some(branch) = &arguments.branch {
-        let commit = commit(branch, &proposals, tools, report, repo)?;
+        let commit = commit(branch, &id, tools, report, repo)?;
         report.notes.push(format!("committed on branch {branch} as {}", &commit[..commit.len().min(12)]));
     }
     Ok(())
 }
 
-fn commit(branch: &str, proposals: &[ProposalReport], tools: &Tools, report: &RunReport, repo: &Path) -> Result<String, Failed> {
+fn commit(branch: &str, id: &str, tools: &Tools, report: &RunReport, repo: &Path) -> Result<String, Failed> {
     let repository = heal::git::Repository::discover(repo, &tools.launcher).map_err(PipelineError::from)?;
-    let mut whole = heal::patch::Patch::default();
-    for proposal in proposals {
-        let stored = tools.ledger.proposal(&proposal.id).map_err(Failed::ledger)?;
-        whole = whole.joined(&stored.patch).map_err(|path| Failed { message: format!("two proposals change `{path}`\n  Heal one failure at a time: heal fix --test ID --branch NAME"), code: 1 })?;
-    }
-    let first = &proposals[0];
-    let row = report.failures.iter().find(|row| row.proposals.iter().any(|proposal| proposal.id == first.id));
+    let stored = tools.ledger.proposal(id).map_err(Failed::ledger)?;
+    let row = report.failures.iter().find(|row| row.is_verified());
+    let Some(first) = row.and_then(|row| row.proposals.first()) else {
+        return Err(Failed::own("a proposal without a verified failure"));
+    };
     let message = deliver::branch::Message {
         failure: row.map(|row| row.id.clone()).unwrap_or_default(),
         fingerprint: row.map(|row| row.fingerprint.clone()).unwrap_or_default(),
@@ -175,10 +170,9 @@ fn commit(branch: &str, proposals: &[ProposalReport], tools: &Tools, report: &Ru
         evidence: report::evidence_line(&first.evidence),
         ledger: report.ledger.head.clone(),
     };
-    let commit = deliver::branch::commit(&repository, branch, &whole, &message).map_err(|error| Failed { message: error.to_string(), code: 2 })?;
-    for proposal in proposals {
-        tools.ledger.record_delivery(&proposal.id, DeliveryKind::Branch, branch, &[]).map_err(Failed::ledger)?;
-    }
+    let commit = deliver::branch::commit(&repository, branch, &stored.patch, &message)
+        .map_err(|error| Failed { message: error.to_string(), code: 2 })?;
+    tools.ledger.record_delivery(id, DeliveryKind::Branch, branch, &[]).map_err(Failed::ledger)?;
     Ok(commit)
 }
 
@@ -193,8 +187,7 @@ fn print(arguments: &Arguments, report: &RunReport, look: Look) {
         return;
     }
     if arguments.output.is_none() {
-        let diffs: String = best(report).into_iter().map(|proposal| proposal.diff.as_str()).collect();
-        output::result(&diffs);
+        output::result(&offered(report).map(|(_, diff)| diff).unwrap_or_default());
     }
     if look.verbosity > Verbosity::Quiet {
         output::message(&report::text::render(report, look.width, look.colour_err));

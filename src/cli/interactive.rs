@@ -18,7 +18,8 @@ use super::output::Failed;
 pub fn offer(report: &RunReport, tools: &Tools, repo: &Path) -> Result<(), Failed> {
     let mut seen: Vec<&str> = Vec::new();
     for row in &report.failures {
-        let proposals: Vec<&ProposalReport> = row.proposals.iter().filter(|proposal| !seen.contains(&proposal.id.as_str())).collect();
+        let proposals: Vec<&ProposalReport> =
+            row.proposals.iter().filter(|proposal| !seen.contains(&proposal.id.as_str())).collect();
         seen.extend(proposals.iter().map(|proposal| proposal.id.as_str()));
         if !choose(&proposals, tools, repo)? {
             return Ok(());
@@ -40,7 +41,10 @@ fn choose(proposals: &[&ProposalReport], tools: &Tools, repo: &Path) -> Result<b
         match line.trim().to_lowercase().as_str() {
             "a" | "apply" => {
                 super::apply::apply_proposal(repo, tools, &proposal.id)?;
-                output::message(&format!("applied to {}; heal undo takes it back", proposal.files.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
+                output::message(&format!(
+                    "applied to {}; heal undo takes it back",
+                    proposal.files.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                ));
                 return Ok(true);
             }
             "n" | "next" if index + 1 < proposals.len() => {
@@ -63,14 +67,22 @@ fn choose(proposals: &[&ProposalReport], tools: &Tools, repo: &Path) -> Result<b
 /// user's own work and no longer verified; heal says so.
 fn edit(proposal: &ProposalReport, tools: &Tools, repo: &Path) -> Result<(), Failed> {
     let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| (tools.variable)(name)).unwrap_or_else(|| "vi".into());
-    let root = heal::git::Repository::discover(repo, &tools.launcher).map_err(heal::pipeline::PipelineError::from)?.root().to_path_buf();
+    let root = heal::git::Repository::discover(repo, &tools.launcher)
+        .map_err(heal::pipeline::PipelineError::from)?
+        .root()
+        .to_path_buf();
     // `EDITOR` may hold arguments: `code --wait`.
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi").to_owned();
     let files = proposal.files.iter().map(|path| path.under(&root).into_os_string());
     let arguments: Vec<OsString> = words.map(OsString::from).chain(files).collect();
     let opened = heal::process::foreground(Path::new(&program), &arguments, &root, &[]);
-    opened.map_err(|error| Failed { message: format!("{error}\n  The patch is applied; set EDITOR to a program that is installed"), code: 5 })?;
-    output::message("what you edited is no longer what was verified; heal verify - checks it: git diff | heal verify -");
+    opened.map_err(|error| Failed {
+        message: format!("{error}\n  The patch is applied; set EDITOR to a program that is installed"),
+        code: 5,
+    })?;
+    output::message(
+        "what you edited is no longer what was verified; heal verify - checks it: git diff | heal verify -",
+    );
     Ok(())
 }

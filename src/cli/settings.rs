@@ -106,20 +106,30 @@ impl RunFlags {
     pub fn settings(&self) -> Result<Settings, Failed> {
         let usage = |error: OptionsError| Failed::usage(error.to_string());
         let files = files(&self.repo).map_err(usage)?;
-        let jobs = self.jobs.or(files.jobs).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let positive = |value: usize, flag: &str| if value == 0 { Err(Failed::usage(format!("{flag} must be at least 1"))) } else { Ok(value) };
+        let jobs =
+            self.jobs.or(files.jobs).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let positive = |value: usize, flag: &str| {
+            if value == 0 { Err(Failed::usage(format!("{flag} must be at least 1"))) } else { Ok(value) }
+        };
         let max_cost_usd = self.max_cost.or(files.max_cost).unwrap_or(MAX_COST);
         if !max_cost_usd.is_finite() || max_cost_usd < 0.0 {
-            return Err(Failed::usage(format!("--max-cost {max_cost_usd} is no amount of money\n  Write dollars, as in 0.50")));
+            return Err(Failed::usage(format!(
+                "--max-cost {max_cost_usd} is no amount of money\n  Write dollars, as in 0.50"
+            )));
         }
         let mut deny = self.deny.clone();
         deny.extend(files.deny.clone().unwrap_or_default());
         for pattern in self.allow.iter().chain(&deny) {
-            heal::verify::policy::globs(std::slice::from_ref(pattern)).map_err(|error| Failed::usage(format!("`{pattern}` is no glob: {error}")))?;
+            heal::verify::policy::globs(std::slice::from_ref(pattern))
+                .map_err(|error| Failed::usage(format!("`{pattern}` is no glob: {error}")))?;
         }
         Ok(Settings {
             repo: self.repo.clone(),
-            command: if self.command.is_empty() { files.command.clone().unwrap_or_default() } else { self.command.clone() },
+            command: if self.command.is_empty() {
+                files.command.clone().unwrap_or_default()
+            } else {
+                self.command.clone()
+            },
             tests: self.tests.clone(),
             trace: self.trace.as_deref().map(read_trace).transpose()?,
             models: Vec::new(),
@@ -160,7 +170,10 @@ impl RunFlags {
         if names.is_empty() {
             return Ok(None);
         }
-        let parsed: Result<Vec<ModelName>, Failed> = names.iter().map(|name| ModelName::parse(name).map_err(|error| Failed::usage(format!("{error}\n  {}", error.hint())))).collect();
+        let parsed: Result<Vec<ModelName>, Failed> = names
+            .iter()
+            .map(|name| ModelName::parse(name).map_err(|error| Failed::usage(format!("{error}\n  {}", error.hint()))))
+            .collect();
         Ok(Some(parsed?.into_iter().filter(|name| name.kind() != ProviderKind::None).collect()))
     }
 }

@@ -52,7 +52,8 @@ pub fn launcher(interrupt: &Interrupt) -> Result<Launcher, Failed> {
 pub fn cache_directory() -> Result<PathBuf, Failed> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-    base.map(|base| base.join("heal")).ok_or_else(|| Failed { message: "there is no cache directory\n  Set XDG_CACHE_HOME or HOME".into(), code: 5 })
+    base.map(|base| base.join("heal"))
+        .ok_or_else(|| Failed { message: "there is no cache directory\n  Set XDG_CACHE_HOME or HOME".into(), code: 5 })
 }
 
 /// Builds the tools for one run of `command` under `settings`.
@@ -68,13 +69,18 @@ pub fn kit(command: &str, settings: &Settings, events: Option<&Path>, look: Look
     let head = repository.head().ok().flatten();
     let dirty = repository.is_dirty().unwrap_or(false);
     let run = ledger.begin(command, head.as_deref(), dirty).map_err(Failed::ledger)?;
-    let progress = Arc::new(Progress::new(Style { terminal: look.bars, colour: look.colour_err, verbosity: look.verbosity }));
+    let progress =
+        Arc::new(Progress::new(Style { terminal: look.bars, colour: look.colour_err, verbosity: look.verbosity }));
     let listener = Arc::new(LedgerListener::new(ledger.clone(), &run));
     let mut listeners = Events::none().with(listener.clone()).with(progress.clone());
     if let Some(path) = events {
         listeners = listeners.with(Arc::new(EventFile::create(path)?));
     }
-    listeners.emit(Event::Started { run: run.clone(), repo: repository.root().display().to_string(), command: command.to_owned() });
+    listeners.emit(Event::Started {
+        run: run.clone(),
+        repo: repository.root().display().to_string(),
+        command: command.to_owned(),
+    });
     let secrets = secret_values();
     let nonce_key = nonce_key(&ledger);
     let tools = Tools {
@@ -109,7 +115,8 @@ fn open_ledger(repository: &Repository, notes: &mut Vec<String>) -> Result<Ledge
 /// be kept it lasts for this run.
 fn nonce_key(ledger: &Ledger) -> [u8; 32] {
     let file = ledger.is_on_disk().then(|| ledger.path().with_file_name("nonce"));
-    let kept = file.as_ref().and_then(|file| std::fs::read(file).ok()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let kept =
+        file.as_ref().and_then(|file| std::fs::read(file).ok()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     kept.unwrap_or_else(|| {
         let key = random();
         if let Some(file) = file {
@@ -159,7 +166,9 @@ pub fn watch(interrupt: Interrupt, timeout: std::time::Duration) {
 async fn signals() {
     use tokio::signal::unix::SignalKind;
     use tokio::signal::unix::signal;
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -186,7 +195,8 @@ struct EventFile {
 
 impl EventFile {
     fn create(path: &Path) -> Result<EventFile, Failed> {
-        let file = std::fs::File::create(path).map_err(|error| Failed::usage(format!("cannot write the events to `{}`: {error}", path.display())))?;
+        let file = std::fs::File::create(path)
+            .map_err(|error| Failed::usage(format!("cannot write the events to `{}`: {error}", path.display())))?;
         Ok(EventFile { file: std::sync::Mutex::new(file) })
     }
 }

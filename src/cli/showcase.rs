@@ -18,7 +18,10 @@ use super::setup;
 
 /// Runs `heal demo`; returns the exit code: 0 where every project was healed.
 pub fn run(keep: bool, look: Look) -> Result<i32, Failed> {
-    let dir = tempfile::Builder::new().prefix("heal-demo-").tempdir().map_err(|error| Failed::own(format!("cannot make a temporary directory: {error}")))?;
+    let dir = tempfile::Builder::new()
+        .prefix("heal-demo-")
+        .tempdir()
+        .map_err(|error| Failed::own(format!("cannot make a temporary directory: {error}")))?;
     let launcher = setup::launcher(&Interrupt::new())?;
     output::result(&demo::intro(demo::PROJECTS));
     let mut code = 0;
@@ -47,10 +50,27 @@ fn is_installed(project: &Project, launcher: &Launcher) -> bool {
 
 /// Writes the project and commits it, as a user's repository would be.
 fn prepare(project: &Project, folder: &Path, launcher: &Launcher) -> Result<(), Failed> {
-    demo::write(project, folder).map_err(|error| Failed::own(format!("cannot write `{}`: {error}", folder.display())))?;
-    for words in [&["init", "-q"][..], &["add", "-A"], &["-c", "user.name=heal demo", "-c", "user.email=demo@localhost", "commit", "-q", "-m", "A project with one bug"]] {
+    demo::write(project, folder)
+        .map_err(|error| Failed::own(format!("cannot write `{}`: {error}", folder.display())))?;
+    for words in [
+        &["init", "-q"][..],
+        &["add", "-A"],
+        &[
+            "-c",
+            "user.name=heal demo",
+            "-c",
+            "user.email=demo@localhost",
+            "commit",
+            "-q",
+            "-m",
+            "A project with one bug",
+        ],
+    ] {
         let command = Command::new("git").args(words).cwd(folder);
-        let finished = launcher.run_now(&command).map_err(|error| Failed { message: format!("{error}\n  heal needs git: install it, or put it on PATH"), code: 5 })?;
+        let finished = launcher.run_now(&command).map_err(|error| Failed {
+            message: format!("{error}\n  heal needs git: install it, or put it on PATH"),
+            code: 5,
+        })?;
         if finished.exit != Exit::Code(0) {
             return Err(Failed::own(format!("git {} failed: {}", words[0], finished.stderr.text.trim())));
         }

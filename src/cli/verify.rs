@@ -53,7 +53,11 @@ pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
     for path in &arguments.reports {
         super::fix::write_report(path, &report)?;
     }
-    let text = if arguments.flags.json { report::json::render(&report) } else { report::text::render(&report, look.width, look.colour) };
+    let text = if arguments.flags.json {
+        report::json::render(&report)
+    } else {
+        report::text::render(&report, look.width, look.colour)
+    };
     output::result(&text);
     Ok(report.exit)
 }
@@ -67,6 +71,7 @@ fn read(path: &Path) -> Result<(String, String), Failed> {
         std::fs::File::open(path).map_err(cannot)?.take(PATCH_LIMIT).read_to_end(&mut bytes).map_err(cannot)?;
     }
     let name = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
-    let text = String::from_utf8(bytes).map_err(|_| Failed::usage(format!("`{name}` is no patch: it is not UTF-8 text")))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| Failed::usage(format!("`{name}` is no patch: it is not UTF-8 text")))?;
     Ok((name, text))
 }

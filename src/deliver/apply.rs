@@ -23,7 +23,8 @@ pub fn apply(root: &Path, patch: &Patch) -> Result<(), DeliverError> {
     for change in patch.changes() {
         if let Err(error) = write(root, change) {
             for done in written {
-                let back = FileChange { path: done.path.clone(), before: done.after.clone(), after: done.before.clone() };
+                let back =
+                    FileChange { path: done.path.clone(), before: done.after.clone(), after: done.before.clone() };
                 // What cannot be put back is reported by the first error.
                 let _ = write(root, &back);
             }
@@ -47,7 +48,8 @@ fn check_file(root: &Path, change: &FileChange) -> Result<(), DeliverError> {
     let path = change.path.under(root);
     let parent = path.parent().unwrap_or(root);
     let outside = || DeliverError::Outside { path: change.path.clone() };
-    if let (Ok(real), Ok(root)) = (fs::canonicalize(&path).or_else(|_| fs::canonicalize(parent)), fs::canonicalize(root))
+    if let (Ok(real), Ok(root)) =
+        (fs::canonicalize(&path).or_else(|_| fs::canonicalize(parent)), fs::canonicalize(root))
         && !real.starts_with(root)
     {
         return Err(outside());
@@ -57,7 +59,11 @@ fn check_file(root: &Path, change: &FileChange) -> Result<(), DeliverError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(source) => return Err(DeliverError::Io { doing: "read", path, source }),
     };
-    if now.as_deref() == change.before.as_deref().map(str::as_bytes) { Ok(()) } else { Err(DeliverError::Changed { path: change.path.clone() }) }
+    if now.as_deref() == change.before.as_deref().map(str::as_bytes) {
+        Ok(())
+    } else {
+        Err(DeliverError::Changed { path: change.path.clone() })
+    }
 }
 
 /// Writes one file through a temporary one beside it, so that a crash leaves
@@ -83,7 +89,11 @@ fn write(root: &Path, change: &FileChange) -> Result<(), DeliverError> {
     } else {
         set_plain_mode(file.as_file()).map_err(fail("write", &path))?;
     }
-    file.persist(&path).map_err(|error| DeliverError::Io { doing: "write", path: path.clone(), source: error.error })?;
+    file.persist(&path).map_err(|error| DeliverError::Io {
+        doing: "write",
+        path: path.clone(),
+        source: error.error,
+    })?;
     Ok(())
 }
 
@@ -104,7 +114,11 @@ mod tests {
     use crate::source::RelPath;
 
     fn change(path: &str, before: Option<&str>, after: Option<&str>) -> FileChange {
-        FileChange { path: RelPath::new(path).expect("path"), before: before.map(str::to_owned), after: after.map(str::to_owned) }
+        FileChange {
+            path: RelPath::new(path).expect("path"),
+            before: before.map(str::to_owned),
+            after: after.map(str::to_owned),
+        }
     }
 
     #[test]
@@ -112,7 +126,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         fs::write(dir.path().join("a.py"), "a\n").expect("written");
         fs::write(dir.path().join("b.py"), "changed meanwhile\n").expect("written");
-        let patch = Patch::new(vec![change("a.py", Some("a\n"), Some("A\n")), change("b.py", Some("b\n"), Some("B\n"))]);
+        let patch =
+            Patch::new(vec![change("a.py", Some("a\n"), Some("A\n")), change("b.py", Some("b\n"), Some("B\n"))]);
         assert!(matches!(apply(dir.path(), &patch), Err(DeliverError::Changed { .. })));
         assert_eq!(fs::read_to_string(dir.path().join("a.py")).expect("read"), "a\n");
         fs::write(dir.path().join("b.py"), "b\n").expect("written");

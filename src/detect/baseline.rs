@@ -44,7 +44,10 @@ pub struct Difference {
 impl Difference {
     /// Whether nothing got worse.
     pub fn is_clean(&self) -> bool {
-        self.newly_failing.is_empty() && self.missing.is_empty() && self.newly_skipped.is_empty() && self.new_problems.is_empty()
+        self.newly_failing.is_empty()
+            && self.missing.is_empty()
+            && self.newly_skipped.is_empty()
+            && self.new_problems.is_empty()
     }
 }
 
@@ -67,7 +70,10 @@ impl Baseline {
     pub fn merge(&mut self, report: &Report) {
         for test in &report.tests {
             let before = self.tests.get(&test.id);
-            let flips = matches!((before, test.status), (Some(Status::Passed), Status::Failed) | (Some(Status::Failed), Status::Passed));
+            let flips = matches!(
+                (before, test.status),
+                (Some(Status::Passed), Status::Failed) | (Some(Status::Failed), Status::Passed)
+            );
             if flips {
                 self.flaky.insert(test.id.clone());
             }
@@ -87,15 +93,19 @@ impl Baseline {
             let list = match (before, test.status) {
                 (Some(Status::Failed), Status::Failed) => &mut difference.already_failing,
                 (_, Status::Failed) => &mut difference.newly_failing,
-                (Some(Status::Skipped), Status::Skipped) | (Some(Status::ExpectedFailure), Status::ExpectedFailure) => continue,
+                (Some(Status::Skipped), Status::Skipped) | (Some(Status::ExpectedFailure), Status::ExpectedFailure) => {
+                    continue;
+                }
                 // A test that was not there before and is skipped hides nothing.
                 (Some(_), Status::Skipped | Status::ExpectedFailure) => &mut difference.newly_skipped,
                 _ => continue,
             };
             list.push(test.id.clone());
         }
-        difference.missing = self.tests.keys().filter(|id| !seen.contains(id.as_str()) && !self.flaky.contains(*id)).cloned().collect();
-        difference.new_problems = report.problems.iter().map(|problem| problem.id.clone()).filter(|id| !self.problems.contains(id)).collect();
+        difference.missing =
+            self.tests.keys().filter(|id| !seen.contains(id.as_str()) && !self.flaky.contains(*id)).cloned().collect();
+        difference.new_problems =
+            report.problems.iter().map(|problem| problem.id.clone()).filter(|id| !self.problems.contains(id)).collect();
         difference
     }
 }
@@ -108,15 +118,29 @@ mod tests {
     use crate::runner::TestResult;
 
     fn report(rows: &[(&str, Status)]) -> Report {
-        let tests = rows.iter().map(|(id, status)| TestResult { id: (*id).into(), status: *status, took: Duration::ZERO, failure: None, executed: vec![] });
+        let tests = rows.iter().map(|(id, status)| TestResult {
+            id: (*id).into(),
+            status: *status,
+            took: Duration::ZERO,
+            failure: None,
+            executed: vec![],
+        });
         Report { tests: tests.collect(), complete: true, ..Report::default() }
     }
 
     #[test]
     fn a_patched_suite_is_compared_test_by_test() {
         use Status::*;
-        let baseline = Baseline::of(&report(&[("a", Passed), ("b", Failed), ("c", Passed), ("d", Passed), ("e", Skipped), ("f", Failed)]));
-        let with_patch = report(&[("a", Failed), ("b", Passed), ("c", Skipped), ("e", Skipped), ("f", Failed), ("new", Passed)]);
+        let baseline = Baseline::of(&report(&[
+            ("a", Passed),
+            ("b", Failed),
+            ("c", Passed),
+            ("d", Passed),
+            ("e", Skipped),
+            ("f", Failed),
+        ]));
+        let with_patch =
+            report(&[("a", Failed), ("b", Passed), ("c", Skipped), ("e", Skipped), ("f", Failed), ("new", Passed)]);
         let difference = baseline.compare(&with_patch);
         assert_eq!(
             difference,

@@ -110,7 +110,13 @@ pub fn selection(report: &Report, failures: &[&Failure]) -> Selection {
 ///
 /// # Errors
 /// The tests cannot be run, or the run is to stop.
-pub async fn reproduce(bench: &Bench, scratch: &mut dyn Scratch, first: &Report, wanted: &[&Failure], whole: bool) -> Result<Vec<Reproduction>, ReproduceError> {
+pub async fn reproduce(
+    bench: &Bench,
+    scratch: &mut dyn Scratch,
+    first: &Report,
+    wanted: &[&Failure],
+    whole: bool,
+) -> Result<Vec<Reproduction>, ReproduceError> {
     let mut found: Vec<Reproduction> = wanted.iter().map(|failure| Reproduction::new(failure)).collect();
     scratch.restore()?;
     let mut request = bench.request(selection(first, wanted));
@@ -130,7 +136,13 @@ pub async fn reproduce(bench: &Bench, scratch: &mut dyn Scratch, first: &Report,
 }
 
 /// Runs what disagreed more often, alone, and in company once more.
-async fn settle(bench: &Bench, scratch: &mut dyn Scratch, first: &Report, found: &mut [Reproduction], whole: bool) -> Result<(), ReproduceError> {
+async fn settle(
+    bench: &Bench,
+    scratch: &mut dyn Scratch,
+    first: &Report,
+    found: &mut [Reproduction],
+    whole: bool,
+) -> Result<(), ReproduceError> {
     for reproduction in found.iter_mut().filter(|reproduction| reproduction.disagrees()) {
         let chosen = selection(first, &[&reproduction.failure]);
         let by_itself = chosen != Selection::All;
@@ -154,7 +166,8 @@ async fn settle(bench: &Bench, scratch: &mut dyn Scratch, first: &Report, found:
         }
         // A failure whose words vary but that never passes is one all the
         // same: every form it took counts.
-        reproduction.outcome = if reproduction.failed == reproduction.runs { Outcome::Reproduced } else { Outcome::Flaky };
+        reproduction.outcome =
+            if reproduction.failed == reproduction.runs { Outcome::Reproduced } else { Outcome::Flaky };
     }
     Ok(())
 }

@@ -45,7 +45,19 @@ mod tests {
 
     #[test]
     fn durations_are_read_as_people_write_them() {
-        for (text, millis) in [("90s", Some(90_000)), ("10m", Some(600_000)), ("1h30m", Some(5_400_000)), ("500ms", Some(500)), ("45", Some(45_000)), ("1.5s", Some(1_500)), ("0", None), ("", None), ("ten", None), ("5x", None), ("-3s", None)] {
+        for (text, millis) in [
+            ("90s", Some(90_000)),
+            ("10m", Some(600_000)),
+            ("1h30m", Some(5_400_000)),
+            ("500ms", Some(500)),
+            ("45", Some(45_000)),
+            ("1.5s", Some(1_500)),
+            ("0", None),
+            ("", None),
+            ("ten", None),
+            ("5x", None),
+            ("-3s", None),
+        ] {
             assert_eq!(parse(text).ok().map(|duration| duration.as_millis()), millis, "{text}");
         }
     }

@@ -57,9 +57,11 @@ impl File {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
             Err(source) => return Err(OptionsError::Read { path: path.to_path_buf(), source }),
         };
-        let file: File = toml::from_str(&text).map_err(|error| OptionsError::Invalid { path: path.to_path_buf(), message: error.to_string() })?;
+        let file: File = toml::from_str(&text)
+            .map_err(|error| OptionsError::Invalid { path: path.to_path_buf(), message: error.to_string() })?;
         for text in [&file.timeout, &file.test_timeout].into_iter().flatten() {
-            super::duration::parse(text).map_err(|message| OptionsError::Invalid { path: path.to_path_buf(), message })?;
+            super::duration::parse(text)
+                .map_err(|message| OptionsError::Invalid { path: path.to_path_buf(), message })?;
         }
         Ok(file)
     }
@@ -150,7 +152,9 @@ mod tests {
 
     #[test]
     fn an_unknown_key_or_a_bad_value_is_named() {
-        for (text, word) in [("modle = 'x'", "modle"), ("timeout = 'soon'", "soon"), ("jobs = 'many'", "jobs"), ("[", "heal.toml")] {
+        for (text, word) in
+            [("modle = 'x'", "modle"), ("timeout = 'soon'", "soon"), ("jobs = 'many'", "jobs"), ("[", "heal.toml")]
+        {
             let error = read(text).expect_err("refused").to_string();
             assert!(error.contains(word), "{error}");
         }

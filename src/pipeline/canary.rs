@@ -34,9 +34,16 @@ pub async fn unheard(prepared: &Prepared, case: &Case) -> Result<Option<String>,
     let mut scratch = prepared.scratch().await?;
     scratch.lay(&Patch::new(changes))?;
     let report = prepared.bench.run(&*scratch, &prepared.bench.request(case.aim.selection.clone())).await?;
-    let unmoved = case.aim.failures.iter().all(|reproduction| reproduce::find(&report, &reproduction.failure.id).is_some_and(|failure| reproduction.is_same(failure)));
+    let unmoved = case.aim.failures.iter().all(|reproduction| {
+        reproduce::find(&report, &reproduction.failure.id).is_some_and(|failure| reproduction.is_same(failure))
+    });
     let names: Vec<&str> = paths.iter().map(|path| path.as_str()).collect();
-    Ok(unmoved.then(|| format!("breaking {} on purpose changed nothing: the tests run another copy of that code, or none of it", names.join(", "))))
+    Ok(unmoved.then(|| {
+        format!(
+            "breaking {} on purpose changed nothing: the tests run another copy of that code, or none of it",
+            names.join(", ")
+        )
+    }))
 }
 
 /// The file's text with a fault at its top level that no test can miss.

@@ -49,8 +49,14 @@ impl Case {
             python: prepared.bench.python.clone(),
             places: prepared.bench.places.clone(),
         };
-        let tests: Vec<_> = failures.iter().filter_map(|failure| runner::place(&prepared.bench.project, &site, &failure.id)).collect();
-        let executed = members.iter().map(|member| &member.executed).find(|executed| !executed.is_empty()).cloned().unwrap_or_default();
+        let tests: Vec<_> =
+            failures.iter().filter_map(|failure| runner::place(&prepared.bench.project, &site, &failure.id)).collect();
+        let executed = members
+            .iter()
+            .map(|member| &member.executed)
+            .find(|executed| !executed.is_empty())
+            .cloned()
+            .unwrap_or_default();
         let files = prepared.snapshot.files();
         // What was changed lately only adds to the suspicion: it may be missing.
         let recent = prepared.repository.recent_changes().unwrap_or_default();
@@ -127,11 +133,20 @@ pub fn describe(suspect: &Suspect) -> String {
 
 /// The row of a failure that heal abstains on before any proposal.
 pub fn abstained(failure: &Failure, suspects: &[Suspect], reason: Reason) -> FailureReport {
-    FailureReport { outcome: "abstained".into(), reason: Some(reason.word.into()), reason_why: Some(reason.why), ..base_row(failure, suspects) }
+    FailureReport {
+        outcome: "abstained".into(),
+        reason: Some(reason.word.into()),
+        reason_why: Some(reason.why),
+        ..base_row(failure, suspects)
+    }
 }
 
 fn base_row(failure: &Failure, suspects: &[Suspect]) -> FailureReport {
-    let from_suspect = |suspect: &Suspect| Location { path: suspect.path.clone(), line: Some(suspect.hot.first().map_or(suspect.lines.start, |(line, _)| *line)), symbol: Some(suspect.symbol.clone()) };
+    let from_suspect = |suspect: &Suspect| Location {
+        path: suspect.path.clone(),
+        line: Some(suspect.hot.first().map_or(suspect.lines.start, |(line, _)| *line)),
+        symbol: Some(suspect.symbol.clone()),
+    };
     let from_frame = || {
         let frame = failure.location()?;
         Some(Location { path: frame.path.clone()?, line: frame.line, symbol: frame.symbol.clone() })

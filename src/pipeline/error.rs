@@ -47,7 +47,9 @@ pub enum PipelineError {
         hint: String,
     },
     /// Containment was required and is not to be had.
-    #[error("no sandbox is to be had here, and --sandbox strict refuses to run without one\n  This version contains commands by process group, deadlines and memory limits only; use --sandbox auto to accept that")]
+    #[error(
+        "no sandbox is to be had here, and --sandbox strict refuses to run without one\n  This version contains commands by process group, deadlines and memory limits only; use --sandbox auto to accept that"
+    )]
     NoSandbox,
     /// The tests run another copy of the code than the scratch's.
     #[error("the tests do not run the code in the scratch worktree: {what}\n  {hint}")]
@@ -85,12 +87,22 @@ impl PipelineError {
     /// The exit code (CLI contract).
     pub fn exit_code(&self) -> i32 {
         match self {
-            PipelineError::Git(_) | PipelineError::Detect(_) | PipelineError::Options(_) | PipelineError::Usage { .. } | PipelineError::NoPatch { .. } => 2,
-            PipelineError::Interpreter(_) | PipelineError::NoSandbox | PipelineError::NotExercised { .. } | PipelineError::Environment { .. } => 5,
+            PipelineError::Git(_)
+            | PipelineError::Detect(_)
+            | PipelineError::Options(_)
+            | PipelineError::Usage { .. }
+            | PipelineError::NoPatch { .. } => 2,
+            PipelineError::Interpreter(_)
+            | PipelineError::NoSandbox
+            | PipelineError::NotExercised { .. }
+            | PipelineError::Environment { .. } => 5,
             PipelineError::Bench(BenchError::Process(ProcessError::CannotStart { .. }) | BenchError::Runner(_)) => 5,
             PipelineError::Stopped(Stop::Asked) => 130,
             PipelineError::Stopped(Stop::Deadline) => 1,
-            PipelineError::Scratch(_) | PipelineError::Bench(_) | PipelineError::Ledger(_) | PipelineError::Worker(_) => 70,
+            PipelineError::Scratch(_)
+            | PipelineError::Bench(_)
+            | PipelineError::Ledger(_)
+            | PipelineError::Worker(_) => 70,
         }
     }
 

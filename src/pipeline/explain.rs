@@ -43,11 +43,17 @@ pub async fn explain(settings: &Settings, tools: &Tools) -> Result<Explained, Pi
 
 fn contexts(explained: &Explained, settings: &Settings, tools: &Tools) -> Result<Vec<String>, PipelineError> {
     let Some(name) = settings.models.first() else {
-        return Err(PipelineError::Usage { what: "no model is named, so nothing would be sent".into(), hint: "Name one: heal fix --show-context --model PROVIDER/NAME".into() });
+        return Err(PipelineError::Usage {
+            what: "no model is named, so nothing would be sent".into(),
+            hint: "Name one: heal fix --show-context --model PROVIDER/NAME".into(),
+        });
     };
     let asker = tools.asker(name, settings)?;
     let previews = explained.diagnoses.iter().map(|diagnosis| asker.preview(diagnosis));
-    previews.collect::<Result<_, _>>().map_err(|error| PipelineError::Usage { what: error.to_string(), hint: "Check the templates in .heal/prompts".into() })
+    previews.collect::<Result<_, _>>().map_err(|error| PipelineError::Usage {
+        what: error.to_string(),
+        hint: "Check the templates in .heal/prompts".into(),
+    })
 }
 
 async fn from_run(settings: &Settings, tools: &Tools) -> Result<Explained, PipelineError> {
@@ -66,7 +72,10 @@ async fn from_run(settings: &Settings, tools: &Tools) -> Result<Explained, Pipel
 
 fn from_log(text: &[u8], settings: &Settings, tools: &Tools) -> Result<Explained, PipelineError> {
     let repository = Repository::discover(&settings.repo, &tools.launcher)?;
-    let at = std::fs::canonicalize(&settings.repo).ok().and_then(|path| RelPath::within(repository.root(), &path)).unwrap_or_default();
+    let at = std::fs::canonicalize(&settings.repo)
+        .ok()
+        .and_then(|path| RelPath::within(repository.root(), &path))
+        .unwrap_or_default();
     let snapshot = Snapshot::take(&repository)?;
     let files = snapshot.files();
     let places = Places::new(vec![repository.root().to_path_buf()], files.iter().cloned());
@@ -75,7 +84,15 @@ fn from_log(text: &[u8], settings: &Settings, tools: &Tools) -> Result<Explained
     let mut diagnoses = Vec::new();
     for cluster in diagnose::clusters(&failures) {
         let members: Vec<_> = cluster.iter().map(|index| failures[*index].clone()).collect();
-        let evidence = diagnose::Evidence { tree: repository.root(), files: &files, failures: &members, executed: &[], tests: &[], recent: &recent, root: at.clone() };
+        let evidence = diagnose::Evidence {
+            tree: repository.root(),
+            files: &files,
+            failures: &members,
+            executed: &[],
+            tests: &[],
+            recent: &recent,
+            root: at.clone(),
+        };
         diagnoses.extend(diagnose::diagnose(&evidence, &diagnose::Config::default()));
     }
     Ok(Explained { diagnoses, notes: Vec::new(), contexts: Vec::new() })

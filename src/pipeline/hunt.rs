@@ -28,11 +28,7 @@ use crate::patch::Patch;
 use crate::propose;
 use crate::propose::Candidate;
 use crate::propose::Origin;
-use crate::propose::model::AskError;
 use crate::propose::model::Asker;
-use crate::propose::model::Answer;
-use crate::propose::model::Feedback;
-use crate::propose::model::strategy::Step;
 use crate::report::Cost;
 use crate::report::Counts;
 use crate::report::LeadReport;
@@ -88,7 +84,14 @@ pub struct Ended {
 ///
 /// # Errors
 /// heal is stuck; never a candidate's fault.
-pub async fn hunt(prepared: &Prepared, survey: &Survey, case: &Case, settings: &Settings, tools: &Tools) -> Result<Ended, PipelineError> {
+pub async fn hunt(
+    prepared: &Prepared,
+    survey: &Survey,
+    case: &Case,
+    known: &[Proposal],
+    settings: &Settings,
+    tools: &Tools,
+) -> Result<Ended, PipelineError> {
     if let Some(reason) = hopeless(case) {
         return Ok(Ended { reason: Some(reason), ..Ended::default() });
     }
@@ -104,7 +107,19 @@ pub async fn hunt(prepared: &Prepared, survey: &Survey, case: &Case, settings: &
         sandbox: prepared.sandbox.clone(),
     };
     let crew = Crew::start(trials, prepared.pool.clone(), receiver, settings.jobs);
-    let mut hunt = Hunt { prepared, case, settings, tools, crew, ended: Ended::default(), tried: Vec::new(), next_id: 0, began: Instant::now(), enough_at: None };
+    let mut hunt = Hunt {
+        prepared,
+        case,
+        settings,
+        tools,
+        known,
+        crew,
+        ended: Ended::default(),
+        tried: Vec::new(),
+        next_id: 0,
+        began: Instant::now(),
+        enough_at: None,
+    };
     let outcome = tokio::select! {
         outcome = hunt.run() => outcome,
         error = late_baseline => Err(error),
@@ -119,7 +134,7 @@ pub async fn hunt(prepared: &Prepared, survey: &Survey, case: &Case, settings: &
     if !ended.proposals.is_empty() {
         ended.reason = None;
         ended.proposals.sort_by(|a, b| rank::compare((&a.patch, &a.evidence), (&b.patch, &b.evidence)));
-        keep(&mut ended, case, tools)?;
+        keep(&mut ended, known, case, tools)?;
     } else if matches!(&ended.reason, Some(reason) if matches!(reason.word, "none-verified" | "no-candidate"))
         && !tried.iter().any(|tried| changed_the_outcome(tried))
         && let Some(what) = canary::unheard(prepared, case).await?
@@ -142,14 +157,23 @@ fn hopeless(case: &Case) -> Option<Reason> {
 /// The user's policy.
 fn policy_of(settings: &Settings) -> Result<policy::Config, PipelineError> {
     let globs = |patterns: &[String]| {
-        policy::globs(patterns).map_err(|error| PipelineError::Usage { what: format!("not a glob: {error}"), hint: "Patterns look like src/** or *.py".into() })
+        policy::globs(patterns).map_err(|error| PipelineError::Usage {
+            what: format!("not a glob: {error}"),
+            hint: "Patterns look like src/** or *.py".into(),
+        })
     };
     Ok(policy::Config { allow: globs(&settings.allow)?, deny: globs(&settings.deny)?, ..policy::Config::default() })
 }
 
 /// Runs the baseline where it is not there yet, in a scratch of its own; ends
 /// only with an error.
-async fn run_baseline(prepared: &Prepared, survey: &Survey, settings: &Settings, tools: &Tools, sender: watch::Sender<Option<Arc<Baseline>>>) -> PipelineError {
+async fn run_baseline(
+    prepared: &Prepared,
+    survey: &Survey,
+    settings: &Settings,
+    tools: &Tools,
+    sender: watch::Sender<Option<Arc<Baseline>>>,
+) -> PipelineError {
     if survey.baseline.is_none() {
         tools.events.emit(Event::Stage { name: "baseline".into(), what: "the whole suite, unpatched".into() });
         let run = async {
@@ -174,25 +198,32 @@ async fn run_baseline(prepared: &Prepared, survey: &Survey, settings: &Settings,
 fn changed_the_outcome(tried: &Tried) -> bool {
     match &tried.verdict {
         Verdict::Verified(_) => true,
-        Verdict::Missed(miss) => matches!(miss.gate.as_str(), "build" | "suite" | "stable") || (miss.gate == "target" && miss.detail.contains("fails in another way")),
+        Verdict::Missed(miss) => {
+            matches!(miss.gate.as_str(), "build" | "suite" | "stable")
+                || (miss.gate == "target" && miss.detail.contains("fails in another way"))
+        }
     }
 }
 
-/// What an answer cost; nothing where it was already kept.
-fn cost_of(answer: &Answer) -> Cost {
-    Cost {
-        calls: usize::from(!answer.from_record),
-        input_tokens: answer.usage.input + answer.usage.written,
-        cached_tokens: answer.usage.cached,
-        output_tokens: answer.usage.output,
-        usd: answer.usd,
+/// A verified patch of another case, to be tried on this one.
+fn again(proposal: &Proposal) -> Candidate {
+    Candidate {
+        id: String::new(),
+        origin: proposal.origin.clone(),
+        patch: proposal.patch.clone(),
+        explanation: proposal.explanation.clone(),
+        prior: 1.0,
     }
 }
 
 /// Puts the proposals into the record.
-fn keep(ended: &mut Ended, case: &Case, tools: &Tools) -> Result<(), PipelineError> {
+fn keep(ended: &mut Ended, known: &[Proposal], case: &Case, tools: &Tools) -> Result<(), PipelineError> {
     let failure = &case.diagnosis.failure;
     for proposal in &mut ended.proposals {
+        if let Some(same) = known.iter().find(|other| other.patch == proposal.patch) {
+            proposal.id.clone_from(&same.id);
+            continue;
+        }
         let evidence = serde_json::to_string(&proposal.evidence).unwrap_or_default();
         let new = NewProposal { failure: &failure.id, patch: &proposal.patch, evidence: &evidence };
         proposal.id = Some(tools.ledger.keep_proposal(&tools.run, &new)?);
@@ -200,17 +231,20 @@ fn keep(ended: &mut Ended, case: &Case, tools: &Tools) -> Result<(), PipelineErr
     Ok(())
 }
 
-struct Hunt<'a> {
-    prepared: &'a Prepared,
-    case: &'a Case,
+/// One hunt under way.
+pub(super) struct Hunt<'a> {
+    pub(super) prepared: &'a Prepared,
+    pub(super) case: &'a Case,
     settings: &'a Settings,
-    tools: &'a Tools,
-    crew: Crew,
-    ended: Ended,
-    tried: Vec<Tried>,
+    pub(super) tools: &'a Tools,
+    /// Verified patches of earlier cases: one cause often has several faces.
+    known: &'a [Proposal],
+    pub(super) crew: Crew,
+    pub(super) ended: Ended,
+    pub(super) tried: Vec<Tried>,
     next_id: usize,
     began: Instant,
-    enough_at: Option<Instant>,
+    pub(super) enough_at: Option<Instant>,
 }
 
 impl Hunt<'_> {
@@ -236,14 +270,15 @@ impl Hunt<'_> {
         Ok(if self.is_done() { None } else { Some(reason.unwrap_or_else(|| self.why_nothing())) })
     }
 
-    fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         !self.ended.proposals.is_empty()
     }
 
     /// What can be proposed without a model, best first.
     fn deterministic(&self) -> Vec<Candidate> {
         let read = |path: &crate::source::RelPath| self.prepared.text(path);
-        let mut candidates = propose::compiler::propose(&read, &self.case.suggestions);
+        let mut candidates: Vec<Candidate> = self.known.iter().map(again).collect();
+        candidates.extend(propose::compiler::propose(&read, &self.case.suggestions));
         candidates.extend(propose::rules::propose(&read, &self.case.diagnosis, &propose::rules::Config::default()));
         candidates
     }
@@ -256,7 +291,7 @@ impl Hunt<'_> {
         self.settings.models.iter().map(|name| self.tools.asker(name, self.settings)).collect()
     }
 
-    fn propose(&mut self, source: &str, mut candidates: Vec<Candidate>, first: bool) {
+    pub(super) fn propose(&mut self, source: &str, mut candidates: Vec<Candidate>, first: bool) {
         if candidates.is_empty() {
             return;
         }
@@ -271,7 +306,7 @@ impl Hunt<'_> {
 
     /// Takes results until the queue is empty, the patience is over, or what
     /// verified is enough.
-    async fn drain(&mut self, patience: Option<Duration>) -> Result<(), PipelineError> {
+    pub(super) async fn drain(&mut self, patience: Option<Duration>) -> Result<(), PipelineError> {
         let until = patience.map(|patience| Instant::now() + patience);
         while !self.crew.is_idle() || self.unread() {
             let limit = [until, self.enough_at].into_iter().flatten().min();
@@ -286,7 +321,7 @@ impl Hunt<'_> {
         self.crew.has_results()
     }
 
-    async fn next_result(&mut self, limit: Option<Instant>) -> Result<Option<Tried>, PipelineError> {
+    pub(super) async fn next_result(&mut self, limit: Option<Instant>) -> Result<Option<Tried>, PipelineError> {
         let interrupt = self.tools.interrupt.clone();
         let sleep = async {
             match limit {
@@ -302,7 +337,7 @@ impl Hunt<'_> {
         }
     }
 
-    fn record(&mut self, tried: Tried) {
+    pub(super) fn record(&mut self, tried: Tried) {
         let (verdict, detail) = workers::words(&tried.verdict);
         self.tools.events.emit(Event::Tried {
             candidate: tried.candidate.id.clone(),
@@ -328,13 +363,24 @@ impl Hunt<'_> {
             && matches!(miss.gate.as_str(), "suite" | "stable" | "cause")
             && self.ended.leads.len() < 3
         {
-            self.ended.leads.push(LeadReport { source: tried.candidate.origin.clone(), diff: tried.candidate.patch.diff(), missed: miss.gate.clone(), detail: miss.detail.clone() });
+            self.ended.leads.push(LeadReport {
+                source: tried.candidate.origin.clone(),
+                diff: tried.candidate.patch.diff(),
+                missed: miss.gate.clone(),
+                detail: miss.detail.clone(),
+            });
         }
         self.tried.push(tried);
     }
 
     fn verified(&mut self, candidate: &Candidate, evidence: &Evidence) {
-        self.ended.proposals.push(Proposal { id: None, origin: candidate.origin.clone(), patch: candidate.patch.clone(), explanation: candidate.explanation.clone(), evidence: evidence.clone() });
+        self.ended.proposals.push(Proposal {
+            id: None,
+            origin: candidate.origin.clone(),
+            patch: candidate.patch.clone(),
+            explanation: candidate.explanation.clone(),
+            evidence: evidence.clone(),
+        });
         let spent = self.began.elapsed();
         let first = *self.enough_at.get_or_insert_with(|| Instant::now() + spent.mul_f64(AFTERTHOUGHT));
         if self.ended.proposals.len() >= 3 {
@@ -343,92 +389,18 @@ impl Hunt<'_> {
         self.enough_at = Some(first);
     }
 
-    /// Asks one model, round after round, while the crew goes on with what it
-    /// has.
-    async fn ask(&mut self, mut asker: Asker) -> Result<Option<Reason>, PipelineError> {
-        let mut feedback: Vec<Feedback> = Vec::new();
-        let snapshot = self.prepared.snapshot.clone();
-        let before = self.tried.len();
-        while asker.next_step(&feedback) != Step::Stop {
-            let asked = Instant::now();
-            let answer = {
-                let diagnosis = self.case.diagnosis.clone();
-                let read = |path: &crate::source::RelPath| snapshot.read(path);
-                let asking = asker.ask(&diagnosis, &read, &feedback);
-                tokio::pin!(asking);
-                loop {
-                    tokio::select! {
-                        answer = &mut asking => break answer,
-                        result = self.next_result(self.enough_at) => match result? {
-                            Some(tried) => {
-                                self.record(tried);
-                                if self.is_done() { return Ok(None); }
-                            }
-                            None if self.is_done() => return Ok(None),
-                            None => {}
-                        },
-                    }
-                }
-            };
-            self.ended.model_time += asked.elapsed();
-            let answer = match answer {
-                Ok(answer) => answer,
-                Err(error) => return self.unanswered(error).map(Some),
-            };
-            self.ended.cost = super::add_cost(self.ended.cost, cost_of(&answer));
-            if let Some(why) = &answer.no_fix {
-                self.tools.events.note(format!("{} proposes nothing: {why}", answer.model));
-            }
-            self.ended.counts.refused += answer.unusable.len();
-            self.propose(&answer.model, answer.candidates, true);
-            self.drain(None).await?;
-            if self.is_done() {
-                return Ok(None);
-            }
-            feedback = self.feedback(before);
-        }
-        Ok(None)
-    }
-
-    /// Why a call brought nothing, as a reason to abstain.
-    fn unanswered(&self, error: AskError) -> Result<Reason, PipelineError> {
-        if let Some(stop) = self.tools.interrupt.raised() {
-            return Err(PipelineError::Stopped(stop));
-        }
-        let hint = match &error {
-            AskError::Provider(error) => error.hint(),
-            _ => None,
-        };
-        let word = match &error {
-            AskError::Budget(_) => "budget",
-            AskError::Provider(_) | AskError::NoModel | AskError::Exhausted => "provider",
-            AskError::Prompt(_) | AskError::NotKept { .. } => {
-                return Err(PipelineError::Environment { what: error.to_string(), hint: "heal uses no reply that it could not record first".into() });
-            }
-        };
-        Ok(Reason::new(word, format!("{error}{}", hint.map(|hint| format!("; {hint}")).unwrap_or_default())))
-    }
-
-    /// What the model should know of its answers so far.
-    fn feedback(&self, before: usize) -> Vec<Feedback> {
-        let of_model = self.tried[before..].iter().filter(|tried| tried.candidate.origin.kind == "model");
-        let missed = of_model.filter_map(|tried| match &tried.verdict {
-            Verdict::Missed(miss) => Some(Feedback {
-                candidate: tried.candidate.clone(),
-                gate: miss.gate.clone(),
-                detail: miss.detail.clone(),
-                output: miss.output.clone(),
-            }),
-            Verdict::Verified(_) => None,
-        });
-        missed.collect()
-    }
-
     fn why_nothing(&self) -> Reason {
         let counts = &self.ended.counts;
-        let hint = if self.settings.models.is_empty() || self.settings.offline { "; a model may find more: --model PROVIDER/NAME" } else { "" };
+        let hint = if self.settings.models.is_empty() || self.settings.offline {
+            "; a model may find more: --model PROVIDER/NAME"
+        } else {
+            ""
+        };
         if self.case.diagnosis.class == Class::TestSuspected {
-            return Reason::new("test-suspected", format!("{}; none of {} candidates verified", self.case.diagnosis.class_why, counts.tried));
+            return Reason::new(
+                "test-suspected",
+                format!("{}; none of {} candidates verified", self.case.diagnosis.class_why, counts.tried),
+            );
         }
         if counts.proposed == 0 {
             return Reason::new("no-candidate", format!("no rule fits the suspect code{hint}"));

@@ -62,18 +62,27 @@ pub async fn prepare(settings: &Settings, tools: &Tools) -> Result<Prepared, Pip
         return Err(PipelineError::NoSandbox);
     }
     let repository = Repository::discover(&settings.repo, &tools.launcher)?;
-    let at = std::fs::canonicalize(&settings.repo).ok().and_then(|path| RelPath::within(repository.root(), &path)).unwrap_or_default();
+    let at = std::fs::canonicalize(&settings.repo)
+        .ok()
+        .and_then(|path| RelPath::within(repository.root(), &path))
+        .unwrap_or_default();
     tools.events.emit(Event::Stage { name: "snapshot".into(), what: "the work tree".into() });
     let snapshot = Arc::new(Snapshot::take(&repository)?);
     let variable = tools.variable.clone();
     let lookup = move |name: &str| variable(name);
     let project = runner::detect::detect(repository.root(), &at, &settings.command, &lookup)?;
     let project = widen(project, settings.suite, &repository, &at, &lookup)?;
-    tools.events.emit(Event::RunnerChosen { runner: project.kind.name().into(), command: project.shown(), why: project.why.clone() });
+    tools.events.emit(Event::RunnerChosen {
+        runner: project.kind.name().into(),
+        command: project.shown(),
+        why: project.why.clone(),
+    });
     scratch::clean_up(&repository);
     let pool = Pool::open(&repository, &snapshot, &tools.cache)?;
     let python = match project.kind {
-        RunnerKind::Pytest | RunnerKind::Unittest => Some(find_interpreter(&project, &repository, &lookup, tools).await?),
+        RunnerKind::Pytest | RunnerKind::Unittest => {
+            Some(find_interpreter(&project, &repository, &lookup, tools).await?)
+        }
         RunnerKind::Cargo | RunnerKind::Command => None,
     };
     let places = Places::new(vec![repository.root().to_path_buf()], snapshot.files());
@@ -92,7 +101,13 @@ pub async fn prepare(settings: &Settings, tools: &Tools) -> Result<Prepared, Pip
 }
 
 /// `--suite all`: the runner's default set instead of the command given.
-fn widen(project: Project, suite: SuiteScope, repository: &Repository, at: &RelPath, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Project, PipelineError> {
+fn widen(
+    project: Project,
+    suite: SuiteScope,
+    repository: &Repository,
+    at: &RelPath,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<Project, PipelineError> {
     if suite == SuiteScope::Given || !project.given {
         return Ok(project);
     }
@@ -101,7 +116,12 @@ fn widen(project: Project, suite: SuiteScope, repository: &Repository, at: &RelP
 }
 
 /// The first interpreter that answers the probe.
-async fn find_interpreter(project: &Project, repository: &Repository, lookup: &dyn Fn(&str) -> Option<String>, tools: &Tools) -> Result<interpreter::Interpreter, PipelineError> {
+async fn find_interpreter(
+    project: &Project,
+    repository: &Repository,
+    lookup: &dyn Fn(&str) -> Option<String>,
+    tools: &Tools,
+) -> Result<interpreter::Interpreter, PipelineError> {
     let mut tried = Vec::new();
     for program in interpreter::candidates(project, repository.root(), lookup) {
         let command = interpreter::probe(&program);
@@ -149,9 +169,9 @@ impl Prepared {
             time: Time::default(),
             ledger: LedgerHead::default(),
             notes: Vec::new(),
+            together: None,
         }
     }
-
 }
 
 /// A scratch from the pool; copying files does not block the runtime.

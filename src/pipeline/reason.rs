@@ -27,9 +27,17 @@ impl Reason {
     pub fn of_outcome(outcome: &Outcome, reproduction: &Reproduction) -> Reason {
         let (failed, runs) = (reproduction.failed, reproduction.runs);
         match outcome {
-            Outcome::Flaky => Reason::new("flaky", format!("it failed {failed} times of {runs} on the same tree; a patch cannot be told from luck")),
-            Outcome::OrderDependent => Reason::new("order-dependent", "it fails in the suite and passes alone: another test leaves something behind".to_owned()),
-            Outcome::NotReproduced | Outcome::Reproduced => Reason::new("not-reproduced", format!("it failed {failed} times of {runs} here")),
+            Outcome::Flaky => Reason::new(
+                "flaky",
+                format!("it failed {failed} times of {runs} on the same tree; a patch cannot be told from luck"),
+            ),
+            Outcome::OrderDependent => Reason::new(
+                "order-dependent",
+                "it fails in the suite and passes alone: another test leaves something behind".to_owned(),
+            ),
+            Outcome::NotReproduced | Outcome::Reproduced => {
+                Reason::new("not-reproduced", format!("it failed {failed} times of {runs} here"))
+            }
         }
     }
 
@@ -47,6 +55,11 @@ pub fn exit_code(report: &RunReport, stop: Option<Stop>) -> i32 {
     if stop == Some(Stop::Asked) {
         return 130;
     }
-    let codes: Vec<i32> = report.failures.iter().filter_map(|row| row.reason.as_deref()).map(|word| reason::of(word).map_or(1, |reason| reason.exit)).collect();
+    let codes: Vec<i32> = report
+        .failures
+        .iter()
+        .filter_map(|row| row.reason.as_deref())
+        .map(|word| reason::of(word).map_or(1, |reason| reason.exit))
+        .collect();
     [130, 5, 4, 3, 1].into_iter().find(|code| codes.contains(code)).unwrap_or(0)
 }

@@ -20,6 +20,7 @@ use crate::runner::Report;
 use crate::runner::RunnerKind;
 use crate::runner::Selection;
 use crate::runner::Status;
+use crate::runner::TestResult;
 use crate::scratch::Scratch;
 use crate::trace;
 
@@ -76,15 +77,20 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
     if wanted.is_empty() {
         return nothing_fails(prepared, &mut *scratch, first, &asked, whole, other_copies).await;
     }
+    let baseline = whole.then(|| Arc::new(Baseline::of(&first)));
+    if let Some(baseline) = &baseline {
+        prepared.bench.limits.test = settings.test_limit(baseline.slowest);
+    }
     tools.events.emit(Event::Stage { name: "reproduce".into(), what: format!("{} failing", wanted.len()) });
     let wanted_refs: Vec<&Failure> = wanted.iter().collect();
     let reproductions = reproduce::reproduce(&prepared.bench, &mut *scratch, &first, &wanted_refs, whole).await?;
     for reproduction in &reproductions {
-        tools.events.emit(Event::Reproduced { id: reproduction.failure.id.clone(), failed: reproduction.failed, runs: reproduction.runs, message: reproduction.failure.message.clone() });
-    }
-    let baseline = whole.then(|| Arc::new(Baseline::of(&first)));
-    if let Some(baseline) = &baseline {
-        prepared.bench.limits.test = settings.test_limit(baseline.slowest);
+        tools.events.emit(Event::Reproduced {
+            id: reproduction.failure.id.clone(),
+            failed: reproduction.failed,
+            runs: reproduction.runs,
+            message: reproduction.failure.message.clone(),
+        });
     }
     Ok(Survey { baseline, reproductions, first, other_copies, notes })
 }
@@ -117,13 +123,21 @@ fn first_selection(prepared: &Prepared, asked: &[String]) -> Selection {
 }
 
 fn wanted_failures(prepared: &Prepared, report: &Report, asked: &[String]) -> Result<Vec<Failure>, PipelineError> {
-    let named = |id: &str| asked.is_empty() || asked.iter().any(|wanted| runner::names(&prepared.bench.project, id, wanted));
+    let named =
+        |id: &str| asked.is_empty() || asked.iter().any(|wanted| runner::names(&prepared.bench.project, id, wanted));
     let of_tests = report.tests.iter().filter(|test| named(&test.id)).filter_map(|test| test.failure.clone());
     let failures: Vec<Failure> = of_tests.chain(report.problems.iter().cloned()).collect();
     for wanted in asked {
         let known = report.tests.iter().any(|test| runner::names(&prepared.bench.project, &test.id, wanted));
         if !known && report.problems.is_empty() {
-            return Err(PipelineError::Usage { what: format!("no test is named `{wanted}`"), hint: format!("{} ran and reported {} tests; name one as the runner does", prepared.bench.project.shown(), report.tests.len()) });
+            return Err(PipelineError::Usage {
+                what: format!("no test is named `{wanted}`"),
+                hint: format!(
+                    "{} ran and reported {} tests; name one as the runner does",
+                    prepared.bench.project.shown(),
+                    report.tests.len()
+                ),
+            });
         }
     }
     Ok(failures)
@@ -131,17 +145,33 @@ fn wanted_failures(prepared: &Prepared, report: &Report, asked: &[String]) -> Re
 
 /// Nothing fails: either all is well, or what was asked for passes here, or
 /// the run told nothing.
-async fn nothing_fails(prepared: &Prepared, scratch: &mut dyn Scratch, first: Report, asked: &[String], whole: bool, other_copies: Vec<OtherCopy>) -> Result<Survey, PipelineError> {
+async fn nothing_fails(
+    prepared: &Prepared,
+    scratch: &mut dyn Scratch,
+    first: Report,
+    asked: &[String],
+    whole: bool,
+    other_copies: Vec<OtherCopy>,
+) -> Result<Survey, PipelineError> {
     if first.exit_only.is_none() && !first.complete {
         return Err(PipelineError::Environment {
-            what: format!("`{}` did not come to its end: {}", prepared.bench.project.shown(), first.incomplete_why.clone().unwrap_or_else(|| "no reason was given".into())),
+            what: format!(
+                "`{}` did not come to its end: {}",
+                prepared.bench.project.shown(),
+                first.incomplete_why.clone().unwrap_or_else(|| "no reason was given".into())
+            ),
             hint: "Run the command yourself; heal needs one that runs its tests and reports them".into(),
         });
     }
     let mut reproductions = Vec::new();
     if !asked.is_empty() {
         // What was asked for passes: always, or just this time?
-        let ids: Vec<String> = first.tests.iter().filter(|test| asked.iter().any(|wanted| runner::names(&prepared.bench.project, &test.id, wanted))).map(|test| test.id.clone()).collect();
+        let ids: Vec<String> = first
+            .tests
+            .iter()
+            .filter(|test| asked.iter().any(|wanted| runner::names(&prepared.bench.project, &test.id, wanted)))
+            .map(|test| test.id.clone())
+            .collect();
         reproductions = passing(prepared, scratch, &ids).await?;
     }
     let baseline = whole.then(|| Arc::new(Baseline::of(&first)));
@@ -149,7 +179,11 @@ async fn nothing_fails(prepared: &Prepared, scratch: &mut dyn Scratch, first: Re
 }
 
 /// Runs tests that passed three more times.
-async fn passing(prepared: &Prepared, scratch: &mut dyn Scratch, ids: &[String]) -> Result<Vec<Reproduction>, PipelineError> {
+async fn passing(
+    prepared: &Prepared,
+    scratch: &mut dyn Scratch,
+    ids: &[String],
+) -> Result<Vec<Reproduction>, PipelineError> {
     let mut failed: Vec<(usize, Option<Failure>)> = ids.iter().map(|_| (0, None)).collect();
     let runs = 3;
     for _ in 0..runs {
@@ -165,7 +199,15 @@ async fn passing(prepared: &Prepared, scratch: &mut dyn Scratch, ids: &[String])
     let row = |(id, (count, failure)): (&String, (usize, Option<Failure>))| Reproduction {
         outcome: if count == 0 { crate::detect::Outcome::NotReproduced } else { crate::detect::Outcome::Flaky },
         fingerprints: failure.iter().map(Failure::fingerprint).collect(),
-        failure: failure.unwrap_or_else(|| Failure { id: id.clone(), kind: Kind::Exit, message: "it passes here".into(), expected: None, actual: None, frames: vec![], output: String::new() }),
+        failure: failure.unwrap_or_else(|| Failure {
+            id: id.clone(),
+            kind: Kind::Exit,
+            message: "it passes here".into(),
+            expected: None,
+            actual: None,
+            frames: vec![],
+            output: String::new(),
+        }),
         failed: count,
         runs: runs + 1,
         executed: Vec::new(),
@@ -174,31 +216,59 @@ async fn passing(prepared: &Prepared, scratch: &mut dyn Scratch, ids: &[String])
 }
 
 /// What ran into the first, short deadline gets its full time once: slow is
-/// not endless.
-async fn settle_endless(prepared: &mut Prepared, scratch: &mut dyn Scratch, mut first: Report, wanted: &[Failure], settings: &Settings) -> Result<(Report, Option<String>), PipelineError> {
-    let endless: Vec<String> = wanted.iter().filter(|failure| failure.kind == Kind::Timeout && first.test(&failure.id).is_some()).map(|failure| failure.id.clone()).collect();
+/// not endless. Of several forms of one test (parameters) the first stands for
+/// all.
+async fn settle_endless(
+    prepared: &mut Prepared,
+    scratch: &mut dyn Scratch,
+    mut first: Report,
+    wanted: &[Failure],
+    settings: &Settings,
+) -> Result<(Report, Option<String>), PipelineError> {
+    let timed_out = wanted.iter().filter(|failure| failure.kind == Kind::Timeout && first.test(&failure.id).is_some());
+    let endless: Vec<String> = timed_out.map(|failure| failure.id.clone()).collect();
     let full = settings.test_timeout.unwrap_or(Settings::LONGEST_TEST);
-    let Some(one) = endless.first() else { return Ok((first, None)) };
-    if full <= prepared.bench.limits.test {
+    if endless.is_empty() || full <= prepared.bench.limits.test {
         return Ok((first, None));
     }
-    scratch.restore()?;
-    let mut request = prepared.bench.request(Selection::Tests(vec![one.clone()]));
-    request.test_limit = full;
-    let again = prepared.bench.run(scratch, &request).await?;
-    if again.test(one).is_some_and(|test| test.status == Status::Failed) {
+    let mut spokesmen: Vec<String> = Vec::new();
+    for id in &endless {
+        if !spokesmen.iter().any(|other| without_parameters(other) == without_parameters(id)) {
+            spokesmen.push(id.clone());
+        }
+    }
+    let mut slow = Vec::new();
+    for spokesman in spokesmen {
+        scratch.restore()?;
+        let mut request = prepared.bench.request(Selection::Tests(vec![spokesman.clone()]));
+        request.test_limit = full;
+        let again = prepared.bench.run(scratch, &request).await?;
+        if !again.tests.iter().any(is_timeout) {
+            slow.push(without_parameters(&spokesman).to_owned());
+        }
+    }
+    if slow.is_empty() {
         return Ok((first, None));
     }
-    // The first one was merely slow: all of them get the full time.
+    // Some are merely slow: all forms of those get the full time.
     prepared.bench.limits.test = full;
     scratch.restore()?;
-    let again = prepared.bench.run(scratch, &prepared.bench.request(Selection::Tests(endless))).await?;
+    let ids = endless.iter().filter(|id| slow.iter().any(|slow| slow == without_parameters(id))).cloned().collect();
+    let again = prepared.bench.run(scratch, &prepared.bench.request(Selection::Tests(ids))).await?;
     for test in again.tests {
         if let Some(row) = first.tests.iter_mut().find(|row| row.id == test.id) {
             *row = test;
         }
     }
     Ok((first, Some(format!("some tests are slow; each may take {} s", full.as_secs()))))
+}
+
+fn is_timeout(test: &TestResult) -> bool {
+    test.failure.as_ref().is_some_and(|failure| failure.kind == Kind::Timeout)
+}
+
+fn without_parameters(id: &str) -> &str {
+    id.split('[').next().unwrap_or(id)
 }
 
 fn suite_event(report: &Report, prepared: &Prepared) -> Event {
@@ -239,7 +309,15 @@ fn refuse_other_copies(prepared: &Prepared, copies: &[OtherCopy]) -> Result<(), 
     let in_user_tree = copies.iter().find(|copy| copy.loaded.starts_with(prepared.repository.root()));
     let copy = in_user_tree.unwrap_or(copy);
     Err(PipelineError::NotExercised {
-        what: format!("`{}` was loaded from `{}`, not from the repository's `{}`", copy.module, copy.loaded.display(), copy.own),
-        hint: format!("Install the project in editable mode (pip install -e .), or uninstall the other copy of `{}`", copy.module.split('.').next().unwrap_or_default()),
+        what: format!(
+            "`{}` was loaded from `{}`, not from the repository's `{}`",
+            copy.module,
+            copy.loaded.display(),
+            copy.own
+        ),
+        hint: format!(
+            "Install the project in editable mode (pip install -e .), or uninstall the other copy of `{}`",
+            copy.module.split('.').next().unwrap_or_default()
+        ),
     })
 }

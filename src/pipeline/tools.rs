@@ -70,8 +70,12 @@ impl Tools {
         };
         let model = recorded_as.unwrap_or_else(|| name.to_string());
         let store = Record { ledger: self.ledger.clone(), run: self.run.clone(), model };
-        let asker = Asker::new(config, self.events.clone(), self.interrupt.clone(), Arc::new(store), self.budget.clone());
-        asker.map_err(|error| PipelineError::Usage { what: format!("`{name}` cannot be asked: {error}"), hint: "heal doctor says what is set up".into() })
+        let asker =
+            Asker::new(config, self.events.clone(), self.interrupt.clone(), Arc::new(store), self.budget.clone());
+        asker.map_err(|error| PipelineError::Usage {
+            what: format!("`{name}` cannot be asked: {error}"),
+            hint: "heal doctor says what is set up".into(),
+        })
     }
 
     fn recorded_model(&self, run: &str) -> Result<String, PipelineError> {

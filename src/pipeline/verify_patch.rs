@@ -52,20 +52,39 @@ pub async fn verify(name: &str, text: &str, settings: &Settings, tools: &Tools) 
     report.notes.extend(survey.notes.iter().cloned());
     let resolved = unified::resolve(&diffs, &|path| prepared.text(path));
     report.failures = match resolved {
-        Err(error) => vec![missed(&blank(name), None, &Miss { gate: "policy".into(), detail: format!("the patch does not apply: {error}"), output: String::new() })],
+        Err(error) => vec![missed(
+            &blank(name),
+            None,
+            &Miss {
+                gate: "policy".into(),
+                detail: format!("the patch does not apply: {error}"),
+                output: String::new(),
+            },
+        )],
         Ok(patch) => judge(name, &patch, &prepared, &survey, settings, tools).await?,
     };
     super::finish(&mut report, &prepared, tools, began);
     Ok(report)
 }
 
-async fn judge(name: &str, patch: &Patch, prepared: &Prepared, survey: &Survey, settings: &Settings, tools: &Tools) -> Result<Vec<FailureReport>, PipelineError> {
+async fn judge(
+    name: &str,
+    patch: &Patch,
+    prepared: &Prepared,
+    survey: &Survey,
+    settings: &Settings,
+    tools: &Tools,
+) -> Result<Vec<FailureReport>, PipelineError> {
     let mut aimed = Vec::new();
     for wanted in &settings.tests {
-        let named = |reproduction: &&Reproduction| crate::runner::names(&prepared.bench.project, &reproduction.failure.id, wanted);
+        let named = |reproduction: &&Reproduction| {
+            crate::runner::names(&prepared.bench.project, &reproduction.failure.id, wanted)
+        };
         match survey.reproductions.iter().find(named) {
             Some(found) if found.outcome == detect::Outcome::Reproduced => aimed.push(found.clone()),
-            Some(found) => return Ok(vec![case::abstained(&found.failure, &[], Reason::of_outcome(&found.outcome, found))]),
+            Some(found) => {
+                return Ok(vec![case::abstained(&found.failure, &[], Reason::of_outcome(&found.outcome, found))]);
+            }
             None => {
                 let reason = Reason::new("not-reproduced", format!("`{wanted}` does not fail without the patch"));
                 return Ok(vec![case::abstained(&Failure { id: wanted.clone(), ..blank(name) }, &[], reason)]);
@@ -91,11 +110,25 @@ async fn judge(name: &str, patch: &Patch, prepared: &Prepared, survey: &Survey, 
     tools.events.emit(Event::Stage { name: "verify".into(), what: name.to_owned() });
     let mut scratch = prepared.scratch().await?;
     let began = Instant::now();
-    let verdict = if aimed.is_empty() { trials.harmless(&mut *scratch, patch, &baseline).await? } else { trials.attempt(&mut *scratch, patch, &baseline).await? };
+    let verdict = if aimed.is_empty() {
+        trials.harmless(&mut *scratch, patch, &baseline).await?
+    } else {
+        trials.attempt(&mut *scratch, patch, &baseline).await?
+    };
     let (word, detail) = super::workers::words(&verdict);
-    tools.events.emit(Event::Tried { candidate: "patch".into(), source: format!("person {name}"), verdict: word, detail, seconds: began.elapsed().as_secs_f64() });
+    tools.events.emit(Event::Tried {
+        candidate: "patch".into(),
+        source: format!("person {name}"),
+        verdict: word,
+        detail,
+        seconds: began.elapsed().as_secs_f64(),
+    });
     let cured = cured(prepared, &mut *scratch, survey, patch, &verdict).await?;
-    let subjects: Vec<Failure> = if aimed.is_empty() { vec![blank(name)] } else { aimed.into_iter().map(|reproduction| reproduction.failure).collect() };
+    let subjects: Vec<Failure> = if aimed.is_empty() {
+        vec![blank(name)]
+    } else {
+        aimed.into_iter().map(|reproduction| reproduction.failure).collect()
+    };
     Ok(subjects.iter().map(|failure| row(failure, name, patch, &verdict, &cured, tools)).collect())
 }
 
@@ -104,9 +137,21 @@ fn glob_error(error: globset::Error) -> PipelineError {
 }
 
 /// What fails without the patch and passes with it.
-async fn cured(prepared: &Prepared, scratch: &mut dyn Scratch, survey: &Survey, patch: &Patch, verdict: &Verdict) -> Result<Vec<String>, PipelineError> {
-    let failing: Vec<String> = survey.reproductions.iter().map(|reproduction| reproduction.failure.id.clone()).filter(|id| survey.first.test(id).is_some()).collect();
-    let screened_out = matches!(verdict, Verdict::Missed(miss) if matches!(miss.gate.as_str(), "policy" | "distinct" | "syntax"));
+async fn cured(
+    prepared: &Prepared,
+    scratch: &mut dyn Scratch,
+    survey: &Survey,
+    patch: &Patch,
+    verdict: &Verdict,
+) -> Result<Vec<String>, PipelineError> {
+    let failing: Vec<String> = survey
+        .reproductions
+        .iter()
+        .map(|reproduction| reproduction.failure.id.clone())
+        .filter(|id| survey.first.test(id).is_some())
+        .collect();
+    let screened_out =
+        matches!(verdict, Verdict::Missed(miss) if matches!(miss.gate.as_str(), "policy" | "distinct" | "syntax"));
     if failing.is_empty() || screened_out {
         return Ok(Vec::new());
     }
@@ -116,8 +161,19 @@ async fn cured(prepared: &Prepared, scratch: &mut dyn Scratch, survey: &Survey, 
     Ok(failing.into_iter().filter(passes).collect())
 }
 
-fn row(failure: &Failure, name: &str, patch: &Patch, verdict: &Verdict, cured: &[String], tools: &Tools) -> FailureReport {
-    let told = if cured.is_empty() { "Nothing that failed before passes now.".to_owned() } else { format!("From failing to passing: {}.", cured.join(", ")) };
+fn row(
+    failure: &Failure,
+    name: &str,
+    patch: &Patch,
+    verdict: &Verdict,
+    cured: &[String],
+    tools: &Tools,
+) -> FailureReport {
+    let told = if cured.is_empty() {
+        "Nothing that failed before passes now.".to_owned()
+    } else {
+        format!("From failing to passing: {}.", cured.join(", "))
+    };
     match verdict {
         Verdict::Missed(miss) => missed(failure, Some(patch), miss),
         Verdict::Verified(evidence) => {
@@ -144,7 +200,12 @@ fn missed(failure: &Failure, patch: Option<&Patch>, miss: &Miss) -> FailureRepor
     let mut row = case::abstained(failure, &[], Reason::new(word, format!("gate {}: {}", miss.gate, miss.detail)));
     row.candidates = crate::report::Counts { proposed: 1, tried: 1, ..Default::default() };
     row.leads = patch
-        .map(|patch| LeadReport { source: Origin { kind: "person".into(), name: "patch".into() }, diff: patch.diff(), missed: miss.gate.clone(), detail: miss.detail.clone() })
+        .map(|patch| LeadReport {
+            source: Origin { kind: "person".into(), name: "patch".into() },
+            diff: patch.diff(),
+            missed: miss.gate.clone(),
+            detail: miss.detail.clone(),
+        })
         .into_iter()
         .collect();
     row
@@ -152,5 +213,13 @@ fn missed(failure: &Failure, patch: Option<&Patch>, miss: &Miss) -> FailureRepor
 
 /// Stands for "the patch" where no failing test is named.
 fn blank(name: &str) -> Failure {
-    Failure { id: name.to_owned(), kind: Kind::Exit, message: "the patch as a whole".into(), expected: None, actual: None, frames: vec![], output: String::new() }
+    Failure {
+        id: name.to_owned(),
+        kind: Kind::Exit,
+        message: "the patch as a whole".into(),
+        expected: None,
+        actual: None,
+        frames: vec![],
+        output: String::new(),
+    }
 }

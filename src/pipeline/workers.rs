@@ -144,7 +144,10 @@ impl Shared {
 
     async fn baseline(&self) -> Result<Arc<Baseline>, PipelineError> {
         let mut receiver = self.baseline.clone();
-        let ready = receiver.wait_for(Option::is_some).await.map_err(|_| PipelineError::Worker("the baseline was given up".into()))?;
+        let ready = receiver
+            .wait_for(Option::is_some)
+            .await
+            .map_err(|_| PipelineError::Worker("the baseline was given up".into()))?;
         ready.clone().ok_or_else(|| PipelineError::Worker("the baseline is missing".into()))
     }
 }
@@ -164,7 +167,11 @@ async fn work(shared: Arc<Shared>, sender: mpsc::UnboundedSender<Result<Tried, P
 }
 
 /// One candidate through the gates. What is screened out needs no scratch.
-async fn attempt(shared: &Shared, scratch: &mut Option<Box<dyn crate::scratch::Scratch>>, candidate: &Candidate) -> Result<Verdict, PipelineError> {
+async fn attempt(
+    shared: &Shared,
+    scratch: &mut Option<Box<dyn crate::scratch::Scratch>>,
+    candidate: &Candidate,
+) -> Result<Verdict, PipelineError> {
     if let Err(miss) = shared.trials.screen(&candidate.patch) {
         return Ok(Verdict::Missed(miss));
     }

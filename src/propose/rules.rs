@@ -153,7 +153,8 @@ fn select(files: &[(RelPath, Parsed)], ranked: Vec<Ranked>, config: &Config) -> 
         if changed.tree.root_node().has_error() && (errors[file] == 0 || changed.errors() > errors[file]) {
             continue;
         }
-        let known = seen.entry((file, span.start)).or_insert_with(|| HashSet::from([parsed.tokens_within(span.clone())]));
+        let known =
+            seen.entry((file, span.start)).or_insert_with(|| HashSet::from([parsed.tokens_within(span.clone())]));
         let end = (span.end + changed.text.len()).saturating_sub(parsed.text.len());
         if !known.insert(changed.tokens_within(span.start..end)) {
             continue;

@@ -76,6 +76,7 @@ fn report(failures: Vec<FailureReport>) -> RunReport {
         time: Time { total_s: 1.9, model_s: 0.0, tests_s: 1.6, heal_s: 0.3 },
         ledger: LedgerHead { head: "9f2c41d07ab35e18c6ebd12dc40214fa8f0108c7c7c1ef5de3e66a3adcd33188".into() },
         notes: Vec::new(),
+        together: None,
     }
 }
 

@@ -338,6 +338,10 @@ class Deadline(object):
                 self.stack_file = None
 
     def arm(self, test):
+        if self.expired is not None:
+            # Endless once, endless again, as a rule: what follows gets less,
+            # and heal gives whatever was merely slow its full time later.
+            self.limit = max(min(self.limit, 2.0), self.limit / 5.0)
         self.expired = None
         if not self.works:
             return

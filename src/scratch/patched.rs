@@ -58,7 +58,11 @@ impl Slot {
     /// as it was written.
     fn still_as_patched(&self, patch: &Patch) -> bool {
         let in_place = patch.changes().iter().all(|change| change.before.is_some() && change.after.is_some());
-        in_place && patch.changes().iter().all(|change| self.stat_of(change).is_some_and(|now| self.patched.stats.contains(&now)))
+        in_place
+            && patch
+                .changes()
+                .iter()
+                .all(|change| self.stat_of(change).is_some_and(|now| self.patched.stats.contains(&now)))
     }
 
     fn stat_of(&self, change: &FileChange) -> Option<(PathBuf, Stat)> {

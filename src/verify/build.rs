@@ -9,7 +9,8 @@ use crate::failure::Kind;
 use crate::runner::Report;
 
 /// The gate.
-pub const GATE: Gate = Gate { name: "build", missed_when: "it does not compile, or a test file no longer loads", runs_tests: true };
+pub const GATE: Gate =
+    Gate { name: "build", missed_when: "it does not compile, or a test file no longer loads", runs_tests: true };
 
 /// Judges the first run with the patch in: a compile error or a file that
 /// cannot be loaded, unless the unpatched tree has it too.

@@ -14,7 +14,11 @@ use crate::runner::Report;
 use crate::scratch::Scratch;
 
 /// The gate.
-pub const GATE: Gate = Gate { name: "cause", missed_when: "with the patch taken out again, the target does not fail as before", runs_tests: true };
+pub const GATE: Gate = Gate {
+    name: "cause",
+    missed_when: "with the patch taken out again, the target does not fail as before",
+    runs_tests: true,
+};
 
 /// What the evidence says of a patch that passes.
 pub const PROVEN: &str = "fails-passes-fails";
@@ -34,7 +38,12 @@ fn compare(aim: &Aim, report: &Report) -> Result<(), Miss> {
         let id = &reproduction.failure.id;
         match reproduce::find(report, id) {
             None => return Err(Miss::new(&GATE, format!("{id} passes without the patch"))),
-            Some(failure) if !reproduction.is_same(failure) => return Err(Miss::new(&GATE, format!("without the patch {id} fails in another way: {}", failure.message))),
+            Some(failure) if !reproduction.is_same(failure) => {
+                return Err(Miss::new(
+                    &GATE,
+                    format!("without the patch {id} fails in another way: {}", failure.message),
+                ));
+            }
             Some(_) => {}
         }
     }

@@ -12,7 +12,8 @@ use crate::patch::FileChange;
 use crate::patch::Patch;
 
 /// The gate.
-pub const GATE: Gate = Gate { name: "distinct", missed_when: "its syntax equals one already tried, or the original", runs_tests: false };
+pub const GATE: Gate =
+    Gate { name: "distinct", missed_when: "its syntax equals one already tried, or the original", runs_tests: false };
 
 /// The patches tried so far, by their normalised text.
 #[derive(Debug, Default)]

@@ -14,7 +14,11 @@ use crate::patch::Patch;
 use crate::source::RelPath;
 
 /// The gate.
-pub const GATE: Gate = Gate { name: "policy", missed_when: "it touches what its source may not, is too large, or brings in what a repair does not need", runs_tests: false };
+pub const GATE: Gate = Gate {
+    name: "policy",
+    missed_when: "it touches what its source may not, is too large, or brings in what a repair does not need",
+    runs_tests: false,
+};
 
 /// Whose patch it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +57,13 @@ pub fn judge(patch: &Patch, author: Author, config: &Config) -> Result<(), Miss>
     if author == Author::Machine {
         let (added, removed) = patch.size();
         if added + removed > config.max_lines || patch.changes().len() > config.max_files {
-            return miss(format!("it changes {} lines in {} files; at most {} lines in {} files are tried", added + removed, patch.changes().len(), config.max_lines, config.max_files));
+            return miss(format!(
+                "it changes {} lines in {} files; at most {} lines in {} files are tried",
+                added + removed,
+                patch.changes().len(),
+                config.max_lines,
+                config.max_files
+            ));
         }
     }
     for change in patch.changes() {
@@ -114,20 +124,33 @@ fn tests_inside(path: &RelPath, text: &str) -> Vec<String> {
 fn always_refused(path: &RelPath) -> Option<&'static str> {
     let text = path.as_str();
     let name = path.file_name();
-    let under = |folder: &str| text == folder || text.starts_with(&format!("{folder}/")) || text.contains(&format!("/{folder}/"));
+    let under = |folder: &str| {
+        text == folder || text.starts_with(&format!("{folder}/")) || text.contains(&format!("/{folder}/"))
+    };
     if text.split('/').any(|part| part == ".git") || matches!(name, ".gitattributes" | ".gitmodules" | ".gitignore") {
         return Some("git's own");
     }
-    if [".github", ".gitlab", ".forgejo", ".gitea", ".circleci", ".ci"].iter().any(|folder| under(folder)) || matches!(name, ".gitlab-ci.yml" | "Jenkinsfile" | ".travis.yml" | "azure-pipelines.yml") {
+    if [".github", ".gitlab", ".forgejo", ".gitea", ".circleci", ".ci"].iter().any(|folder| under(folder))
+        || matches!(name, ".gitlab-ci.yml" | "Jenkinsfile" | ".travis.yml" | "azure-pipelines.yml")
+    {
         return Some("part of the pipeline");
     }
-    if matches!(name, "conftest.py" | "sitecustomize.py" | "usercustomize.py") || name.ends_with(".pth") || matches!(name, "pytest.ini" | "tox.ini" | "noxfile.py") {
+    if matches!(name, "conftest.py" | "sitecustomize.py" | "usercustomize.py")
+        || name.ends_with(".pth")
+        || matches!(name, "pytest.ini" | "tox.ini" | "noxfile.py")
+    {
         return Some("part of the tests' configuration");
     }
     if name == "build.rs" || name.starts_with("rust-toolchain") || under(".cargo") {
         return Some("part of the build");
     }
-    if under(".husky") || under(".hooks") || name == ".pre-commit-config.yaml" || name == "package.json" || name == "heal.toml" || under(".heal") {
+    if under(".husky")
+        || under(".hooks")
+        || name == ".pre-commit-config.yaml"
+        || name == "package.json"
+        || name == "heal.toml"
+        || under(".heal")
+    {
         return Some("run or obeyed without being asked");
     }
     None
@@ -150,7 +173,11 @@ mod tests {
     use super::*;
 
     fn change(path: &str, before: Option<&str>, after: Option<&str>) -> Patch {
-        Patch::new(vec![FileChange { path: RelPath::new(path).expect("path"), before: before.map(str::to_owned), after: after.map(str::to_owned) }])
+        Patch::new(vec![FileChange {
+            path: RelPath::new(path).expect("path"),
+            before: before.map(str::to_owned),
+            after: after.map(str::to_owned),
+        }])
     }
 
     #[test]
@@ -169,16 +196,29 @@ mod tests {
             (change("build.rs", Some("fn main() {}\n"), Some("fn main() { x() }\n")), false, false),
             (change("src/a.py", Some("x = 1\n"), Some("import sys\nsys.exit(0)\n")), true, false),
             (change("src/lib.rs", Some(rust_with_test), Some(&rust_with_test.replace("{ 1 }", "{ 2 }"))), true, true),
-            (change("src/lib.rs", Some(rust_with_test), Some(&rust_with_test.replace("f(), 2", "f(), 1"))), false, false),
+            (
+                change("src/lib.rs", Some(rust_with_test), Some(&rust_with_test.replace("f(), 2", "f(), 1"))),
+                false,
+                false,
+            ),
         ] {
             assert_eq!(judge(&patch, Author::Person, &Config::default()).is_ok(), person, "person: {}", patch.diff());
-            assert_eq!(judge(&patch, Author::Machine, &Config::default()).is_ok(), machine, "machine: {}", patch.diff());
+            assert_eq!(
+                judge(&patch, Author::Machine, &Config::default()).is_ok(),
+                machine,
+                "machine: {}",
+                patch.diff()
+            );
         }
     }
 
     #[test]
     fn deny_wins_over_allow() {
-        let config = Config { allow: globs(&["tests/**".into()]).expect("globs"), deny: globs(&["tests/slow/**".into()]).expect("globs"), ..Config::default() };
+        let config = Config {
+            allow: globs(&["tests/**".into()]).expect("globs"),
+            deny: globs(&["tests/slow/**".into()]).expect("globs"),
+            ..Config::default()
+        };
         assert!(judge(&change("tests/a.py", Some("x = 1\n"), Some("x = 2\n")), Author::Machine, &config).is_ok());
         assert!(judge(&change("tests/slow/a.py", Some("x = 1\n"), Some("x = 2\n")), Author::Machine, &config).is_err());
     }

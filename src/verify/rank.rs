@@ -11,7 +11,9 @@ use crate::patch::Patch;
 /// Orders two verified patches, the better one first.
 pub fn compare(one: (&Patch, &Evidence), other: (&Patch, &Evidence)) -> Ordering {
     let key = |(patch, evidence): (&Patch, &Evidence)| {
-        let strength = evidence.strength.as_ref().map_or(0.0, |strength| if strength.mutants == 0 { 0.0 } else { strength.killed as f64 / strength.mutants as f64 });
+        let strength = evidence.strength.as_ref().map_or(0.0, |strength| {
+            if strength.mutants == 0 { 0.0 } else { strength.killed as f64 / strength.mutants as f64 }
+        });
         let (added, removed) = patch.size();
         // What only takes code away most often takes behaviour away (Qi et
         // al. 2015, "patch plausibility").

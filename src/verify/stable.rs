@@ -18,7 +18,11 @@ use crate::runner::Variation;
 use crate::scratch::Scratch;
 
 /// The gate.
-pub const GATE: Gate = Gate { name: "stable", missed_when: "the target does not pass three times of three, with hash seed, order and time zone varied", runs_tests: true };
+pub const GATE: Gate = Gate {
+    name: "stable",
+    missed_when: "the target does not pass three times of three, with hash seed, order and time zone varied",
+    runs_tests: true,
+};
 
 /// What is varied beside the plain run. The zones lie on both sides of UTC,
 /// one with half an hour.
@@ -35,7 +39,13 @@ const WITNESSES: usize = 50;
 ///
 /// # Errors
 /// Only where the tests cannot be run.
-pub async fn judge(bench: &Bench, scratch: &mut dyn Scratch, patch: &Patch, aim: &Aim, baseline: &Baseline) -> Result<Result<Target, Miss>, TrialError> {
+pub async fn judge(
+    bench: &Bench,
+    scratch: &mut dyn Scratch,
+    patch: &Patch,
+    aim: &Aim,
+    baseline: &Baseline,
+) -> Result<Result<Target, Miss>, TrialError> {
     let mut target = Target { passed: 1, runs: 1 };
     for variation in VARIATIONS {
         scratch.lay(patch)?;
@@ -50,10 +60,12 @@ pub async fn judge(bench: &Bench, scratch: &mut dyn Scratch, patch: &Patch, aim:
         // Once more without the variation: unstable as such?
         let plain = bench.run(scratch, &bench.request(aim.selection.clone())).await?;
         if let Err(again) = super::target::judge(aim, &plain) {
-            return Ok(Err(Miss::new(&GATE, format!("the target does not always pass: {}", again.detail)).with_output(again.output)));
+            return Ok(Err(Miss::new(&GATE, format!("the target does not always pass: {}", again.detail))
+                .with_output(again.output)));
         }
         if base_stands(bench, scratch, aim, baseline, variation).await? {
-            return Ok(Err(Miss::new(&GATE, format!("with another hash seed, order or time zone: {}", miss.detail)).with_output(miss.output)));
+            return Ok(Err(Miss::new(&GATE, format!("with another hash seed, order or time zone: {}", miss.detail))
+                .with_output(miss.output)));
         }
         target.passed += 1;
     }
@@ -62,10 +74,17 @@ pub async fn judge(bench: &Bench, scratch: &mut dyn Scratch, patch: &Patch, aim:
 
 /// Whether the unpatched tree's passing tests of the same files stand the
 /// variation.
-async fn base_stands(bench: &Bench, scratch: &mut dyn Scratch, aim: &Aim, baseline: &Baseline, variation: Variation) -> Result<bool, TrialError> {
+async fn base_stands(
+    bench: &Bench,
+    scratch: &mut dyn Scratch,
+    aim: &Aim,
+    baseline: &Baseline,
+    variation: Variation,
+) -> Result<bool, TrialError> {
     let files: Vec<&str> = aim.failures.iter().map(|failure| file_part(&failure.failure.id)).collect();
     let passing = baseline.tests.iter().filter(|(_, status)| **status == Status::Passed);
-    let witnesses: Vec<String> = passing.map(|(id, _)| id).filter(|id| files.contains(&file_part(id))).take(WITNESSES).cloned().collect();
+    let witnesses: Vec<String> =
+        passing.map(|(id, _)| id).filter(|id| files.contains(&file_part(id))).take(WITNESSES).cloned().collect();
     if witnesses.is_empty() {
         return Ok(true);
     }
@@ -94,7 +113,11 @@ mod tests {
 
     #[test]
     fn tests_of_one_file_share_a_part() {
-        for (id, part) in [("tests/test_a.py::T::a[x y]", "tests/test_a.py"), ("shop tests::divide", "shop tests"), ("tests.test_a.Cart.test_x", "tests.test_a")] {
+        for (id, part) in [
+            ("tests/test_a.py::T::a[x y]", "tests/test_a.py"),
+            ("shop tests::divide", "shop tests"),
+            ("tests.test_a.Cart.test_x", "tests.test_a"),
+        ] {
             assert_eq!(file_part(id), part);
         }
     }

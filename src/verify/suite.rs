@@ -18,7 +18,11 @@ use crate::runner::Status;
 use crate::scratch::Scratch;
 
 /// The gate.
-pub const GATE: Gate = Gate { name: "suite", missed_when: "anything newly fails, vanishes, or is newly skipped, against the baseline", runs_tests: true };
+pub const GATE: Gate = Gate {
+    name: "suite",
+    missed_when: "anything newly fails, vanishes, or is newly skipped, against the baseline",
+    runs_tests: true,
+};
 
 /// Runs of the unpatched tree that a newly failing test must pass before the
 /// patch is blamed.
@@ -29,7 +33,13 @@ const BASE_RUNS: usize = 2;
 ///
 /// # Errors
 /// Only where the tests cannot be run.
-pub async fn judge(bench: &Bench, scratch: &mut dyn Scratch, patch: &Patch, baseline: &Baseline, report: Report) -> Result<Result<Option<SuiteCounts>, Miss>, TrialError> {
+pub async fn judge(
+    bench: &Bench,
+    scratch: &mut dyn Scratch,
+    patch: &Patch,
+    baseline: &Baseline,
+    report: Report,
+) -> Result<Result<Option<SuiteCounts>, Miss>, TrialError> {
     if let Some(passed) = report.exit_only {
         return Ok(if passed { Ok(None) } else { Err(Miss::new(&GATE, "the command fails")) });
     }
@@ -60,7 +70,12 @@ pub async fn judge(bench: &Bench, scratch: &mut dyn Scratch, patch: &Patch, base
 
 /// Runs the newly failing tests on the unpatched tree: who fails there too was
 /// flaky all along.
-async fn quarantine(bench: &Bench, scratch: &mut dyn Scratch, baseline: &mut Baseline, difference: &Difference) -> Result<(), TrialError> {
+async fn quarantine(
+    bench: &Bench,
+    scratch: &mut dyn Scratch,
+    baseline: &mut Baseline,
+    difference: &Difference,
+) -> Result<(), TrialError> {
     for _ in 0..BASE_RUNS {
         scratch.restore()?;
         let report = bench.run(scratch, &bench.request(Selection::Tests(difference.newly_failing.clone()))).await?;
@@ -92,9 +107,16 @@ mod tests {
 
     #[test]
     fn the_worst_news_comes_first() {
-        let difference = Difference { newly_failing: vec!["a".into(), "b".into()], missing: vec!["c".into()], ..Difference::default() };
+        let difference = Difference {
+            newly_failing: vec!["a".into(), "b".into()],
+            missing: vec!["c".into()],
+            ..Difference::default()
+        };
         assert_eq!(describe(&difference).as_deref(), Some("a and 1 more newly fails"));
-        assert_eq!(describe(&Difference { missing: vec!["c".into()], ..Difference::default() }).as_deref(), Some("c is gone"));
+        assert_eq!(
+            describe(&Difference { missing: vec!["c".into()], ..Difference::default() }).as_deref(),
+            Some("c is gone")
+        );
         assert_eq!(describe(&Difference { already_failing: vec!["d".into()], ..Difference::default() }), None);
     }
 }

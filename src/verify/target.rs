@@ -11,7 +11,11 @@ use crate::runner::Selection;
 use crate::runner::Status;
 
 /// The gate.
-pub const GATE: Gate = Gate { name: "target", missed_when: "the failing test still fails, is skipped, or does not report", runs_tests: true };
+pub const GATE: Gate = Gate {
+    name: "target",
+    missed_when: "the failing test still fails, is skipped, or does not report",
+    runs_tests: true,
+};
 
 /// What a patch is to cure: the failures of one cluster.
 #[derive(Clone, Debug)]
@@ -28,7 +32,9 @@ pub fn judge(aim: &Aim, report: &Report) -> Result<(), Miss> {
         let id = &reproduction.failure.id;
         if let Some(failure) = crate::detect::reproduce::find(report, id) {
             let same = if reproduction.is_same(failure) { "fails as before" } else { "fails in another way" };
-            return Err(Miss::new(&GATE, format!("{id} {same}: {}", failure.message)).with_output(failure.output.clone()));
+            return Err(
+                Miss::new(&GATE, format!("{id} {same}: {}", failure.message)).with_output(failure.output.clone())
+            );
         }
         if let Some(test) = report.test(id)
             && test.status != Status::Passed
@@ -37,7 +43,8 @@ pub fn judge(aim: &Aim, report: &Report) -> Result<(), Miss> {
         }
         let expected_test = matches!(&aim.selection, Selection::Tests(ids) if ids.contains(id));
         if expected_test && report.test(id).is_none() {
-            return Err(Miss::new(&GATE, format!("{id} did not report a result")).with_output(report.incomplete_why.clone().unwrap_or_default()));
+            return Err(Miss::new(&GATE, format!("{id} did not report a result"))
+                .with_output(report.incomplete_why.clone().unwrap_or_default()));
         }
     }
     if let Some(passed) = report.exit_only {
@@ -60,7 +67,15 @@ mod tests {
     use crate::runner::TestResult;
 
     fn failure(id: &str) -> Failure {
-        Failure { id: id.into(), kind: Kind::Assertion, message: "assert 1 == 2".into(), expected: None, actual: None, frames: vec![], output: String::new() }
+        Failure {
+            id: id.into(),
+            kind: Kind::Assertion,
+            message: "assert 1 == 2".into(),
+            expected: None,
+            actual: None,
+            frames: vec![],
+            output: String::new(),
+        }
     }
 
     fn aim() -> Aim {
@@ -76,7 +91,13 @@ mod tests {
     }
 
     fn report(status: Option<Status>, complete: bool) -> Report {
-        let test = |status| TestResult { id: "t".into(), status, took: Duration::ZERO, failure: (status == Status::Failed).then(|| failure("t")), executed: vec![] };
+        let test = |status| TestResult {
+            id: "t".into(),
+            status,
+            took: Duration::ZERO,
+            failure: (status == Status::Failed).then(|| failure("t")),
+            executed: vec![],
+        };
         Report { tests: status.map(test).into_iter().collect(), complete, ..Report::default() }
     }
 

@@ -73,7 +73,12 @@ impl Trials {
     ///
     /// # Errors
     /// Only where the tests cannot be run.
-    pub async fn cure(&self, scratch: &mut dyn Scratch, patch: &Patch, baseline: Option<&Baseline>) -> Result<Result<(), Miss>, TrialError> {
+    pub async fn cure(
+        &self,
+        scratch: &mut dyn Scratch,
+        patch: &Patch,
+        baseline: Option<&Baseline>,
+    ) -> Result<Result<(), Miss>, TrialError> {
         scratch.lay(patch)?;
         let mut request = self.bench.request(self.aim.selection.clone());
         request.fail_fast = true;
@@ -89,11 +94,20 @@ impl Trials {
     ///
     /// # Errors
     /// Only where the tests cannot be run.
-    pub async fn prove(&self, scratch: &mut dyn Scratch, patch: &Patch, baseline: &Baseline) -> Result<Proof, TrialError> {
+    pub async fn prove(
+        &self,
+        scratch: &mut dyn Scratch,
+        patch: &Patch,
+        baseline: &Baseline,
+    ) -> Result<Proof, TrialError> {
         scratch.lay(patch)?;
         let report = self.bench.run(scratch, &self.bench.request(Selection::All)).await?;
         if let Err(miss) = target::judge(&Aim { selection: Selection::All, ..(*self.aim).clone() }, &report) {
-            return Ok(Err(Miss { gate: suite::GATE.name.to_owned(), detail: format!("in the whole suite {}", miss.detail), ..miss }));
+            return Ok(Err(Miss {
+                gate: suite::GATE.name.to_owned(),
+                detail: format!("in the whole suite {}", miss.detail),
+                ..miss
+            }));
         }
         let counts = match suite::judge(&self.bench, scratch, patch, baseline, report).await? {
             Ok(counts) => counts,
@@ -114,7 +128,12 @@ impl Trials {
     ///
     /// # Errors
     /// Only where the tests cannot be run.
-    pub async fn harmless(&self, scratch: &mut dyn Scratch, patch: &Patch, baseline: &Baseline) -> Result<Verdict, TrialError> {
+    pub async fn harmless(
+        &self,
+        scratch: &mut dyn Scratch,
+        patch: &Patch,
+        baseline: &Baseline,
+    ) -> Result<Verdict, TrialError> {
         if let Err(miss) = self.screen(patch) {
             return Ok(Verdict::Missed(miss));
         }
@@ -148,7 +167,12 @@ impl Trials {
     ///
     /// # Errors
     /// Only where the tests cannot be run.
-    pub async fn attempt(&self, scratch: &mut dyn Scratch, patch: &Patch, baseline: &Baseline) -> Result<Verdict, TrialError> {
+    pub async fn attempt(
+        &self,
+        scratch: &mut dyn Scratch,
+        patch: &Patch,
+        baseline: &Baseline,
+    ) -> Result<Verdict, TrialError> {
         if let Err(miss) = self.screen(patch) {
             return Ok(Verdict::Missed(miss));
         }

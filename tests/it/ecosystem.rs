@@ -13,7 +13,12 @@ use crate::support::Ran;
 fn environment(dir: &Path, packages: &[&str]) -> PathBuf {
     let run = |command: &mut Command| {
         let output = command.output().expect("python3 is needed: install Python 3.8 or newer");
-        assert!(output.status.success(), "{command:?}\n{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{command:?}\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
     };
     run(Command::new("python3").args(["-m", "venv"]).arg(dir));
     let python = dir.join("bin/python");
@@ -26,7 +31,8 @@ fn python() -> &'static Path {
     static PYTHON: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, python) = PYTHON.get_or_init(|| {
         let dir = tempfile::Builder::new().prefix("heal-venv-").tempdir().expect("a temporary directory");
-        let python = environment(&dir.path().join("venv"), &["pytest", "pytest-xdist", "setuptools", "hatchling", "editables"]);
+        let python =
+            environment(&dir.path().join("venv"), &["pytest", "pytest-xdist", "setuptools", "hatchling", "editables"]);
         (dir, python)
     });
     python
@@ -40,7 +46,10 @@ fn heal(project: &Project, arguments: &[&str]) -> Ran {
 }
 
 const STACK: &[(&str, &str)] = &[
-    ("stack.py", "class Stack:\n    def __init__(self):\n        self.items = []\n\n    def push(self, item):\n        self.items.append(item)\n\n    def pop(self):\n        if len(self.items) > 1:\n            return self.items.pop()\n        raise IndexError('empty')\n\n    def __len__(self):\n        return len(self.items)\n"),
+    (
+        "stack.py",
+        "class Stack:\n    def __init__(self):\n        self.items = []\n\n    def push(self, item):\n        self.items.append(item)\n\n    def pop(self):\n        if len(self.items) > 1:\n            return self.items.pop()\n        raise IndexError('empty')\n\n    def __len__(self):\n        return len(self.items)\n",
+    ),
     (
         "test_stack.py",
         "import pytest\nfrom stack import Stack\n\n\n@pytest.fixture\ndef stack():\n    return Stack()\n\n\ndef test_empty(stack):\n    with pytest.raises(IndexError):\n        stack.pop()\n\n\n@pytest.mark.parametrize('items', [[1], [1, 2], ['a b', 'c::d']])\ndef test_last_in_first_out(stack, items):\n    for item in items:\n        stack.push(item)\n    assert [stack.pop() for _ in items] == items[::-1]\n    assert len(stack) == 0\n\n\n@pytest.mark.skip(reason='later')\ndef test_later():\n    assert False\n\n\n@pytest.mark.xfail\ndef test_known():\n    assert False\n",
@@ -74,11 +83,20 @@ fn editable(backend: &str) {
         ("src/stacked/__init__.py", "from .stack import Stack\n"),
         ("src/stacked/stack.py", STACK[0].1),
         ("tests/test_stack.py", &STACK[1].1.replace("from stack import", "from stacked import")),
-        ("pyproject.toml", &format!("[project]\nname = \"stacked\"\nversion = \"0.1\"\n\n{backend}\n[tool.pytest.ini_options]\ntestpaths = [\"tests\"]\n")),
+        (
+            "pyproject.toml",
+            &format!(
+                "[project]\nname = \"stacked\"\nversion = \"0.1\"\n\n{backend}\n[tool.pytest.ini_options]\ntestpaths = [\"tests\"]\n"
+            ),
+        ),
     ]);
     let venv = project.root.parent().expect("a parent").join("venv");
     let python = environment(&venv, &["pytest", "setuptools", "hatchling", "editables"]);
-    let output = Command::new(&python).args(["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-build-isolation", "-e"]).arg(&project.root).output().expect("pip runs");
+    let output = Command::new(&python)
+        .args(["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-build-isolation", "-e"])
+        .arg(&project.root)
+        .output()
+        .expect("pip runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     project.commit("installed");
     let mut command = project.heal_command(&["fix", "--offline", "--json", "--apply"]);
@@ -86,7 +104,8 @@ fn editable(backend: &str) {
     let ran: Ran = command.output().expect("heal runs").into();
     let json = ran.code(0).json();
     assert_eq!(json["failures"][0]["outcome"], "verified");
-    let tests = Command::new(&python).args(["-m", "pytest", "-q"]).current_dir(&project.root).output().expect("pytest runs");
+    let tests =
+        Command::new(&python).args(["-m", "pytest", "-q"]).current_dir(&project.root).output().expect("pytest runs");
     assert!(tests.status.success(), "{}", String::from_utf8_lossy(&tests.stdout));
 }
 
@@ -99,12 +118,16 @@ fn an_editable_install_by_setuptools_is_healed() {
 fn an_editable_install_by_a_setuptools_finder_is_healed() {
     // A package whose folder lies beside others makes setuptools write a
     // finder instead of a path.
-    editable("[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n\n[tool.setuptools]\npackages = [\"stacked\"]\npackage-dir = {\"stacked\" = \"src/stacked\"}\n");
+    editable(
+        "[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n\n[tool.setuptools]\npackages = [\"stacked\"]\npackage-dir = {\"stacked\" = \"src/stacked\"}\n",
+    );
 }
 
 #[test]
 fn an_editable_install_by_hatch_is_healed() {
-    editable("[build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n\n[tool.hatch.build.targets.wheel]\npackages = [\"src/stacked\"]\n");
+    editable(
+        "[build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n\n[tool.hatch.build.targets.wheel]\npackages = [\"src/stacked\"]\n",
+    );
 }
 
 #[test]
@@ -113,12 +136,19 @@ fn an_installed_copy_of_the_package_is_found_out() {
         ("src/stacked/__init__.py", "from .stack import Stack\n"),
         ("src/stacked/stack.py", STACK[0].1),
         ("tests/test_stack.py", &STACK[1].1.replace("from stack import", "from stacked import")),
-        ("pyproject.toml", "[project]\nname = \"stacked\"\nversion = \"0.1\"\n\n[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n"),
+        (
+            "pyproject.toml",
+            "[project]\nname = \"stacked\"\nversion = \"0.1\"\n\n[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n",
+        ),
         (".gitignore", "build\n*.egg-info\n"),
     ]);
     let venv = project.root.parent().expect("a parent").join("venv");
     let python = environment(&venv, &["pytest", "setuptools"]);
-    let output = Command::new(&python).args(["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-build-isolation"]).arg(&project.root).output().expect("pip runs");
+    let output = Command::new(&python)
+        .args(["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-build-isolation"])
+        .arg(&project.root)
+        .output()
+        .expect("pip runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut command = project.heal_command(&["fix", "--offline"]);
     command.env("VIRTUAL_ENV", &venv);

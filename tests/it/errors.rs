@@ -52,7 +52,15 @@ fn a_detached_head_and_a_linked_worktree_are_healed() {
 fn a_submodule_is_healed_from_inside() {
     let inner = Project::new(SHOP);
     let outer = Project::new(&[("README", "outer\n")]);
-    outer.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", inner.root.to_str().expect("text"), "inner"]);
+    outer.git(&[
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "--quiet",
+        "add",
+        inner.root.to_str().expect("text"),
+        "inner",
+    ]);
     outer.commit("with a submodule");
     let inside = outer.root.join("inner");
     let before = outer.state();
@@ -111,7 +119,19 @@ fn a_hostile_git_configuration_runs_nothing() {
     let evil = script.to_str().expect("text");
     project.write(&[(".gitattributes", "*.py filter=evil diff=evil\n")]);
     project.commit("attributes");
-    for (key, value) in [("core.fsmonitor", evil), ("core.hooksPath", project.root.parent().expect("a parent").to_str().expect("text")), ("filter.evil.clean", evil), ("filter.evil.smudge", evil), ("filter.evil.process", evil), ("diff.evil.command", evil), ("diff.external", evil), ("core.sshCommand", evil), ("core.pager", evil), ("core.editor", evil), ("alias.worktree", &format!("!{evil}"))] {
+    for (key, value) in [
+        ("core.fsmonitor", evil),
+        ("core.hooksPath", project.root.parent().expect("a parent").to_str().expect("text")),
+        ("filter.evil.clean", evil),
+        ("filter.evil.smudge", evil),
+        ("filter.evil.process", evil),
+        ("diff.evil.command", evil),
+        ("diff.external", evil),
+        ("core.sshCommand", evil),
+        ("core.pager", evil),
+        ("core.editor", evil),
+        ("alias.worktree", &format!("!{evil}")),
+    ] {
         project.git(&["config", key, value]);
     }
     std::fs::copy(&script, project.root.parent().expect("a parent").join("post-checkout")).expect("a hook");
@@ -124,9 +144,18 @@ fn a_hostile_git_configuration_runs_nothing() {
 fn a_model_is_not_asked_without_consent() {
     let project = Project::new(&[
         ("odd.py", "def secret():\n    return 'a'\n"),
-        ("test_odd.py", "import unittest\nfrom odd import secret\n\n\nclass OddTest(unittest.TestCase):\n    def test_odd(self):\n        self.assertEqual(secret(), 'quite another text')\n"),
+        (
+            "test_odd.py",
+            "import unittest\nfrom odd import secret\n\n\nclass OddTest(unittest.TestCase):\n    def test_odd(self):\n        self.assertEqual(secret(), 'quite another text')\n",
+        ),
     ]);
-    let ran: crate::support::Ran = project.heal_command(&["fix", "--json"]).env("ANTHROPIC_API_KEY", "sk-ant-none").env("HEAL_BASE_URL", "http://127.0.0.1:9").output().expect("heal runs").into();
+    let ran: crate::support::Ran = project
+        .heal_command(&["fix", "--json"])
+        .env("ANTHROPIC_API_KEY", "sk-ant-none")
+        .env("HEAL_BASE_URL", "http://127.0.0.1:9")
+        .output()
+        .expect("heal runs")
+        .into();
     let json = ran.code(1).json();
     assert_eq!(json["cost"]["calls"], 0);
     assert!(json["notes"].to_string().contains("--model"), "{}", json["notes"]);
@@ -141,7 +170,10 @@ fn a_test_of_another_copy_of_the_code_is_found_out() {
         std::fs::copy(project.root.join("shop").join(name), other.join("shop").join(name)).expect("a copy");
     }
     let tests = project.read("tests/test_discount.py");
-    project.write(&[("tests/test_discount.py", &format!("import sys\nsys.path.insert(0, '{}')\n{tests}", other.display()))]);
+    project.write(&[(
+        "tests/test_discount.py",
+        &format!("import sys\nsys.path.insert(0, '{}')\n{tests}", other.display()),
+    )]);
     project.commit("tests another copy");
     let ran = project.heal(&["fix", "--offline"]).code(5);
     assert!(ran.stderr.contains("elsewhere"), "{}", ran.stderr);

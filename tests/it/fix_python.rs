@@ -86,9 +86,21 @@ fn reports_are_written_by_their_ending() {
     let project = Project::new(SHOP);
     let out = project.root.parent().expect("a parent");
     let (markdown, json) = (out.join("r.md"), out.join("r.json"));
-    project.heal(&["fix", "--offline", "--report", markdown.to_str().expect("text"), "--report", json.to_str().expect("text"), "-o", out.join("p.patch").to_str().expect("text")]).code(0);
+    project
+        .heal(&[
+            "fix",
+            "--offline",
+            "--report",
+            markdown.to_str().expect("text"),
+            "--report",
+            json.to_str().expect("text"),
+            "-o",
+            out.join("p.patch").to_str().expect("text"),
+        ])
+        .code(0);
     assert!(std::fs::read_to_string(markdown).expect("a report").contains("```diff"));
-    let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(json).expect("a report")).expect("JSON");
+    let report: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(json).expect("a report")).expect("JSON");
     assert_eq!(report["schema"], "heal.fix/1");
     assert!(std::fs::read_to_string(out.join("p.patch")).expect("a patch").starts_with("diff --git"));
     project.heal(&["fix", "--offline", "--report", "r.docx"]).code(2);
@@ -110,7 +122,10 @@ fn the_dirty_tree_is_what_is_healed() {
     project.commit("right");
     // The fault is there only as an uncommitted change, and an untracked file
     // is needed to see it.
-    let broken = project.read("shop/discount.py").replace("quantity >= 100", "quantity > limit()").replace("def rate", "from shop.limits import limit\n\n\ndef rate");
+    let broken = project
+        .read("shop/discount.py")
+        .replace("quantity >= 100", "quantity > limit()")
+        .replace("def rate", "from shop.limits import limit\n\n\ndef rate");
     project.write(&[("shop/discount.py", &broken), ("shop/limits.py", "def limit():\n    return 100\n")]);
     let ran = project.heal(&["fix", "--offline", "--json"]).code(0);
     let json = ran.json();
@@ -121,10 +136,28 @@ fn the_dirty_tree_is_what_is_healed() {
 #[test]
 fn an_endless_loop_is_ended_and_healed() {
     let project = Project::new(&[
-        ("digits.py", "def digits(number):\n    count = 1\n    while number >= 10:\n        number = number % 10 + 10\n        count += 1\n    return count\n\n\ndef total(values):\n    result = 0\n    for value in values:\n        result += value\n    return result\n"),
-        ("test_digits.py", "import unittest\nfrom digits import digits, total\n\n\nclass DigitsTest(unittest.TestCase):\n    def test_total(self):\n        self.assertEqual(total([1, 2]), 3)\n\n    def test_one(self):\n        self.assertEqual(digits(7), 1)\n\n    def test_three(self):\n        self.assertEqual(digits(100), 3)\n"),
+        (
+            "digits.py",
+            "def digits(number):\n    count = 1\n    while number >= 10:\n        number = number % 10 + 10\n        count += 1\n    return count\n\n\ndef total(values):\n    result = 0\n    for value in values:\n        result += value\n    return result\n",
+        ),
+        (
+            "test_digits.py",
+            "import unittest\nfrom digits import digits, total\n\n\nclass DigitsTest(unittest.TestCase):\n    def test_total(self):\n        self.assertEqual(total([1, 2]), 3)\n\n    def test_one(self):\n        self.assertEqual(digits(7), 1)\n\n    def test_three(self):\n        self.assertEqual(digits(100), 3)\n",
+        ),
     ]);
-    let ran = project.heal(&["fix", "--offline", "--json", "--test-timeout", "2s", "--", "python3", "-m", "unittest"]);
+    let ran = project.heal(&[
+        "fix",
+        "--offline",
+        "--json",
+        "--test-timeout",
+        "2s",
+        "--timeout",
+        "40s",
+        "--",
+        "python3",
+        "-m",
+        "unittest",
+    ]);
     let json = ran.json();
     assert_eq!(json["failures"][0]["kind"], "timeout", "{}", ran.stderr);
     assert!(matches!(ran.code, 0 | 1), "{}", ran.stderr);
@@ -132,9 +165,13 @@ fn an_endless_loop_is_ended_and_healed() {
 
 #[test]
 fn a_test_that_fails_one_time_in_three_is_flaky() {
-    let project = Project::new(&[("test_luck.py", "import os\nimport pathlib\nimport unittest\n\n\nclass LuckTest(unittest.TestCase):\n    def test_luck(self):\n        counter = pathlib.Path(os.environ['LUCK'])\n        count = int(counter.read_text()) if counter.exists() else 0\n        counter.write_text(str(count + 1))\n        self.assertNotEqual(count % 3, 0)\n")]);
+    let project = Project::new(&[(
+        "test_luck.py",
+        "import os\nimport pathlib\nimport unittest\n\n\nclass LuckTest(unittest.TestCase):\n    def test_luck(self):\n        counter = pathlib.Path(os.environ['LUCK'])\n        count = int(counter.read_text()) if counter.exists() else 0\n        counter.write_text(str(count + 1))\n        self.assertNotEqual(count % 3, 0)\n",
+    )]);
     let counter = project.root.parent().expect("a parent").join("luck");
-    let ran: crate::support::Ran = project.heal_command(&["fix", "--offline", "--json"]).env("LUCK", &counter).output().expect("heal runs").into();
+    let ran: crate::support::Ran =
+        project.heal_command(&["fix", "--offline", "--json"]).env("LUCK", &counter).output().expect("heal runs").into();
     let ran = ran.code(3);
     assert_eq!(ran.json()["failures"][0]["reason"], "flaky");
 }
@@ -143,8 +180,14 @@ fn a_test_that_fails_one_time_in_three_is_flaky() {
 fn a_test_that_fails_only_in_company_is_order_dependent() {
     let project = Project::new(&[
         ("state.py", "SEEN = []\n"),
-        ("test_a.py", "import unittest\nimport state\n\n\nclass ATest(unittest.TestCase):\n    def test_a(self):\n        state.SEEN.append('a')\n"),
-        ("test_b.py", "import unittest\nimport state\n\n\nclass BTest(unittest.TestCase):\n    def test_b(self):\n        self.assertEqual(state.SEEN, [])\n"),
+        (
+            "test_a.py",
+            "import unittest\nimport state\n\n\nclass ATest(unittest.TestCase):\n    def test_a(self):\n        state.SEEN.append('a')\n",
+        ),
+        (
+            "test_b.py",
+            "import unittest\nimport state\n\n\nclass BTest(unittest.TestCase):\n    def test_b(self):\n        self.assertEqual(state.SEEN, [])\n",
+        ),
     ]);
     let ran = project.heal(&["fix", "--offline", "--json"]).code(1);
     assert_eq!(ran.json()["failures"][0]["reason"], "order-dependent");

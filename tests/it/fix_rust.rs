@@ -26,7 +26,10 @@ fn a_failing_crate_is_healed_offline() {
 #[test]
 fn a_test_is_named_by_its_bare_name() {
     let project = shop();
-    let json = project.heal(&["fix", "--offline", "--json", "--test", "middle_of_a_span", "--", "cargo", "test", "--lib"]).code(0).json();
+    let json = project
+        .heal(&["fix", "--offline", "--json", "--test", "middle_of_a_span", "--", "cargo", "test", "--lib"])
+        .code(0)
+        .json();
     assert_eq!(json["failures"].as_array().map(Vec::len), Some(1));
 }
 
@@ -34,7 +37,12 @@ fn a_test_is_named_by_its_bare_name() {
 fn a_shared_target_directory_is_not_shared_with_scratches() {
     let project = shop();
     let shared = project.root.parent().expect("a parent").join("shared-target");
-    let ran: crate::support::Ran = project.heal_command(&["fix", "--offline", "--json"]).env("CARGO_TARGET_DIR", &shared).output().expect("heal runs").into();
+    let ran: crate::support::Ran = project
+        .heal_command(&["fix", "--offline", "--json"])
+        .env("CARGO_TARGET_DIR", &shared)
+        .output()
+        .expect("heal runs")
+        .into();
     ran.code(0);
     assert!(!shared.exists(), "a scratch built into the user's target directory");
 }

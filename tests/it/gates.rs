@@ -50,7 +50,13 @@ fn patches_that_miss_a_gate_are_refused_and_say_which() {
         // Does not parse.
         ("shop/discount.py", "return 5", "return (5", "syntax", "none-verified"),
         // Ends the process with success.
-        ("shop/discount.py", "    if quantity >= 100:", "    import os\n    os._exit(0)\n    if quantity >= 100:", "target", "none-verified"),
+        (
+            "shop/discount.py",
+            "    if quantity >= 100:",
+            "    import os\n    os._exit(0)\n    if quantity >= 100:",
+            "target",
+            "none-verified",
+        ),
     ] {
         let diff = diff_of(&project, path, from, to);
         let ran = verify(&project, &diff, &["--test", SHOP_TEST]).code(1);
@@ -74,7 +80,8 @@ fn a_patch_without_a_claim_must_merely_break_nothing() {
 fn what_is_no_patch_or_does_not_apply_is_told_apart() {
     let project = Project::new(SHOP);
     verify(&project, "hello\n", &[]).code(2);
-    verify(&project, "--- a/shop/discount.py\n+++ b/shop/discount.py\n@@ -1,2 +1,2 @@\n-nothing like it\n+x\n", &[]).code(1);
+    verify(&project, "--- a/shop/discount.py\n+++ b/shop/discount.py\n@@ -1,2 +1,2 @@\n-nothing like it\n+x\n", &[])
+        .code(1);
     let escaping = "--- a/../../etc/passwd\n+++ b/../../etc/passwd\n@@ -1 +1 @@\n-root\n+toor\n";
     let ran = verify(&project, escaping, &[]);
     assert!(matches!(ran.code, 1 | 2), "{}", ran.stderr);

@@ -14,7 +14,10 @@ use crate::support::Ran;
 
 /// A fault that no rule can mend: a word that stands nowhere in the code.
 const GREETING: &[(&str, &str)] = &[
-    ("greeting.py", "\"\"\"Greetings.\"\"\"\n\n\ndef greet(name):\n    \"\"\"Says good morning.\"\"\"\n    return 'Good evening, ' + name\n\n\ndef leave(name):\n    return 'Bye, ' + name\n"),
+    (
+        "greeting.py",
+        "\"\"\"Greetings.\"\"\"\n\n\ndef greet(name):\n    \"\"\"Says good morning.\"\"\"\n    return 'Good evening, ' + name\n\n\ndef leave(name):\n    return 'Bye, ' + name\n",
+    ),
     (
         "test_greeting.py",
         "import unittest\nfrom greeting import greet, leave\n\n\nclass GreetingTest(unittest.TestCase):\n    def test_greet(self):\n        self.assertEqual(greet('Ana'), 'Good morning, Ana!')\n        self.assertEqual(greet('Bo'), 'Good morning, Bo!')\n\n    def test_leave(self):\n        self.assertEqual(leave('Ana'), 'Bye, Ana')\n",
@@ -57,7 +60,8 @@ fn messages(content: &Value) -> ResponseTemplate {
 
 /// Answers with each reply once, in order; the last one again and again.
 fn serve(route: &str, replies: Vec<ResponseTemplate>) -> (tokio::runtime::Runtime, MockServer) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let server = runtime.block_on(async {
         let server = MockServer::start().await;
         let last = replies.len() - 1;
@@ -73,7 +77,10 @@ fn serve(route: &str, replies: Vec<ResponseTemplate>) -> (tokio::runtime::Runtim
 
 fn heal(project: &Project, server: &MockServer, base: &str, arguments: &[&str]) -> Ran {
     let mut command = project.heal_command(arguments);
-    command.env("HEAL_BASE_URL", format!("{}{base}", server.uri())).env("ANTHROPIC_API_KEY", "sk-ant-api03-not-a-key").env("OPENAI_API_KEY", "sk-not-a-key");
+    command
+        .env("HEAL_BASE_URL", format!("{}{base}", server.uri()))
+        .env("ANTHROPIC_API_KEY", "sk-ant-api03-not-a-key")
+        .env("OPENAI_API_KEY", "sk-not-a-key");
     command.output().expect("heal runs").into()
 }
 
@@ -131,21 +138,38 @@ fn an_answered_prompt_is_never_sent_again() {
 fn a_cap_stops_the_asking_before_the_call() {
     let (runtime, server) = serve("/v1/messages", vec![messages(&right())]);
     let project = Project::new(GREETING);
-    let json = heal(&project, &server, "", &["fix", "--json", "--model", "anthropic/claude-sonnet-5-5", "--max-cost", "0.0001"]).code(4).json();
+    let json = heal(
+        &project,
+        &server,
+        "",
+        &["fix", "--json", "--model", "anthropic/claude-sonnet-5-5", "--max-cost", "0.0001"],
+    )
+    .code(4)
+    .json();
     assert_eq!(json["failures"][0]["reason"], "budget");
     assert!(runtime.block_on(server.received_requests()).expect("recorded").is_empty());
 }
 
 #[test]
 fn an_endpoint_that_refuses_or_is_not_there_is_the_providers_fault() {
-    let refused = ResponseTemplate::new(401).set_body_json(json!({"error": {"message": "bad key", "type": "invalid_request_error"}}));
+    let refused = ResponseTemplate::new(401)
+        .set_body_json(json!({"error": {"message": "bad key", "type": "invalid_request_error"}}));
     let (_runtime, server) = serve("/v1/chat/completions", vec![refused]);
     let project = Project::new(GREETING);
     let json = heal(&project, &server, "/v1", &["fix", "--json", "--model", "openai-chat/stand-in"]).code(4).json();
     assert_eq!(json["failures"][0]["reason"], "provider");
-    assert!(json["failures"][0]["reason_why"].as_str().is_some_and(|why| why.contains("OPENAI_API_KEY")), "{}", json["failures"][0]);
+    assert!(
+        json["failures"][0]["reason_why"].as_str().is_some_and(|why| why.contains("OPENAI_API_KEY")),
+        "{}",
+        json["failures"][0]
+    );
     let mut command = project.heal_command(&["fix", "--json", "--model", "openai-chat/stand-in"]);
-    let ran: Ran = command.env("HEAL_BASE_URL", "http://127.0.0.1:9/v1").env("OPENAI_API_KEY", "sk-x").output().expect("heal runs").into();
+    let ran: Ran = command
+        .env("HEAL_BASE_URL", "http://127.0.0.1:9/v1")
+        .env("OPENAI_API_KEY", "sk-x")
+        .output()
+        .expect("heal runs")
+        .into();
     assert_eq!(ran.code(4).json()["failures"][0]["reason"], "provider");
 }
 
@@ -153,7 +177,9 @@ fn an_endpoint_that_refuses_or_is_not_there_is_the_providers_fault() {
 fn offline_opens_no_socket_whatever_model_is_named() {
     let (runtime, server) = serve("/v1/chat/completions", vec![chat(&right())]);
     let project = Project::new(GREETING);
-    let json = heal(&project, &server, "/v1", &["fix", "--json", "--offline", "--model", "openai-chat/stand-in"]).code(1).json();
+    let json = heal(&project, &server, "/v1", &["fix", "--json", "--offline", "--model", "openai-chat/stand-in"])
+        .code(1)
+        .json();
     assert_eq!(json["cost"]["calls"], 0);
     assert!(runtime.block_on(server.received_requests()).expect("recorded").is_empty());
 }
@@ -171,11 +197,20 @@ fn show_context_prints_what_would_be_sent_and_sends_nothing() {
 #[test]
 fn a_person_can_play_the_model_through_files() {
     let project = Project::new(GREETING);
-    let child = project.heal_command(&["fix", "--json", "--model", "manual"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("heal starts");
+    let child = project
+        .heal_command(&["fix", "--json", "--model", "manual"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("heal starts");
     let folder = project.root.join(".git/heal/manual");
     let began = std::time::Instant::now();
     let prompt = loop {
-        let found = std::fs::read_dir(&folder).ok().and_then(|mut entries| entries.find_map(|entry| entry.ok().map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with("prompt.md"))));
+        let found = std::fs::read_dir(&folder).ok().and_then(|mut entries| {
+            entries.find_map(|entry| {
+                entry.ok().map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with("prompt.md"))
+            })
+        });
         if let Some(prompt) = found {
             break prompt;
         }
@@ -183,7 +218,7 @@ fn a_person_can_play_the_model_through_files() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     };
     assert!(std::fs::read_to_string(&prompt).expect("a prompt").contains("Good evening"));
-    let answer = prompt.to_string_lossy().replace("prompt.md", "answer.md");
+    let answer = prompt.to_string_lossy().replace("prompt.md", "answer.txt");
     std::fs::write(answer, format!("Here is my patch:\n```json\n{}\n```\n", right())).expect("written");
     let ran: Ran = child.wait_with_output().expect("ended").into();
     assert_eq!(ran.code(0).json()["failures"][0]["outcome"], "verified");

@@ -50,7 +50,12 @@ fn endless() -> Project {
 }
 
 fn start(project: &Project) -> Child {
-    let child = project.heal_command(&["fix", "--offline", "--test-timeout", "60s"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("heal starts");
+    let child = project
+        .heal_command(&["fix", "--offline", "--test-timeout", "60s"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("heal starts");
     let scratch = project.cache();
     let began = Instant::now();
     // Until both the test and its grandchild run in the scratch.
@@ -92,7 +97,10 @@ fn kill_9_leaves_no_process_and_the_next_run_cleans_up() {
     child.kill().expect("killed");
     child.wait().expect("ended");
     assert_nothing_runs(&project);
-    project.write(&[("test_endless.py", "import unittest\n\n\nclass QuickTest(unittest.TestCase):\n    def test_quick(self):\n        pass\n")]);
+    project.write(&[(
+        "test_endless.py",
+        "import unittest\n\n\nclass QuickTest(unittest.TestCase):\n    def test_quick(self):\n        pass\n",
+    )]);
     project.git(&["add", "-A"]);
     project.heal(&["fix", "--offline"]).code(0);
     let worktrees = project.git(&["worktree", "list"]);

@@ -1,0 +1,114 @@
+//! Asking a model: round after round, while trials go on.
+//!
+//! Carries evidence one way and candidates the other; what they are worth is
+//! for the gates to say.
+
+use std::time::Instant;
+
+use super::PipelineError;
+use super::hunt::Hunt;
+use super::reason::Reason;
+use crate::propose::model::Answer;
+use crate::propose::model::AskError;
+use crate::propose::model::Asker;
+use crate::propose::model::Feedback;
+use crate::propose::model::strategy::Step;
+use crate::report::Cost;
+use crate::verify::Verdict;
+
+impl Hunt<'_> {
+    /// Asks one model, round after round, while the crew goes on with what it
+    /// has.
+    pub(super) async fn ask(&mut self, mut asker: Asker) -> Result<Option<Reason>, PipelineError> {
+        let mut feedback: Vec<Feedback> = Vec::new();
+        let snapshot = self.prepared.snapshot.clone();
+        let before = self.tried.len();
+        while asker.next_step(&feedback) != Step::Stop {
+            let asked = Instant::now();
+            let answer = {
+                let diagnosis = self.case.diagnosis.clone();
+                let read = |path: &crate::source::RelPath| snapshot.read(path);
+                let asking = asker.ask(&diagnosis, &read, &feedback);
+                tokio::pin!(asking);
+                loop {
+                    tokio::select! {
+                        answer = &mut asking => break answer,
+                        result = self.next_result(self.enough_at) => match result? {
+                            Some(tried) => {
+                                self.record(tried);
+                                if self.is_done() { return Ok(None); }
+                            }
+                            None if self.is_done() => return Ok(None),
+                            None => {}
+                        },
+                    }
+                }
+            };
+            self.ended.model_time += asked.elapsed();
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(error) => return self.unanswered(error).map(Some),
+            };
+            self.ended.cost = super::add_cost(self.ended.cost, cost_of(&answer));
+            if let Some(why) = &answer.no_fix {
+                self.tools.events.note(format!("{} proposes nothing: {why}", answer.model));
+            }
+            self.ended.counts.refused += answer.unusable.len();
+            self.propose(&answer.model, answer.candidates, true);
+            self.drain(None).await?;
+            if self.is_done() {
+                return Ok(None);
+            }
+            feedback = self.feedback(before);
+        }
+        Ok(None)
+    }
+
+    /// Why a call brought nothing, as a reason to abstain.
+    fn unanswered(&self, error: AskError) -> Result<Reason, PipelineError> {
+        if let Some(stop) = self.tools.interrupt.raised() {
+            return Err(PipelineError::Stopped(stop));
+        }
+        let hint = match &error {
+            AskError::Provider(error) => error.hint(),
+            _ => None,
+        };
+        let word = match &error {
+            AskError::Budget(_) => "budget",
+            AskError::Provider(_) | AskError::NoModel | AskError::Exhausted => "provider",
+            AskError::Prompt(_) | AskError::NotKept { .. } => {
+                return Err(PipelineError::Environment {
+                    what: error.to_string(),
+                    hint: "heal uses no reply that it could not record first".into(),
+                });
+            }
+        };
+        Ok(Reason::new(word, format!("{error}{}", hint.map(|hint| format!("; {hint}")).unwrap_or_default())))
+    }
+
+    /// What the model should know of its answers so far.
+    fn feedback(&self, before: usize) -> Vec<Feedback> {
+        let of_model = self.tried[before..].iter().filter(|tried| tried.candidate.origin.kind == "model");
+        let missed = of_model.filter_map(|tried| match &tried.verdict {
+            Verdict::Missed(miss) => Some(Feedback {
+                candidate: tried.candidate.clone(),
+                gate: miss.gate.clone(),
+                detail: miss.detail.clone(),
+                output: miss.output.clone(),
+            }),
+            Verdict::Verified(_) => None,
+        });
+        missed.collect()
+    }
+}
+
+/// What an answer cost; nothing where it was already kept.
+fn cost_of(answer: &Answer) -> Cost {
+    Cost {
+        calls: usize::from(!answer.from_record),
+        input_tokens: answer.usage.input + answer.usage.written,
+        cached_tokens: answer.usage.cached,
+        output_tokens: answer.usage.output,
+        usd: answer.usd,
+    }
+}
