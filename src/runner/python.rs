@@ -19,6 +19,7 @@ use super::wrap;
 use crate::process::Command;
 use crate::source::RelPath;
 
+mod record;
 pub mod records;
 
 /// heal's half of the channel, and the two runners above it.

@@ -205,11 +205,11 @@ fn workers_of_xdist_tell_values_and_keep_deadlines() {
 fn a_selection_of_many_holds_in_every_worker() {
     let text = "import pytest\n\n\n@pytest.mark.parametrize('n', range(40))\ndef test_n(n):\n    assert n != 7\n";
     let bench = Bench::new(&[("test_n.py", text)]);
-    let wanted: Vec<String> = (0..12).map(|n| format!("test_n.py::test_n[{n}]")).collect();
+    let mut wanted: Vec<String> = (0..12).map(|n| format!("test_n.py::test_n[{n}]")).collect();
     let report = bench.run("@PY -m pytest -n 2 --maxfail=1", Selection::Tests(wanted.clone()));
     let mut ran: Vec<String> = report.tests.iter().map(|test| test.id.clone()).collect();
-    let mut wanted = wanted;
-    (ran.sort(), wanted.sort());
+    ran.sort();
+    wanted.sort();
     assert_eq!(ran, wanted);
     assert!(report.complete, "{:?}", report.incomplete_why);
 }

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
-
+use super::record::Described;
+use super::record::Record;
 use crate::failure::Failure;
 use crate::failure::Frame;
 use crate::failure::Kind;
@@ -26,41 +26,6 @@ use crate::runner::Site;
 use crate::runner::Status;
 use crate::runner::TestResult;
 use crate::source::RelPath;
-
-/// A failure as the test process describes it.
-#[derive(Debug, Default, Deserialize)]
-struct Described {
-    kind: Option<String>,
-    #[serde(default)]
-    message: String,
-    #[serde(default)]
-    frames: Vec<(String, Option<u32>, Option<String>)>,
-    expected: Option<String>,
-    actual: Option<String>,
-}
-
-/// One record of the channel. Fields a record does not have are defaults.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Record {
-    nonce: String,
-    record: String,
-    id: String,
-    ids: Vec<String>,
-    worker: bool,
-    outcome: String,
-    seconds: f64,
-    expected_failure: bool,
-    failure: Option<Described>,
-    text: String,
-    output: String,
-    files: BTreeMap<String, Vec<u32>>,
-    frames: Vec<(String, Option<u32>, Option<String>)>,
-    limit: f64,
-    modules: Vec<(String, PathBuf)>,
-    why: String,
-    exit: Option<i32>,
-}
 
 /// What is known of one test while records are read.
 #[derive(Default)]
