@@ -98,6 +98,9 @@ fn given(at: &RelPath, command: &[String]) -> Project {
     let (kind, why) = match wrap::see(command) {
         Some(seen) if seen.through.is_empty() => (seen.kind, format!("the command is {}", seen.kind.name())),
         Some(seen) => (seen.kind, format!("the command is {}, through {}", seen.kind.name(), seen.through)),
+        None if wrap::is_nextest(command) => {
+            (RunnerKind::Command, "cargo nextest is not asked for single tests yet: its exit code counts".to_owned())
+        }
         None => (
             RunnerKind::Command,
             "the command is none that heal can read results from: its exit code counts".to_owned(),
@@ -356,7 +359,11 @@ mod tests {
     #[test]
     fn a_given_command_is_kept_as_it_is() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        for (text, kind) in [("uv run pytest -q", RunnerKind::Pytest), ("make check", RunnerKind::Command)] {
+        for (text, kind) in [
+            ("uv run pytest -q", RunnerKind::Pytest),
+            ("make check", RunnerKind::Command),
+            ("cargo nextest run", RunnerKind::Command),
+        ] {
             let project = detect(Path::new("/nowhere"), &RelPath::root(), &words(text), &|_| None).expect("a project");
             assert_eq!((project.kind, project.command, project.given), (kind, words(text), true));
         }

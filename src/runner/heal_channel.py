@@ -46,15 +46,26 @@ def take_settings():
             settings = json.load(file)
     except (OSError, ValueError):
         return None
-    directory = os.path.dirname(os.path.abspath(path))
-    settings["directory"] = directory
+    settings["directory"] = os.path.dirname(os.path.abspath(path))
     settings["cwd"] = os.getcwd()
+    settings["taken"] = {SETTINGS: path}
     for name, value in settings.get("restore", {}).items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+        settings["taken"][name] = os.environ.get(name)
+        put(name, value)
     return settings
+
+
+def give_back(settings):
+    """Shows the variables again, to processes that are part of the runner."""
+    for name, value in settings["taken"].items():
+        put(name, value)
+
+
+def put(name, value):
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 class Channel(object):
@@ -412,7 +423,10 @@ class Lines(object):
             for tool in (4, 3, 5):
                 if sys.monitoring.get_tool(tool) is None:
                     sys.monitoring.use_tool_id(tool, "heal")
-                    sys.monitoring.register_callback(tool, sys.monitoring.events.LINE, self.on_line)
+                    events = sys.monitoring.events
+                    sys.monitoring.register_callback(tool, events.LINE, self.on_line)
+                    sys.monitoring.register_callback(tool, events.PY_START, self.on_start)
+                    self.events = events.LINE | events.PY_START
                     self.tool = tool
                     break
 
@@ -440,7 +454,7 @@ class Lines(object):
         self.hits = {}
         if self.tool is not None:
             self.running = True
-            sys.monitoring.set_events(self.tool, sys.monitoring.events.LINE)
+            sys.monitoring.set_events(self.tool, self.events)
             sys.monitoring.restart_events()
         elif not hasattr(sys, "monitoring") and sys.gettrace() is None:
             import threading
@@ -469,6 +483,15 @@ class Lines(object):
         file = self.file(code.co_filename)
         if file is not None:
             self.hits.setdefault(file, set()).add(line)
+        return sys.monitoring.DISABLE
+
+    def on_start(self, code, offset):
+        # Seen in CPython 3.13.0, not in 3.12: a body that begins on the line of
+        # its `def` or `lambda` has no LINE event for that line.
+        file = self.file(code.co_filename)
+        first = code.co_firstlineno
+        if file is not None and any(line == first and end > offset + 2 for _, end, line in code.co_lines()):
+            self.hits.setdefault(file, set()).add(first)
         return sys.monitoring.DISABLE
 
     def on_call(self, frame, event, _argument):

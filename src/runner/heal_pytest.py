@@ -25,12 +25,13 @@ FEW = 8
 class Heal(object):
     """The state of one pytest process."""
 
-    def __init__(self, settings, worker):
+    def __init__(self, settings):
         import _pytest
         import pluggy
 
         self.settings = settings
-        self.worker = worker
+        # Whether this is a worker of xdist; known when pytest configures.
+        self.worker = False
         self.channel = heal_channel.Channel(settings)
         foreign = [os.path.dirname(_pytest.__file__), os.path.dirname(pluggy.__file__), settings["directory"]]
         self.describer = heal_channel.Describer(settings, foreign)
@@ -62,7 +63,7 @@ def inside(frame):
 HEAL = None
 _settings = heal_channel.take_settings()
 if _settings is not None:
-    HEAL = Heal(_settings, worker=False)
+    HEAL = Heal(_settings)
     HEAL.channel.write("loaded", pytest=pytest.__version__, python=sys.version.split()[0])
 
 
@@ -82,24 +83,12 @@ def pytest_load_initial_conftests(early_config):
         HEAL.channel.write("problem", id=path, failure=HEAL.describer.describe(error), output="")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node):
-    """xdist: hands the settings on to a worker."""
-    if HEAL is not None:
-        node.workerinput["heal"] = json.dumps(HEAL.settings)
-
-
 @first
 def pytest_cmdline_main(config):
     """Takes out what hides failures; a selection also replaces what narrows."""
-    global HEAL
-    handed = getattr(config, "workerinput", {}).get("heal")
-    if handed:
-        HEAL = Heal(json.loads(handed), worker=True)
-        if HEAL.settings.get("directory") not in sys.path:
-            sys.path.append(HEAL.settings["directory"])
     if HEAL is None:
         return
+    HEAL.worker = hasattr(config, "workerinput")
     option = config.option
     neutral = {
         "maxfail": 1 if HEAL.settings.get("fail_fast") else 0,
@@ -132,7 +121,14 @@ def pytest_cmdline_main(config):
 
 @first
 def pytest_configure(config):
-    if HEAL is None or HEAL.wanted.all:
+    if HEAL is None:
+        return
+    if not HEAL.worker and getattr(config.option, "dist", "no") != "no":
+        # Since xdist 3 a worker takes `-p` from its environment alone. The
+        # controller runs no test, so the variables may stand there; each
+        # worker takes them out again, also one that replaces a crashed one.
+        heal_channel.give_back(HEAL.settings)
+    if HEAL.wanted.all:
         return
     files = selected_files(config)
     if files:
@@ -330,7 +326,9 @@ def pytest_runtest_logreport(report):
         for title, content in report.sections:
             output.append("--- %s ---\n%s" % (title, shorten(content, 2000)))
         fields["failure"] = data.get("failure")
-        fields["text"] = text.strip().splitlines()[0][: heal_channel.TEXT_LIMIT] if text.strip() else ""
+        # xdist puts `[gw0] linux -- Python 3.13.0 …` before what happened.
+        lines = [line for line in text.splitlines() if line.strip() and not line.startswith("[gw")]
+        fields["text"] = lines[0][: heal_channel.TEXT_LIMIT] if lines else ""
         fields["output"] = "\n".join(output)
     HEAL.channel.write("phase", **fields)
 

@@ -5,6 +5,7 @@ tells what happened through heal's channel. Python 3.6 and later.
 """
 
 import os
+import re
 import sys
 import unittest
 
@@ -37,6 +38,42 @@ def inside(frame):
 DEADLINE = heal_channel.Deadline(CHANNEL, DESCRIBER, inside)
 LINES = heal_channel.Lines(SETTINGS)
 WANTED = heal_channel.Wanted(SETTINGS.get("selection"))
+
+
+# What kept a module from loading, by the test that stands in for it: unittest
+# itself keeps only the text of the traceback.
+UNLOADED = {}
+
+
+def remember_unloaded():
+    """Makes unittest's loader leave the exceptions that it turns into tests."""
+    for name in ("_make_failed_import_test", "_make_failed_load_tests"):
+        make = getattr(unittest.loader, name, None)
+        if make is None:
+            continue
+
+        def remembering(module, *arguments, make=make):
+            error = sys.exc_info()[1] or next((one for one in arguments if isinstance(one, BaseException)), None)
+            UNLOADED[module] = error
+            return make(module, *arguments)
+
+        setattr(unittest.loader, name, remembering)
+
+
+class Loader(unittest.TestLoader):
+    """Discovery that leaves out files none of the wanted tests can be in."""
+
+    def _match_path(self, path, full_path, pattern):
+        if not super()._match_path(path, full_path, pattern):
+            return False
+        # Python 3.6 cannot be made to look again, see `Program.createTests`.
+        if WANTED.all or not self.selects or not self._top_level_dir or sys.version_info < (3, 7):
+            return True
+        inner = os.path.splitext(os.path.relpath(full_path, self._top_level_dir))[0]
+        module = inner.replace(os.sep, ".")
+        return any((wanted + ".").startswith(module + ".") or module.startswith(wanted + ".") for wanted in WANTED.ids)
+
+    selects = True
 
 
 class Result(unittest.TextTestResult):
@@ -125,6 +162,8 @@ def compare(failure):
     first, separator, second = text.partition(" != ")
     if not separator:
         return
+    # `Lists differ: [1] != [2]`, also `First`, `Tuples`, `Sequences`.
+    first = re.sub(r"^\w+ differ: ", "", first)
     second = second.split(" : ")[0]
     if failure["swapped"]:
         first, second = second, first
@@ -143,10 +182,9 @@ def chosen(suite):
         if isinstance(test, unittest.TestSuite):
             tests.append(chosen(test))
         elif type(test).__name__ == "_FailedTest":
+            name = getattr(test, "_testMethodName", test.id())
             error = getattr(test, "_exception", None) or ImportError(test.id())
-            output = str(error)
-            root = error.__cause__ or error.__context__ or error
-            problem(getattr(test, "_testMethodName", test.id()), root, output)
+            problem(name, UNLOADED.get(name) or error, str(error))
         elif WANTED.holds(test.id()):
             tests.append(test)
     if SETTINGS.get("reverse"):
@@ -170,6 +208,19 @@ def ids(suite):
 
 class Program(unittest.TestProgram):
     """`unittest.main`, with heal's selection and result."""
+
+    def createTests(self, *arguments, **named):
+        super().createTests(*arguments, **named)
+        loader = self.testLoader
+        if WANTED.all or not loader.selects:
+            return
+        found = set(ids(self.test))
+        if all(any(name == wanted or name.startswith(wanted + ".") for name in found) for wanted in WANTED.ids):
+            return
+        # A `load_tests` may have its tests from elsewhere: all files, then.
+        loader.selects = False
+        UNLOADED.clear()
+        super().createTests(*arguments, **named)
 
     def runTests(self):
         self.failfast = bool(SETTINGS.get("fail_fast"))
@@ -196,4 +247,5 @@ if __name__ == "__main__":
     # The module's own name must not show in `sys.argv[0]`, as with unittest.
     sys.argv[0] = "python -m unittest"
     CHANNEL.write("start", runner="unittest", version=sys.version.split()[0], rootdir=os.getcwd(), worker=False)
-    Program(module=None)
+    remember_unloaded()
+    Program(module=None, testLoader=Loader())

@@ -22,13 +22,31 @@ use crate::source::RelPath;
 /// # Errors
 /// The channel's directory cannot be written.
 pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Channel) -> Result<Command, RunnerError> {
-    let variables = python::open(site, request, channel)?;
-    Ok(python::command(project, project.command.clone(), site, request, variables))
+    python::compose(project, project.command.clone(), site, request, channel)
 }
 
 /// Reads the channel.
 pub fn read(project: &Project, site: &Site, _request: &Request, channel: &Channel, finished: &Finished) -> Report {
-    python::read(project, site, channel, finished)
+    python::records::read(project, site, channel, finished)
+}
+
+/// What an opaque command needs in its environment, so that a pytest somewhere
+/// inside it (`make check`, `tox`) speaks into the channel; empty where the
+/// project is not known to be Python.
+///
+/// # Errors
+/// The channel's directory cannot be written.
+pub fn opaque_environment(
+    site: &Site,
+    request: &Request,
+    channel: &Channel,
+) -> Result<Vec<python::Variable>, RunnerError> {
+    python::opaque_environment(site, request, channel)
+}
+
+/// Reads what a pytest inside an opaque command told; `None` where none spoke.
+pub fn read_channel(project: &Project, site: &Site, channel: &Channel, finished: &Finished) -> Option<Report> {
+    python::records::overhear(project, site, channel, finished)
 }
 
 /// `tests/test_a.py::TestB::test_c[x]` names its file and function.

@@ -1,9 +1,7 @@
 //! What pytest and unittest have in common: the channel's settings, the
-//! environment, and the records heal's half inside the process writes.
+//! environment that leads a test process there, and its answer ([`records`]).
 //!
 //! Writes only into the channel's directory; starts nothing.
-
-mod records;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -17,9 +15,12 @@ use super::Request;
 use super::RunnerError;
 use super::Selection;
 use super::Site;
+use super::wrap;
 use crate::process::Command;
 use crate::source::RelPath;
-pub use records::read;
+
+mod record;
+pub mod records;
 
 /// heal's half of the channel, and the two runners above it.
 const FILES: &[(&str, &str)] = &[
@@ -28,18 +29,69 @@ const FILES: &[(&str, &str)] = &[
     ("heal_unittest.py", include_str!("heal_unittest.py")),
 ];
 
-/// Writes plugin and settings into the channel's directory; returns the
-/// variables that lead the test process there.
+/// Bytes kept of what the runner prints: only its tail is ever shown.
+const OUTPUT_LIMIT: usize = 256 * 1024;
+
+/// A variable and its value; `None` removes it.
+pub type Variable = (String, Option<String>);
+
+/// The user's own values of the variables that heal adds to, led to the
+/// scratch; `None` where they are not set.
+#[derive(Debug, Default)]
+struct Own {
+    path: Option<String>,
+    options: Option<String>,
+}
+
+/// Composes the command `words` (the project's, or as many in their place) for
+/// the scratch, and writes plugin and settings into the channel.
 ///
 /// # Errors
-/// The directory cannot be written.
-pub fn open(site: &Site, request: &Request, channel: &Channel) -> Result<Vec<(String, Option<String>)>, RunnerError> {
+/// The channel's directory cannot be written.
+pub fn compose(
+    project: &Project,
+    words: Vec<String>,
+    site: &Site,
+    request: &Request,
+    channel: &Channel,
+) -> Result<Command, RunnerError> {
+    // `words` may name heal's own runner, which is no word that is recognised.
+    let env = wrap::see(&project.command).and_then(|seen| seen.env);
+    let own = own(site, env.as_ref());
+    let variables = open(site, request, channel, &own)?;
+    let words = match env {
+        Some(env) => through_env(words, &env, &variables),
+        None => words,
+    };
+    Ok(Command {
+        argv: words.into_iter().map(Into::into).collect(),
+        cwd: project.root.under(&site.tree),
+        env: variables.into_iter().map(|(name, value)| (name.into(), value.map(Into::into))).collect(),
+        time_limit: request.time_limit,
+        output_limit: OUTPUT_LIMIT,
+        memory_limit: None,
+    })
+}
+
+/// What an opaque command (`make check`, `tox`) needs in its environment, so
+/// that a pytest inside it speaks into the channel; empty where the project is
+/// not known to be Python. [`records::overhear`] reads the answer.
+///
+/// # Errors
+/// The channel's directory cannot be written.
+pub fn opaque_environment(site: &Site, request: &Request, channel: &Channel) -> Result<Vec<Variable>, RunnerError> {
+    match site.python {
+        Some(_) => open(site, request, channel, &own(site, None)),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Writes plugin and settings into the channel's directory; returns the
+/// variables that lead the test process there.
+fn open(site: &Site, request: &Request, channel: &Channel, own: &Own) -> Result<Vec<Variable>, RunnerError> {
     for (name, text) in FILES {
         write(&channel.dir.join(name), text)?;
     }
-    let interpreter = site.python.as_ref();
-    let own = import_path(site);
-    let options = interpreter.and_then(|python| python.pytest_options.clone());
     let settings = json!({
         "nonce": channel.nonce,
         "tree": site.tree,
@@ -52,60 +104,54 @@ pub fn open(site: &Site, request: &Request, channel: &Channel) -> Result<Vec<(St
         "reverse": request.variation.reverse,
         "fail_fast": request.fail_fast,
         // What processes that the tests start shall see again.
-        "restore": {"PYTEST_ADDOPTS": options, "PYTHONPATH": own},
+        "restore": {"PYTEST_ADDOPTS": own.options, "PYTHONPATH": own.path},
     });
     let file = channel.dir.join("settings.json");
     write(&file, &settings.to_string())?;
-    let mut path = channel.dir.display().to_string();
-    if let Some(own) = own {
-        path = format!("{path}:{own}");
-    }
-    let options = options.map(|options| format!("{options} -p heal_pytest")).unwrap_or_else(|| "-p heal_pytest".into());
-    let mut variables: Vec<(String, Option<String>)> =
+    let before = |own: &Option<String>, added: &str, separator: &str, first: bool| match own {
+        Some(own) if first => format!("{added}{separator}{own}"),
+        Some(own) => format!("{own}{separator}{added}"),
+        None => added.to_owned(),
+    };
+    let mut variables: Vec<Variable> =
         site.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
-    variables.push(("HEAL_CHANNEL".into(), Some(file.display().to_string())));
-    variables.push(("PYTHONPATH".into(), Some(path)));
-    variables.push(("PYTEST_ADDOPTS".into(), Some(options)));
+    let mut set = |name: &str, value: String| variables.push((name.to_owned(), Some(value)));
+    set("HEAL_CHANNEL", file.display().to_string());
+    set("PYTHONPATH", before(&own.path, &channel.dir.display().to_string(), ":", true));
+    set("PYTEST_ADDOPTS", before(&own.options, "-p heal_pytest", " ", false));
     // Sets and dictionaries of strings in one order, so that a verdict does
     // not depend on luck.
-    variables.push(("PYTHONHASHSEED".into(), Some(request.variation.hash_seed.unwrap_or(0).to_string())));
+    set("PYTHONHASHSEED", request.variation.hash_seed.unwrap_or(0).to_string());
+    // `uv run` syncs first, and the scratch's `.venv` is a link to the user's:
+    // their editable install would then lead to the scratch (seen, uv 0.9).
+    set("UV_NO_SYNC", "1".to_owned());
     if let Some(zone) = request.variation.time_zone {
-        variables.push(("TZ".into(), Some(zone.to_owned())));
+        set("TZ", zone.to_owned());
     }
     Ok(variables)
 }
-
-/// The command `words` in the scratch, with these variables.
-pub fn command(
-    project: &Project,
-    words: Vec<String>,
-    site: &Site,
-    request: &Request,
-    variables: Vec<(String, Option<String>)>,
-) -> Command {
-    Command {
-        argv: words.into_iter().map(Into::into).collect(),
-        cwd: project.root.under(&site.tree),
-        env: variables.into_iter().map(|(name, value)| (name.into(), value.map(Into::into))).collect(),
-        time_limit: request.time_limit,
-        output_limit: OUTPUT_LIMIT,
-        memory_limit: None,
-    }
-}
-
-/// Bytes kept of what the runner prints: only its tail is ever shown.
-const OUTPUT_LIMIT: usize = 256 * 1024;
 
 fn write(path: &Path, text: &str) -> Result<(), RunnerError> {
     std::fs::write(path, text).map_err(|source| RunnerError::Channel { path: path.to_path_buf(), source })
 }
 
+/// What the user has set: in the command's own `env A=b`, else around it.
+fn own(site: &Site, env: Option<&wrap::Env>) -> Own {
+    let around = site.python.as_ref().filter(|_| env.is_none_or(|env| !env.clears));
+    let value = |name: &str, around: Option<String>| env.and_then(|env| env.value(name)).or(around);
+    let path = value("PYTHONPATH", around.and_then(|python| python.python_path.clone()));
+    Own {
+        path: import_path(site, path.as_deref()),
+        options: value("PYTEST_ADDOPTS", around.and_then(|python| python.pytest_options.clone())),
+    }
+}
+
 /// `PYTHONPATH` for the tests: the scratch's copies of the folders that an
 /// editable install names, then the user's own, led to the scratch.
-fn import_path(site: &Site) -> Option<String> {
-    let python = site.python.as_ref()?;
-    let mut entries: Vec<PathBuf> = python.editable.iter().map(|folder| folder.under(&site.tree)).collect();
-    for entry in python.python_path.iter().flat_map(|path| path.split(':')).filter(|entry| !entry.is_empty()) {
+fn import_path(site: &Site, own: Option<&str>) -> Option<String> {
+    let editable = site.python.iter().flat_map(|python| &python.editable);
+    let mut entries: Vec<PathBuf> = editable.map(|folder| folder.under(&site.tree)).collect();
+    for entry in own.into_iter().flat_map(|path| path.split(':')).filter(|entry| !entry.is_empty()) {
         let entry = Path::new(entry);
         entries.push(match RelPath::within(&site.user_root, entry) {
             Some(inner) => inner.under(&site.tree),
@@ -116,9 +162,27 @@ fn import_path(site: &Site) -> Option<String> {
     (!words.is_empty()).then(|| words.join(":"))
 }
 
+/// The command with heal's variables behind the assignments of its own `env`,
+/// which would undo them (`env PYTHONPATH=src`, `env -i`): the last one holds.
+fn through_env(mut words: Vec<String>, env: &wrap::Env, variables: &[Variable]) -> Vec<String> {
+    let ours = |name: &str| matches!(name, "HEAL_CHANNEL" | "PYTHONPATH" | "PYTEST_ADDOPTS" | "UV_NO_SYNC");
+    // The rest (the hash seed) is heal's only where the user says nothing.
+    let added = variables.iter().filter(|(name, _)| ours(name) || (env.clears && env.value(name).is_none()));
+    let added: Vec<String> = added.filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?))).collect();
+    words.splice(env.end..env.end, added);
+    words
+}
+
 #[cfg(test)]
 pub mod tests {
+    use std::time::Duration;
+
+    use pretty_assertions::assert_eq;
+
     use super::*;
+    use crate::runner::RunnerKind;
+    use crate::runner::Variation;
+    use crate::runner::interpreter::Interpreter;
     use crate::trace::places::Places;
 
     /// A site in `tree` that is the user's own.
@@ -132,5 +196,107 @@ pub mod tests {
             python: None,
             places: Places::new(vec!["/home/ana/shop".into()], files),
         }
+    }
+
+    /// `python3`, with `src` installed in editable mode.
+    fn interpreter(python_path: Option<&str>, options: Option<&str>) -> Interpreter {
+        Interpreter {
+            program: "python3".into(),
+            version: (3, 12, 1),
+            pytest: Some("9.2.0".into()),
+            editable: vec![RelPath::new("src").expect("path")],
+            python_path: python_path.map(str::to_owned),
+            pytest_options: options.map(str::to_owned),
+            unmapped: vec![],
+        }
+    }
+
+    /// The project with this command.
+    pub fn project(command: &str, kind: RunnerKind) -> Project {
+        let command = command.split(' ').map(str::to_owned).collect();
+        Project { root: RelPath::root(), kind, command, given: true, why: String::new() }
+    }
+
+    /// A request for `selection`, two seconds a test.
+    pub fn request(selection: Selection) -> Request {
+        Request {
+            selection,
+            test_limit: Duration::from_secs(2),
+            time_limit: Duration::from_secs(60),
+            trace_lines: false,
+            fail_fast: false,
+            variation: Variation::default(),
+        }
+    }
+
+    /// What `command` becomes: its words, `PYTHONPATH` and `PYTEST_ADDOPTS`,
+    /// with `CHANNEL` for the channel's directory.
+    fn composed(command: &str, python: Interpreter) -> (String, String, String) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let channel = Channel { dir: dir.path().to_path_buf(), nonce: "N".into() };
+        let site = Site { python: Some(python), ..site("/scratch") };
+        let project = project(command, RunnerKind::Pytest);
+        let command = super::compose(&project, project.command.clone(), &site, &request(Selection::All), &channel)
+            .expect("composed");
+        let shown =
+            |text: &std::ffi::OsStr| text.to_string_lossy().replace(&dir.path().display().to_string(), "CHANNEL");
+        let words: Vec<String> = command.argv.iter().map(|word| shown(word)).collect();
+        let value = |name: &str| {
+            command
+                .env
+                .iter()
+                .find(|(other, _)| other == name)
+                .and_then(|(_, value)| value.as_deref().map(&shown))
+                .unwrap_or_default()
+        };
+        (words.join(" "), value("PYTHONPATH"), value("PYTEST_ADDOPTS"))
+    }
+
+    #[test]
+    fn the_users_own_variables_are_kept_and_led_to_the_scratch() {
+        let (words, path, options) =
+            composed("pytest -q", interpreter(Some("/home/ana/shop/lib:/opt/x:plain"), Some("-ra")));
+        assert_eq!(words, "pytest -q");
+        assert_eq!(path, "CHANNEL:/scratch/src:/scratch/lib:/opt/x:plain");
+        assert_eq!(options, "-ra -p heal_pytest");
+    }
+
+    #[test]
+    fn an_env_in_the_command_does_not_undo_what_heal_sets() {
+        for (command, wanted) in [
+            (
+                "env PYTHONPATH=src DEBUG=1 pytest",
+                "env PYTHONPATH=src DEBUG=1 HEAL_CHANNEL=CHANNEL/settings.json PYTHONPATH=CHANNEL:/scratch/src:src PYTEST_ADDOPTS=-ra -p heal_pytest UV_NO_SYNC=1 pytest",
+            ),
+            (
+                "env -i PYTHONHASHSEED=7 pytest",
+                "env -i PYTHONHASHSEED=7 PYTHONDONTWRITEBYTECODE=1 HEAL_CHANNEL=CHANNEL/settings.json PYTHONPATH=CHANNEL:/scratch/src PYTEST_ADDOPTS=-p heal_pytest UV_NO_SYNC=1 pytest",
+            ),
+        ] {
+            assert_eq!(composed(command, interpreter(None, Some("-ra"))).0, wanted);
+        }
+    }
+
+    #[test]
+    fn uv_never_syncs_the_users_environment_from_a_scratch() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let channel = Channel { dir: dir.path().to_path_buf(), nonce: "N".into() };
+        let project = project("uv run pytest", RunnerKind::Pytest);
+        let command =
+            super::compose(&project, project.command.clone(), &site("/scratch"), &request(Selection::All), &channel)
+                .expect("composed");
+        assert!(command.env.contains(&("UV_NO_SYNC".into(), Some("1".into()))));
+    }
+
+    #[test]
+    fn an_opaque_command_is_left_alone_where_there_is_no_python() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let channel = Channel { dir: dir.path().to_path_buf(), nonce: "N".into() };
+        let variables = |python| {
+            opaque_environment(&Site { python, ..site("/scratch") }, &request(Selection::All), &channel)
+                .expect("composed")
+        };
+        assert!(variables(None).is_empty());
+        assert!(variables(Some(interpreter(None, None))).iter().any(|(name, _)| name == "PYTEST_ADDOPTS"));
     }
 }

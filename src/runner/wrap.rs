@@ -19,6 +19,26 @@ pub struct Seen {
     pub arguments: usize,
     /// What it was seen through (`uv run`), or empty.
     pub through: String,
+    /// The innermost `env`, where there is one.
+    pub env: Option<Env>,
+}
+
+/// An `env` that stands before the runner.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Env {
+    /// Its assignments, in order.
+    pub assigned: Vec<(String, String)>,
+    /// Whether it starts from an empty environment.
+    pub clears: bool,
+    /// The first word after its assignments, an index.
+    pub end: usize,
+}
+
+impl Env {
+    /// The value it gives `name`: the last one.
+    pub fn value(&self, name: &str) -> Option<String> {
+        self.assigned.iter().rev().find(|(assigned, _)| assigned == name).map(|(_, value)| value.clone())
+    }
 }
 
 /// Wrappers of one word and a verb, with those of their options that take a
@@ -55,13 +75,22 @@ const PYTHON_VALUES: &[&str] = &["-X", "-W", "-Q"];
 
 /// Sees a command through its wrappers; `None` for an opaque one.
 pub fn see(command: &[String]) -> Option<Seen> {
+    let mut env = None;
+    let mut seen = unwrap(command, &mut env)?;
+    seen.env = env;
+    Some(seen)
+}
+
+fn unwrap(command: &[String], env: &mut Option<Env>) -> Option<Seen> {
     let mut at = 0;
     let mut through = Vec::new();
     loop {
         let word = command.get(at)?;
         let name = program(word);
         if name == "env" {
-            at = after_env(command, at + 1)?;
+            let read = read_env(command, at + 1)?;
+            at = read.end;
+            *env = Some(read);
             through.push("env".to_owned());
             continue;
         }
@@ -84,14 +113,27 @@ pub fn see(command: &[String]) -> Option<Seen> {
         }
         let through_text = through.join(", ");
         return match name {
-            "pytest" | "py.test" => {
-                Some(Seen { kind: RunnerKind::Pytest, at, interpreter: None, arguments: at + 1, through: through_text })
-            }
+            "pytest" | "py.test" => Some(Seen {
+                kind: RunnerKind::Pytest,
+                at,
+                interpreter: None,
+                arguments: at + 1,
+                through: through_text,
+                env: None,
+            }),
             "cargo" => cargo(command, at, through_text),
             _ if is_python(name) => python(command, at, through),
             _ => None,
         };
     }
+}
+
+/// `cargo nextest`, which heal runs by its exit code.
+pub fn is_nextest(command: &[String]) -> bool {
+    let cargo = command.iter().position(|word| program(word) == "cargo");
+    cargo.is_some_and(|at| {
+        command[at + 1..].iter().find(|word| !word.starts_with('+')).is_some_and(|verb| verb == "nextest")
+    })
 }
 
 /// The file name of a program, without a version or `.exe`.
@@ -106,16 +148,30 @@ pub fn is_python(name: &str) -> bool {
     rest.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
 }
 
-/// The first word after `env`'s own options and assignments.
-fn after_env(command: &[String], mut at: usize) -> Option<usize> {
+/// `env`'s own options and assignments, from the word at `at` on.
+fn read_env(command: &[String], mut at: usize) -> Option<Env> {
+    let mut env = Env::default();
     while let Some(word) = command.get(at) {
-        let assignment = word.split_once('=').is_some_and(|(name, _)| !name.is_empty() && !name.starts_with('-'));
+        let assignment = word.split_once('=').filter(|(name, _)| !name.is_empty() && !name.starts_with('-'));
         match word.as_str() {
             "-u" | "--unset" | "-C" | "--chdir" => at += 2,
-            "-i" | "-" | "--ignore-environment" | "--" => at += 1,
-            _ if assignment => at += 1,
+            "-i" | "-" | "--ignore-environment" => {
+                env.clears = true;
+                at += 1;
+            }
+            "--" => at += 1,
+            _ if word.starts_with("--unset=") || word.starts_with("--chdir=") => at += 1,
             _ if word.starts_with('-') => return None,
-            _ => return Some(at),
+            _ => match assignment {
+                Some((name, value)) => {
+                    env.assigned.push((name.to_owned(), value.to_owned()));
+                    at += 1;
+                }
+                None => {
+                    env.end = at;
+                    return Some(env);
+                }
+            },
         }
     }
     None
@@ -136,6 +192,7 @@ fn cargo(command: &[String], at: usize, through: String) -> Option<Seen> {
         interpreter: None,
         arguments: verb + 1,
         through,
+        env: None,
     })
 }
 
@@ -165,7 +222,7 @@ fn module_at(command: &[String], index: usize, interpreter: Option<usize>, mut t
         }
         _ => return None,
     };
-    Some(Seen { kind, at: index, interpreter, arguments, through: through.join(", ") })
+    Some(Seen { kind, at: index, interpreter, arguments, through: through.join(", "), env: None })
 }
 
 #[cfg(test)]
@@ -206,6 +263,27 @@ mod tests {
         ] {
             let seen = see(&words(text)).map(|seen| (seen.kind, seen.at, seen.interpreter, seen.arguments));
             assert_eq!(seen, wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_env_sets_and_clears_is_known() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        for (text, wanted) in [
+            ("pytest", None),
+            (
+                "env A=1 PYTHONPATH=src A=2 pytest",
+                Some((vec![pair("A", "1"), pair("PYTHONPATH", "src"), pair("A", "2")], false, 4)),
+            ),
+            ("env -i PATH=/bin pytest", Some((vec![pair("PATH", "/bin")], true, 3))),
+            ("env --unset=A -u B python -m pytest", Some((vec![], false, 4))),
+            ("uv run env X=y pytest", Some((vec![pair("X", "y")], false, 4))),
+        ] {
+            let env = see(&words(text)).expect("pytest").env;
+            assert_eq!(env.clone().map(|env| (env.assigned, env.clears, env.end)), wanted, "{text}");
+            if let Some(value) = env.and_then(|env| env.value("A")) {
+                assert_eq!(value, "2", "the last assignment holds");
+            }
         }
     }
 }

@@ -31,8 +31,10 @@ fn python() -> &'static Path {
     static PYTHON: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, python) = PYTHON.get_or_init(|| {
         let dir = tempfile::Builder::new().prefix("heal-venv-").tempdir().expect("a temporary directory");
-        let python =
-            environment(&dir.path().join("venv"), &["pytest", "pytest-xdist", "setuptools", "hatchling", "editables"]);
+        let python = environment(
+            &dir.path().join("venv"),
+            &["pytest", "pytest-xdist", "setuptools", "wheel", "hatchling", "editables"],
+        );
         (dir, python)
     });
     python
@@ -91,7 +93,7 @@ fn editable(backend: &str) {
         ),
     ]);
     let venv = project.root.parent().expect("a parent").join("venv");
-    let python = environment(&venv, &["pytest", "setuptools", "hatchling", "editables"]);
+    let python = environment(&venv, &["pytest", "setuptools", "wheel", "hatchling", "editables"]);
     let output = Command::new(&python)
         .args(["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-build-isolation", "-e"])
         .arg(&project.root)
@@ -143,7 +145,7 @@ fn an_installed_copy_of_the_package_is_found_out() {
         (".gitignore", "build\n*.egg-info\n"),
     ]);
     let venv = project.root.parent().expect("a parent").join("venv");
-    let python = environment(&venv, &["pytest", "setuptools"]);
+    let python = environment(&venv, &["pytest", "setuptools", "wheel"]);
     let output = Command::new(&python)
         .args(["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-build-isolation"])
         .arg(&project.root)

@@ -13,4 +13,6 @@ mod gates;
 mod ledger;
 mod model;
 mod process;
+#[cfg(feature = "ecosystem")]
+mod pytest;
 mod untouched;

@@ -1,17 +1,18 @@
-//! The records that heal's half inside the test process writes, and the
-//! report they make.
+//! The records that heal's half inside a Python test process writes, read into
+//! a report.
 //!
-//! Reads the channel; believes no record without the nonce, and no pass
-//! without an end.
+//! Never takes a pass for granted: a run without its end record is incomplete,
+//! and so is one that disagrees with its exit code.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
-
+use super::record::Described;
+use super::record::Record;
 use crate::failure::Failure;
 use crate::failure::Frame;
 use crate::failure::Kind;
@@ -25,39 +26,6 @@ use crate::runner::Site;
 use crate::runner::Status;
 use crate::runner::TestResult;
 use crate::source::RelPath;
-
-/// A failure as the test process describes it.
-#[derive(Debug, Default, Deserialize)]
-struct Described {
-    kind: Option<String>,
-    #[serde(default)]
-    message: String,
-    #[serde(default)]
-    frames: Vec<(String, Option<u32>, Option<String>)>,
-    expected: Option<String>,
-    actual: Option<String>,
-}
-
-/// One record of the channel. Fields a record does not have are defaults.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Record {
-    nonce: String,
-    record: String,
-    id: String,
-    outcome: String,
-    seconds: f64,
-    expected_failure: bool,
-    failure: Option<Described>,
-    text: String,
-    output: String,
-    files: BTreeMap<String, Vec<u32>>,
-    frames: Vec<(String, Option<u32>, Option<String>)>,
-    limit: f64,
-    modules: Vec<(String, PathBuf)>,
-    why: String,
-    exit: Option<i32>,
-}
 
 /// What is known of one test while records are read.
 #[derive(Default)]
@@ -74,18 +42,32 @@ struct Test {
 
 /// Reads the channel's records into a report.
 pub fn read(project: &Project, site: &Site, channel: &Channel, finished: &Finished) -> Report {
-    let mut reading =
-        Reading { project, site, tests: HashMap::new(), report: Report::default(), exit: None, stopped: None };
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&channel.dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("records-")))
-        .collect();
-    files.sort();
-    let heard = !files.is_empty();
-    for file in files {
+    let reading = listen(project, site, channel);
+    reading.finish(finished)
+}
+
+/// As [`read`], of a command that may have started pytest somewhere inside;
+/// `None` where no test runner was heard.
+pub fn overhear(project: &Project, site: &Site, channel: &Channel, finished: &Finished) -> Option<Report> {
+    let reading = listen(project, site, channel);
+    (reading.runs > 0).then(|| reading.finish(finished))
+}
+
+fn listen<'a>(project: &'a Project, site: &'a Site, channel: &'a Channel) -> Reading<'a> {
+    let mut reading = Reading {
+        project,
+        site,
+        channel,
+        heard: false,
+        runs: 0,
+        exits: Vec::new(),
+        collected: HashSet::new(),
+        tests: HashMap::new(),
+        report: Report::default(),
+        stopped: None,
+    };
+    for file in files(channel, "records-") {
+        reading.heard = true;
         let bytes = std::fs::read(&file).unwrap_or_default();
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             // A process that is killed leaves half a line; a test that guesses
@@ -96,15 +78,33 @@ pub fn read(project: &Project, site: &Site, channel: &Channel, finished: &Finish
             }
         }
     }
-    reading.finish(finished, heard)
+    reading
+}
+
+/// The channel's files that begin with `prefix`, one a process, sorted.
+fn files(channel: &Channel, prefix: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(&channel.dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = entries
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix)))
+        .collect();
+    files.sort();
+    files
 }
 
 struct Reading<'a> {
     project: &'a Project,
     site: &'a Site,
+    channel: &'a Channel,
+    /// Whether any process wrote.
+    heard: bool,
+    /// Runners that started; xdist's workers do not count. A command such as
+    /// `make check` may start several.
+    runs: usize,
+    /// How those that came to their end did.
+    exits: Vec<i32>,
+    collected: HashSet<String>,
     tests: HashMap<String, Test>,
     report: Report,
-    exit: Option<i32>,
     stopped: Option<String>,
 }
 
@@ -116,6 +116,8 @@ impl Reading<'_> {
 
     fn take(&mut self, record: Record) {
         match record.record.as_str() {
+            "start" => self.runs += usize::from(!record.worker),
+            "collected" => self.collected.extend(record.ids),
             "test-start" => self.test(&record.id).started = true,
             "test-end" => self.test(&record.id).ended = true,
             "executed" => {
@@ -135,7 +137,7 @@ impl Reading<'_> {
                 self.report.modules.extend(record.modules.into_iter().map(|(name, file)| LoadedModule { name, file }))
             }
             "stopped" => self.stopped = Some(record.why),
-            "end" => self.exit = record.exit,
+            "end" => self.exits.extend(record.exit),
             _ => {}
         }
     }
@@ -205,6 +207,9 @@ impl Reading<'_> {
             }
         };
         failure.kind = Kind::Collection;
+        if let Ok(inner) = Path::new(&failure.id).strip_prefix(&self.site.tree) {
+            failure.id = inner.display().to_string();
+        }
         if !self.report.problems.iter().any(|known| known.id == failure.id) {
             self.report.problems.push(failure);
         }
@@ -243,7 +248,7 @@ impl Reading<'_> {
         }
     }
 
-    fn finish(mut self, finished: &Finished, heard: bool) -> Report {
+    fn finish(mut self, finished: &Finished) -> Report {
         let mut tests: Vec<(String, Test)> = self.tests.drain().collect();
         tests.sort_by_key(|(_, test)| test.order);
         let mut unfinished = None;
@@ -267,12 +272,24 @@ impl Reading<'_> {
                 executed: executed.collect(),
             });
         }
-        self.judge(finished, heard, unfinished);
+        self.judge(finished, unfinished);
         self.report
     }
 
     /// The failure of a test in which the process ended.
     fn died(&self, id: &str, finished: &Finished) -> Failure {
+        // Written by the interpreter's own signal handler, when a test burns
+        // time in C beyond its deadline and no Python code gets to run.
+        let stuck = files(self.channel, "stack-").iter().map(|file| stack(file)).find(|frames| !frames.is_empty());
+        if let Some(frames) = stuck {
+            return self.failure(
+                id,
+                Kind::Timeout,
+                "Timeout: the test was ended while it ran code that is not Python's".to_owned(),
+                &frames,
+                tail(finished),
+            );
+        }
         let (kind, what) = match finished.exit {
             Exit::TimedOut | Exit::Interrupted => {
                 (Kind::Timeout, "Timeout: the command was ended while the test ran".to_owned())
@@ -280,42 +297,69 @@ impl Reading<'_> {
             Exit::Signal(signal) => (Kind::Crash, format!("the process died of signal {signal} while the test ran")),
             Exit::Code(code) => (Kind::Crash, format!("the process exited with code {code} while the test ran")),
         };
-        self.failure(id, kind, what, &[], tail(finished))
+        let mut failure = self.failure(id, kind, what, &[], tail(finished));
+        // `faulthandler`, which pytest turns on, says where it died.
+        let told = crate::trace::python::failures(&finished.stderr.text, &self.site.places, &self.project.root);
+        if let Some(death) = told.into_iter().find(|death| death.kind == Kind::Crash) {
+            failure.frames = death.frames;
+        }
+        failure
     }
 
     /// Whether the results came to their end, and why not.
-    fn judge(&mut self, finished: &Finished, heard: bool, unfinished: Option<String>) {
-        let code = match finished.exit {
-            Exit::Code(code) => Some(code),
-            _ => None,
-        };
-        let why = if !heard {
-            Some(last_line(finished).unwrap_or_else(|| "the tests did not start".into()))
-        } else if let Some(id) = unfinished {
-            Some(format!("the process ended while {id} ran"))
-        } else if let Some(why) = &self.stopped {
-            Some(format!("the run was stopped: {why}"))
-        } else {
-            match self.exit {
-                None => Some(last_line(finished).unwrap_or_else(|| "the run did not come to its end".into())),
-                // pytest: 2 interrupted, 3 internal error, 4 usage error.
-                Some(exit @ 2..=4) if self.report.problems.is_empty() => {
-                    Some(last_line(finished).unwrap_or_else(|| format!("it ended with code {exit}")))
-                }
-                Some(exit) if code.is_some_and(|code| (code == 0) != (exit == 0)) => {
-                    Some(format!("it reported {exit} and exited with {}", code.unwrap_or_default()))
-                }
-                Some(_) => None,
-            }
-        };
-        self.report.complete = why.is_none();
-        if !heard && self.report.problems.is_empty() {
+    fn judge(&mut self, finished: &Finished, unfinished: Option<String>) {
+        let why = self.doubt(finished, unfinished);
+        if !self.heard && self.report.problems.is_empty() {
             let message = why.clone().unwrap_or_default();
             let failure = self.failure(&self.project.shown(), Kind::Collection, message, &[], tail(finished));
             self.report.problems.push(failure);
         }
+        self.report.complete = why.is_none();
         self.report.incomplete_why = why;
     }
+
+    fn doubt(&self, finished: &Finished, unfinished: Option<String>) -> Option<String> {
+        let said = |otherwise: String| Some(last_line(finished).unwrap_or(otherwise));
+        if !self.heard {
+            return said("the tests did not start".into());
+        }
+        if let Some(id) = unfinished {
+            return Some(format!("the process ended while {id} ran"));
+        }
+        if let Some(why) = &self.stopped {
+            return Some(format!("the run was stopped: {why}"));
+        }
+        if self.exits.is_empty() || self.exits.len() < self.runs {
+            return said("the run did not come to its end".into());
+        }
+        // pytest: 2 interrupted, 3 internal error, 4 usage error, 5 no tests.
+        let worst = self.exits.iter().copied().find(|exit| *exit != 0).unwrap_or(0);
+        if (2..=4).contains(&worst) && self.report.problems.is_empty() {
+            return said(format!("it ended with code {worst}"));
+        }
+        if let Exit::Code(code) = finished.exit
+            && (code == 0) != (worst == 0)
+        {
+            return Some(format!("it reported {worst} and exited with {code}"));
+        }
+        // A class whose set-up fails leaves its tests out, and is a problem.
+        let ran: HashSet<&str> = self.report.tests.iter().map(|test| test.id.as_str()).collect();
+        let left = self.collected.iter().filter(|id| !ran.contains(id.as_str())).count();
+        (left > 0 && self.report.problems.is_empty())
+            .then(|| format!("{left} of {} tests did not run", self.collected.len()))
+    }
+}
+
+/// The frames that `faulthandler` wrote: `  File "a.py", line 3 in f`, the
+/// innermost first (CPython, `Python/traceback.c`, `dump_frame`).
+fn stack(file: &Path) -> Vec<(String, Option<u32>, Option<String>)> {
+    let text = String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()).into_owned();
+    let frame = |line: &str| {
+        let (path, rest) = line.trim_start().strip_prefix("File \"")?.rsplit_once("\", line ")?;
+        let (number, symbol) = rest.split_once(" in ")?;
+        Some((path.to_owned(), number.parse().ok(), Some(symbol.to_owned())))
+    };
+    text.lines().filter_map(frame).take(200).collect()
 }
 
 fn sorted(mut lines: Vec<u32>) -> Vec<u32> {
@@ -344,7 +388,15 @@ mod tests {
     use crate::runner::python::tests::site;
 
     fn read_records(lines: &[&str], exit: Exit) -> Report {
+        heard(lines, &[], exit).0
+    }
+
+    /// The report, and whether an opaque command would have been overheard.
+    fn heard(lines: &[&str], files: &[(&str, &str)], exit: Exit) -> (Report, bool) {
         let dir = tempfile::tempdir().expect("a temporary directory");
+        for (name, text) in files {
+            std::fs::write(dir.path().join(name), text).expect("written");
+        }
         let text: String = lines.iter().map(|line| line.replacen('{', r#"{"nonce": "N", "#, 1) + "\n").collect();
         std::fs::write(dir.path().join("records-1.jsonl"), text).expect("written");
         let project = Project {
@@ -357,7 +409,8 @@ mod tests {
         let channel = Channel { dir: dir.path().to_path_buf(), nonce: "N".into() };
         let finished =
             Finished { exit, stdout: Captured::default(), stderr: Captured::default(), took: Duration::ZERO };
-        read(&project, &site("/scratch"), &channel, &finished)
+        let site = site("/scratch");
+        (read(&project, &site, &channel, &finished), overhear(&project, &site, &channel, &finished).is_some())
     }
 
     const START: &str = r#"{"record": "test-start", "id": "t"}"#;
@@ -418,5 +471,58 @@ mod tests {
         assert_eq!(report.tests[0].failure.as_ref().map(|failure| failure.kind), Some(Kind::Timeout));
         let silent = read_records(&[], Exit::Code(1));
         assert!(!silent.complete);
+    }
+
+    #[test]
+    fn a_test_that_burns_time_in_c_is_a_timeout_where_it_stood() {
+        let stack = "Stack (most recent call first):\n  File \"/scratch/a.py\", line 3 in f\n  File \"/usr/lib/x.py\", line 9 in g\n";
+        let (report, _) = heard(&[START], &[("stack-1.txt", stack), ("stack-2.txt", "")], Exit::Signal(26));
+        let failure = report.tests[0].failure.as_ref().expect("a failure");
+        assert_eq!(failure.kind, Kind::Timeout);
+        let place = failure
+            .location()
+            .map(|frame| (frame.path.as_ref().map(RelPath::as_str), frame.line, frame.symbol.as_deref()));
+        assert_eq!(place, Some((Some("a.py"), Some(3), Some("f"))));
+        assert!(!report.complete);
+    }
+
+    #[test]
+    fn a_worker_that_died_is_a_crash_of_its_test() {
+        let crash = r#"{"record": "phase", "id": "t", "when": "???", "outcome": "failed", "text": "worker 'gw0' crashed while running 't'"}"#;
+        let report = read_records(&[crash, r#"{"record": "end", "exit": 1}"#], Exit::Code(1));
+        assert_eq!(report.tests[0].failure.as_ref().map(|failure| failure.kind), Some(Kind::Crash));
+        assert!(report.complete);
+    }
+
+    #[test]
+    fn tests_that_were_collected_and_did_not_run_are_missed() {
+        let collected = r#"{"record": "collected", "ids": ["t", "u"]}"#;
+        let report = read_records(&[collected, START, PASSED, TEST_END, END], Exit::Code(0));
+        assert_eq!((report.complete, report.incomplete_why.as_deref()), (false, Some("1 of 2 tests did not run")));
+    }
+
+    #[test]
+    fn every_runner_a_command_starts_must_come_to_its_end() {
+        const RUN: &str = r#"{"record": "start", "worker": false}"#;
+        const WORKER: &str = r#"{"record": "start", "worker": true}"#;
+        const FAILED: &str = r#"{"record": "end", "exit": 1}"#;
+        for (lines, exit, complete, overheard) in [
+            (vec![RUN, WORKER, END], 0, true, true),
+            (vec![RUN, END, RUN, END], 0, true, true),
+            (vec![RUN, END, RUN], 0, false, true),
+            // The first suite failed, the second passed, and `make` says 2.
+            (vec![RUN, FAILED, RUN, END], 2, true, true),
+            (vec![RUN, FAILED, RUN, END], 0, false, true),
+            (vec![WORKER], 0, false, false),
+        ] {
+            let (report, heard) = heard(&lines, &[], Exit::Code(exit));
+            assert_eq!((report.complete, heard), (complete, overheard), "{lines:?} {exit}");
+        }
+    }
+
+    #[test]
+    fn half_a_line_and_what_is_no_record_are_passed_over() {
+        let report = read_records(&[START, PASSED, TEST_END, "{", "\u{fffd}", r#"{"record": 3}"#, END], Exit::Code(0));
+        assert_eq!((report.tests.len(), report.complete), (1, true));
     }
 }

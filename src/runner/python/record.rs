@@ -1,0 +1,66 @@
+//! One record of the channel, as heal's half inside the test process writes it:
+//! a line of JSON (`heal_channel.py`).
+//!
+//! Holds values; what they mean together is read in [`super::records`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// A failure as the test process describes it.
+#[derive(Debug, Default, Deserialize)]
+pub struct Described {
+    /// `assertion`, `exception` or `timeout`.
+    pub kind: Option<String>,
+    /// Type and text.
+    #[serde(default)]
+    pub message: String,
+    /// File, 1-based line and function; innermost first.
+    #[serde(default)]
+    pub frames: Vec<(String, Option<u32>, Option<String>)>,
+    /// The value the check wanted.
+    pub expected: Option<String>,
+    /// The value it got.
+    pub actual: Option<String>,
+}
+
+/// One record of the channel. Fields a record does not have are defaults.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Record {
+    /// The channel's; any other record is not heard.
+    pub nonce: String,
+    /// What sort of record (`start`, `phase`, `end`).
+    pub record: String,
+    /// The test, or what could not be loaded.
+    pub id: String,
+    /// The tests of `collected`.
+    pub ids: Vec<String>,
+    /// Whether an xdist worker wrote `start`.
+    pub worker: bool,
+    /// `passed`, `failed` or `skipped`, of a `phase`.
+    pub outcome: String,
+    /// Wall time of a `phase`.
+    pub seconds: f64,
+    /// Whether its author expects the test to fail.
+    pub expected_failure: bool,
+    /// Why a `phase` failed.
+    pub failure: Option<Described>,
+    /// What pytest says of a failure that is no exception.
+    pub text: String,
+    /// What the runner prints about it.
+    pub output: String,
+    /// Lines by file below the repository, of `executed`.
+    pub files: BTreeMap<String, Vec<u32>>,
+    /// File, 1-based line and function; innermost first.
+    pub frames: Vec<(String, Option<u32>, Option<String>)>,
+    /// Deadline in seconds, of `hung`.
+    pub limit: f64,
+    /// Name and file, of `modules`.
+    pub modules: Vec<(String, PathBuf)>,
+    /// Why the run was `stopped`.
+    pub why: String,
+    /// The runner's own exit code, of `end`.
+    pub exit: Option<i32>,
+}
