@@ -226,6 +226,9 @@ impl Scratch for Checkout {
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let mut environment = vec![
             ("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned()),
+            // `.venv` is a link to the user's: a sync from here would point
+            // their editable install at a scratch.
+            ("UV_NO_SYNC".to_owned(), "1".to_owned()),
             ("CARGO_TARGET_DIR".to_owned(), text(&slot.tree.join("target"))),
         ];
         if !slot.is_registered() {
