@@ -19,6 +19,9 @@
 //! terminal in `cli` and [`progress`], the environment in `cli` and
 //! [`options`].
 
+// A file that tells how its private parts share the work may name them.
+#![allow(rustdoc::private_intra_doc_links)]
+
 pub mod event;
 pub mod failure;
 pub mod git;

@@ -102,7 +102,7 @@ pub async fn hunt(
         ended.proposals.sort_by(|a, b| rank::compare((&a.patch, &a.evidence), (&b.patch, &b.evidence)));
         keep(&mut ended, known, case, tools)?;
     } else if matches!(&ended.reason, Some(reason) if matches!(reason.word, "none-verified" | "no-candidate"))
-        && !tried.iter().any(|tried| changed_the_outcome(tried))
+        && !tried.iter().any(changed_the_outcome)
         && let Some(what) = canary::unheard(prepared, case).await?
     {
         ended.reason = Some(Reason::new("scratch-not-exercised", what));

@@ -103,7 +103,7 @@ fn asked_for(prepared: &Prepared, settings: &Settings) -> Result<Vec<String>, Pi
         if failures.is_empty() {
             return Err(PipelineError::Usage { what: "the trace holds no failure heal can read".into(), hint: "heal reads output of pytest, unittest and cargo test, Python tracebacks and Rust panics; or name the test: heal fix --test ID".into() });
         }
-        asked.extend(failures.into_iter().filter(|failure| names_a_test(failure)).map(|failure| failure.id));
+        asked.extend(failures.into_iter().filter(names_a_test).map(|failure| failure.id));
     }
     asked.dedup();
     Ok(asked)

@@ -20,6 +20,9 @@ use crate::propose::model::budget::Budget;
 use crate::propose::provider::ModelName;
 use crate::propose::provider::ProviderKind;
 
+/// Gives an environment variable; `None` where it is unset or empty.
+pub type Variable = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// The tools of one run. Cheap to clone.
 #[derive(Clone)]
 pub struct Tools {
@@ -40,7 +43,7 @@ pub struct Tools {
     /// What models may still cost.
     pub budget: Budget,
     /// Reads an environment variable; `None` where it is unset or empty.
-    pub variable: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub variable: Variable,
     /// Values that must never leave the machine.
     pub secrets: Arc<Vec<String>>,
     /// The repository's own random secret: prompts' fences are made from it.

@@ -41,7 +41,7 @@ impl Slot {
             .iter()
             .filter_map(|(path, stat)| {
                 let content = plan.at.get(path).map(|at| plan.wanted[*at].content.clone())?;
-                Some((path.clone(), self.records.insert(path.clone(), Record { content, own: stat.clone() })))
+                Some((path.clone(), self.records.insert(path.clone(), Record { content, own: *stat })))
             })
             .collect();
         let settled = self.settle(plan, pristine);

@@ -108,7 +108,7 @@ mod tests {
             ("src/lib.rs", "core", Some("core/src/lib.rs")),
             ("tests/test_cart.py", "", Some("tests/test_cart.py")),
             ("cart.py", "", None),
-            ("/work/gcd.py", "", Some("gcd.py")),
+            ("/ci/gcd.py", "", Some("gcd.py")),
             ("/home/a/shop/new.py", "", None),
         ] {
             assert_eq!(places.locate(written, &path(near)), wanted.map(path), "{written}");

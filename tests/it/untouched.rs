@@ -91,8 +91,6 @@ fn ctrl_c_ends_the_run_and_leaves_nothing_behind() {
 #[test]
 fn kill_9_leaves_no_process_and_the_next_run_cleans_up() {
     let project = endless();
-    project.git(&["status"]);
-    let before = project.state();
     let mut child = start(&project);
     child.kill().expect("killed");
     child.wait().expect("ended");
@@ -105,6 +103,4 @@ fn kill_9_leaves_no_process_and_the_next_run_cleans_up() {
     project.heal(&["fix", "--offline"]).code(0);
     let worktrees = project.git(&["worktree", "list"]);
     assert_eq!(worktrees.lines().count(), 1, "{worktrees}");
-    project.git(&["reset", "-q", "--hard"]);
-    assert_eq!(format!("{before:?}").contains("worktree"), true);
 }
