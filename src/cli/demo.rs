@@ -61,7 +61,7 @@ pub const PROJECTS: &[Project] = &[
             ".gitignore" = "gitignore.txt",
             "src/lib.rs",
             "src/parcel.rs",
-            "src/quote.rs",
+            "src/price.rs",
             "src/tariff.rs",
             "tests/quotes.rs",
         ),
@@ -182,13 +182,13 @@ mod tests {
     fn one_test_of_postage_fails_and_the_right_fix_mends_it() {
         let postage = &PROJECTS[1];
         let bug = "round_up(STEP, parcel.counted_grams())";
-        let dir = with(postage, "src/quote.rs", bug, "round_up(parcel.counted_grams(), STEP)");
+        let dir = with(postage, "src/price.rs", bug, "round_up(parcel.counted_grams(), STEP)");
         let (passes, printed) = test(postage, dir.path());
         assert!(passes, "{printed}");
         write(postage, dir.path()).expect("written");
         // Cargo compares modification times, and both were written just now.
         let later = std::time::SystemTime::now() + std::time::Duration::from_secs(2);
-        let source = std::fs::File::options().write(true).open(dir.path().join("src/quote.rs")).expect("opened");
+        let source = std::fs::File::options().write(true).open(dir.path().join("src/price.rs")).expect("opened");
         source.set_modified(later).expect("touched");
         let (passes, printed) = test(postage, dir.path());
         assert!(!passes);
