@@ -1,6 +1,8 @@
 //! Wrong places and wrong words: each works or gets a clear error.
 
+use crate::support::HEAL;
 use crate::support::Project;
+use crate::support::Ran;
 use crate::support::SHOP;
 use crate::support::SHOP_RIGHT;
 
@@ -149,7 +151,7 @@ fn a_model_is_not_asked_without_consent() {
             "import unittest\nfrom odd import secret\n\n\nclass OddTest(unittest.TestCase):\n    def test_odd(self):\n        self.assertEqual(secret(), 'quite another text')\n",
         ),
     ]);
-    let ran: crate::support::Ran = project
+    let ran: Ran = project
         .heal_command(&["fix", "--json"])
         .env("ANTHROPIC_API_KEY", "sk-ant-none")
         .env("HEAL_BASE_URL", "http://127.0.0.1:9")
@@ -177,4 +179,62 @@ fn a_test_of_another_copy_of_the_code_is_found_out() {
     project.commit("tests another copy");
     let ran = project.heal(&["fix", "--offline"]).code(5);
     assert!(ran.stderr.contains("elsewhere"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_tree_that_cannot_be_written_is_healed() {
+    let project = Project::new(SHOP);
+    // A read-only mount holds for root as well; where none may be made, the
+    // modes must do.
+    let script = "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\" && cd \"$0\" && ! touch probe 2>/dev/null && exec \"$@\"";
+    let root = project.root.to_str().expect("text");
+    let mounted = |words: &[&str]| -> Ran {
+        let mut command = project.command("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, root]).args(words);
+        command.stdin(std::process::Stdio::null()).output().expect("unshare runs").into()
+    };
+    let ran = if mounted(&["true"]).code == 0 {
+        mounted(&[HEAL, "fix", "--offline", "--json"])
+    } else {
+        std::process::Command::new("chmod").args(["-R", "a-w", root]).status().expect("chmod");
+        let ran = project.heal(&["fix", "--offline", "--json"]);
+        std::process::Command::new("chmod").args(["-R", "u+w", root]).status().expect("chmod");
+        ran
+    };
+    let json = ran.code(0).json();
+    assert_eq!(json["failures"][0]["outcome"], "verified");
+}
+
+#[test]
+fn a_missing_interpreter_is_the_environments_fault() {
+    let project = Project::new(SHOP);
+    let ran = project.heal(&["fix", "--offline", "--", "/nowhere/bin/python3", "-m", "unittest"]).code(5);
+    assert!(ran.stderr.contains("/nowhere/bin/python3"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("Os {"), "{}", ran.stderr);
+}
+
+#[test]
+fn pointers_line_ends_and_a_sparse_tree_are_healed_as_they_stand() {
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+    let project = Project::new(SHOP);
+    project.write(&[
+        (".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n*.py text eol=crlf\n"),
+        ("data/large.bin", pointer),
+        ("left/out.txt", "not checked out\n"),
+        ("shop/discount.py", &project.read("shop/discount.py").replace('\n', "\r\n")),
+    ]);
+    project.commit("filters");
+    project.git(&["sparse-checkout", "set", "--no-cone", "/*", "!/left"]);
+    assert!(!project.root.join("left").exists(), "the tree is sparse");
+    // As after a clone without git-lfs: the pointer is what stands there, and
+    // the filters, were anyone to run them, fail.
+    project.git(&["config", "filter.lfs.smudge", "false"]);
+    project.git(&["config", "filter.lfs.clean", "false"]);
+    project.git(&["config", "filter.lfs.required", "true"]);
+    project.heal(&["fix", "--offline", "--apply"]).code(0);
+    let healed = project.read("shop/discount.py");
+    assert!(healed.contains(SHOP_RIGHT), "{healed}");
+    assert_eq!(healed.matches('\n').count(), healed.matches("\r\n").count(), "line ends stay as they were");
+    assert_eq!(project.read("data/large.bin"), pointer);
+    assert!(!project.root.join("left").exists());
 }
