@@ -30,6 +30,7 @@ mod channel;
 mod doctests;
 pub mod identity;
 mod libtest;
+mod lock;
 mod place;
 mod results;
 mod target;
@@ -81,7 +82,10 @@ pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Chan
     order.write(&channel.dir).map_err(|(path, source)| RunnerError::Channel { path, source })?;
     link(site, channel)?;
     let argv = match &arguments {
-        Some(arguments) => words(arguments, wanted, request, channel),
+        Some(arguments) => {
+            let specify = |package: &str| lock::specification(&project.root, &site.tree, package);
+            words(arguments, wanted, request, channel, &specify)
+        }
         None => project.command.clone(),
     };
     Ok(Command {
@@ -127,7 +131,13 @@ fn by_binary(ids: &[String], library: &dyn Fn(&str) -> Option<String>) -> BTreeM
 }
 
 /// The words of the command.
-fn words(arguments: &Arguments, wanted: Option<&[String]>, request: &Request, channel: &Channel) -> Vec<String> {
+fn words(
+    arguments: &Arguments,
+    wanted: Option<&[String]>,
+    request: &Request,
+    channel: &Channel,
+    specify: &dyn Fn(&str) -> Option<String>,
+) -> Vec<String> {
     let mut words = arguments.program.clone();
     words.push("test".to_owned());
     if !request.fail_fast {
@@ -151,13 +161,14 @@ fn words(arguments: &Arguments, wanted: Option<&[String]>, request: &Request, ch
                 });
             }
         }
-        Some(Some(identities)) => words.extend(selecting(arguments, &identities)),
+        Some(Some(identities)) => words.extend(selecting(arguments, &identities, specify)),
     }
     words
 }
 
-/// The words that choose the packages, targets and doc tests of `identities`.
-fn selecting(arguments: &Arguments, identities: &[Identity]) -> Vec<String> {
+/// The words that choose the packages, targets and doc tests of `identities`;
+/// `specify` says which package an ambiguous name means.
+fn selecting(arguments: &Arguments, identities: &[Identity], specify: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let packages: BTreeSet<&str> = identities.iter().map(|identity| identity.package.as_str()).collect();
     let mut targets: BTreeSet<Vec<String>> = BTreeSet::new();
     let mut documents: BTreeSet<&str> = BTreeSet::new();
@@ -173,7 +184,9 @@ fn selecting(arguments: &Arguments, identities: &[Identity]) -> Vec<String> {
     }
     let mut words = Vec::new();
     for package in packages {
-        words.extend(["-p".to_owned(), arguments.spelling(package).unwrap_or(package).to_owned()]);
+        let given = arguments.spelling(package).map(str::to_owned).filter(|given| given != package);
+        let spelling = given.or_else(|| specify(package)).unwrap_or_else(|| package.to_owned());
+        words.extend(["-p".to_owned(), spelling]);
     }
     // cargo refuses `--doc` beside other targets: a mixture builds them all.
     match (targets.is_empty(), documents.is_empty()) {
