@@ -22,6 +22,7 @@ mod hot;
 mod index;
 mod modules;
 mod resolve;
+mod shadow;
 mod slice;
 mod suspect;
 mod target;

@@ -168,7 +168,7 @@ fn every_case_has_its_fault_among_the_first_suspects() {
             problems.push(format!("{:?} are not the first of {symbols:?}", case.top));
         }
         if let Some(found) = case.absent.iter().find(|absent| symbols.contains(&absent.as_str())) {
-            problems.push(format!("`{found}` is a suspect"));
+            problems.push(format!("`{found}` is a suspect in\n{}", rendered(&diagnosis)));
         }
         let paths = diagnosis.suspects.iter().map(|suspect| suspect.path.as_str().to_owned()).collect::<Vec<_>>();
         if case.paths.as_ref().is_some_and(|wanted| *wanted != paths) {
