@@ -102,7 +102,7 @@ fn run(name: &str) -> (Case, Diagnosis) {
     let recent: Vec<(RelPath, Vec<Lines>)> =
         case.recent.iter().map(|(path, (start, end))| (path.clone(), vec![Lines::new(*start, *end)])).collect();
     let evidence = Evidence {
-        tree: &tree,
+        texts: &Folder(tree),
         files: &files,
         failures: std::slice::from_ref(&failure),
         executed: &case.executed,
@@ -227,7 +227,7 @@ fn diagnosed(files: &[(&str, &[u8])], line: u32, config: &Config) -> Diagnosis {
         output: String::new(),
     };
     let evidence = Evidence {
-        tree: tree.path(),
+        texts: &Folder(tree.path().to_path_buf()),
         files: &files,
         failures: &[failure.clone(), Failure { id: "another".into(), ..failure.clone() }],
         executed: &[],
@@ -338,7 +338,7 @@ fn a_repository_of_ten_thousand_files_is_not_read_as_a_whole() {
     };
     let started = std::time::Instant::now();
     let evidence = Evidence {
-        tree: tree.path(),
+        texts: &Folder(tree.path().to_path_buf()),
         files: &files,
         failures: &[failure],
         executed: &[],

@@ -3,6 +3,7 @@
 //! Runs the suite (or the tests asked for) and what failed of it again; ends
 //! with failures that are reproduced, or with the reason why there are none.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::PipelineError;
@@ -20,6 +21,7 @@ use crate::runner::Report;
 use crate::runner::RunnerKind;
 use crate::runner::Selection;
 use crate::runner::Status;
+use crate::runner::TestPlace;
 use crate::runner::TestResult;
 use crate::scratch::Scratch;
 use crate::trace;
@@ -31,6 +33,8 @@ pub struct Survey {
     pub baseline: Option<Arc<Baseline>>,
     /// Each failure and how it behaved.
     pub reproductions: Vec<Reproduction>,
+    /// Where the failing tests are defined, by id, as far as it is known.
+    pub places: BTreeMap<String, TestPlace>,
     /// The run that showed the failures.
     pub first: Report,
     /// Modules that the tests load from another copy of the code.
@@ -92,7 +96,20 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
             message: reproduction.failure.message.clone(),
         });
     }
-    Ok(Survey { baseline, reproductions, first, other_copies, notes })
+    scratch.restore()?;
+    let places = places(prepared, &*scratch, &wanted);
+    Ok(Survey { baseline, reproductions, places, first, other_copies, notes })
+}
+
+/// Where the tests of `failures` are defined: looked up in the scratch, since
+/// the user's own tree may have changed by now.
+fn places(prepared: &Prepared, scratch: &dyn Scratch, failures: &[Failure]) -> BTreeMap<String, TestPlace> {
+    let site = prepared.bench.site(scratch);
+    let place = |failure: &Failure| {
+        let place = runner::place(&prepared.bench.project, &site, &failure.id)?;
+        Some((failure.id.clone(), place))
+    };
+    failures.iter().filter_map(place).collect()
 }
 
 /// The tests the user or a saved log names; none for whatever fails.
@@ -175,7 +192,9 @@ async fn nothing_fails(
         reproductions = passing(prepared, scratch, &ids).await?;
     }
     let baseline = whole.then(|| Arc::new(Baseline::of(&first)));
-    Ok(Survey { baseline, reproductions, first, other_copies, notes: Vec::new() })
+    let failures: Vec<Failure> = reproductions.iter().map(|reproduction| reproduction.failure.clone()).collect();
+    let places = places(prepared, scratch, &failures);
+    Ok(Survey { baseline, reproductions, places, first, other_copies, notes: Vec::new() })
 }
 
 /// Runs tests that passed three more times.
