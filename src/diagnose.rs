@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::detect::Spectrum;
+use crate::detect::spectrum::Covered;
 use crate::failure::Failure;
 use crate::runner::TestPlace;
 use crate::scratch::Snapshot;
@@ -24,6 +26,7 @@ mod gather;
 mod hot;
 mod index;
 mod modules;
+mod ochiai;
 mod resolve;
 mod shadow;
 mod slice;
@@ -173,9 +176,11 @@ pub struct Evidence<'a> {
     pub files: &'a [RelPath],
     /// The failures of one cluster; the first stands for it.
     pub failures: &'a [Failure],
-    /// Lines that the first failure's test executed, 1-based; empty where
-    /// that is not known.
-    pub executed: &'a [(RelPath, Vec<u32>)],
+    /// Lines that the failing tests executed, in the order of `failures`;
+    /// empty where that is not known.
+    pub executed: &'a [Covered],
+    /// Lines that passing tests executed.
+    pub passing: &'a Spectrum,
     /// Where the failing tests are defined, in any order; may be empty.
     pub tests: &'a [TestPlace],
     /// Lines changed since HEAD or by the last commit.
@@ -184,18 +189,43 @@ pub struct Evidence<'a> {
     pub root: RelPath,
 }
 
-/// How much a diagnosis may say.
+/// Which sources of evidence count. All, except where their worth is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sources {
+    /// Frames of the trace.
+    pub frames: bool,
+    /// Calls that lead from the failing test.
+    pub calls: bool,
+    /// Lines that the failing tests executed.
+    pub executed: bool,
+    /// Lines that passing tests executed, against those.
+    pub spectrum: bool,
+    /// What the message names.
+    pub values: bool,
+    /// What was changed lately.
+    pub history: bool,
+}
+
+impl Sources {
+    /// Every source.
+    pub const ALL: Sources =
+        Sources { frames: true, calls: true, executed: true, spectrum: true, values: true, history: true };
+}
+
+/// How much a diagnosis may say, and what it goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Estimated tokens of a slice, at most.
     pub budget_tokens: usize,
     /// Suspects, at most.
     pub max_suspects: usize,
+    /// What counts.
+    pub sources: Sources,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { budget_tokens: 12_000, max_suspects: 20 }
+        Config { budget_tokens: 12_000, max_suspects: 20, sources: Sources::ALL }
     }
 }
 

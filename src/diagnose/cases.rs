@@ -29,7 +29,10 @@ struct Case {
     #[serde(default)]
     dropped: Vec<String>,
     #[serde(default)]
-    executed: Vec<(RelPath, Vec<u32>)>,
+    executed: Covered,
+    /// Lines of passing tests.
+    #[serde(default)]
+    passing: Vec<Covered>,
     #[serde(default)]
     recent: Vec<(RelPath, (u32, u32))>,
     failure: CaseFailure,
@@ -105,7 +108,8 @@ fn run(name: &str) -> (Case, Diagnosis) {
         texts: &Folder(tree),
         files: &files,
         failures: std::slice::from_ref(&failure),
-        executed: &case.executed,
+        executed: std::slice::from_ref(&case.executed),
+        passing: &Spectrum::of(&case.passing),
         tests: &tests,
         recent: &recent,
         root: RelPath::root(),
@@ -200,6 +204,11 @@ fn a_python_diagnosis_reads_like_this() {
 }
 
 #[test]
+fn a_diagnosis_by_passing_tests_reads_like_this() {
+    assert_snapshot!(rendered(&run("passing-tests").1));
+}
+
+#[test]
 fn a_rust_diagnosis_reads_like_this() {
     assert_snapshot!(rendered(&run("rust-inline-tests").1));
 }
@@ -231,6 +240,7 @@ fn diagnosed(files: &[(&str, &[u8])], line: u32, config: &Config) -> Diagnosis {
         files: &files,
         failures: &[failure.clone(), Failure { id: "another".into(), ..failure.clone() }],
         executed: &[],
+        passing: &Spectrum::default(),
         tests: &[],
         recent: &[],
         root: RelPath::root(),
@@ -342,6 +352,7 @@ fn a_repository_of_ten_thousand_files_is_not_read_as_a_whole() {
         files: &files,
         failures: &[failure],
         executed: &[],
+        passing: &Spectrum::default(),
         tests: &[],
         recent: &[],
         root: RelPath::root(),

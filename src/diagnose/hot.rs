@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::calls::Executed;
 use super::file::SourceFile;
+use super::ochiai::Ochiai;
 use super::values::Named;
 use crate::language::outline::PointKind;
 use crate::source::Lines;
@@ -26,6 +27,9 @@ const OPERATION: f64 = 0.4;
 const PLAIN: f64 = 0.3;
 /// More than one of these on a line adds this much of the smaller weight.
 const AGAIN: f64 = 0.3;
+/// What is left of a line's weight where only passing tests run it; the rest
+/// is by its share of failing ones (see `ochiai`).
+const BLUNT: f64 = 0.3;
 
 /// What is known about the lines of a file.
 pub(crate) struct Marks<'a> {
@@ -34,6 +38,7 @@ pub(crate) struct Marks<'a> {
     pub(crate) recent: &'a [Lines],
     pub(crate) named: &'a Named,
     pub(crate) executed: &'a Executed<'a>,
+    pub(crate) ochiai: &'a Ochiai<'a>,
 }
 
 /// The hot lines of `definition`, hottest first, each with a weight between 0
@@ -85,6 +90,14 @@ pub(crate) fn lines(file: &SourceFile, definition: usize, marks: &Marks<'_>) -> 
         .filter(|(line, _)| !any_ran || ran(*line))
         .map(|(line, weight)| (line, weight.min(1.0)))
         .collect();
+    if marks.ochiai.is_known() {
+        let share = |line: u32| marks.ochiai.line(&file.path, line);
+        let most = hot.iter().map(|(line, _)| share(*line)).fold(0.0, f64::max);
+        for (line, weight) in hot.iter_mut().filter(|_| most > 0.0) {
+            let sharp = *weight * (BLUNT + (1.0 - BLUNT) * share(*line) / most);
+            *weight = (sharp * 1000.0).round() / 1000.0;
+        }
+    }
     hot.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     hot
 }

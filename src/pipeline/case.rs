@@ -39,17 +39,22 @@ pub struct Case {
 impl Case {
     /// Diagnoses the cluster of `members`; `None` for no members.
     pub fn diagnose(prepared: &Prepared, survey: &Survey, members: Vec<Reproduction>) -> Option<Case> {
+        Case::diagnose_by(prepared, survey, members, &diagnose::Config::default())
+    }
+
+    /// As [`Case::diagnose`], by other than the usual bounds and sources.
+    pub fn diagnose_by(
+        prepared: &Prepared,
+        survey: &Survey,
+        members: Vec<Reproduction>,
+        config: &diagnose::Config,
+    ) -> Option<Case> {
         let failures: Vec<Failure> = members.iter().map(|member| member.failure.clone()).collect();
         let refs: Vec<&Failure> = failures.iter().collect();
         let selection = reproduce::selection(&survey.first, &refs);
         let places = failures.iter().filter_map(|failure| survey.places.get(&failure.id));
         let tests: Vec<_> = places.cloned().collect();
-        let executed = members
-            .iter()
-            .map(|member| &member.executed)
-            .find(|executed| !executed.is_empty())
-            .cloned()
-            .unwrap_or_default();
+        let executed: Vec<_> = members.iter().map(|member| member.executed.clone()).collect();
         let files = prepared.snapshot.files();
         let recent = recent_changes(&prepared.repository, &prepared.snapshot);
         let evidence = diagnose::Evidence {
@@ -57,11 +62,12 @@ impl Case {
             files: &files,
             failures: &failures,
             executed: &executed,
+            passing: &survey.spectrum,
             tests: &tests,
             recent: &recent,
             root: prepared.bench.project.root.clone(),
         };
-        let diagnosis = diagnose::diagnose(&evidence, &diagnose::Config::default())?;
+        let diagnosis = diagnose::diagnose(&evidence, config)?;
         Some(Case {
             aim: Arc::new(Aim { failures: members, selection }),
             diagnosis,

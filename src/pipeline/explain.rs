@@ -8,6 +8,7 @@ use super::case::Case;
 use super::prepare;
 use super::prepare::recent_changes;
 use super::survey;
+use crate::detect::Spectrum;
 use crate::diagnose;
 use crate::diagnose::Diagnosis;
 use crate::git::Repository;
@@ -90,6 +91,7 @@ fn from_log(text: &[u8], settings: &Settings, tools: &Tools) -> Result<Explained
             files: &files,
             failures: &members,
             executed: &[],
+            passing: &Spectrum::default(),
             tests: &[],
             recent: &recent,
             root: at.clone(),

@@ -11,7 +11,9 @@ use super::Tools;
 use super::prepare::Prepared;
 use crate::detect::Baseline;
 use crate::detect::Reproduction;
+use crate::detect::Spectrum;
 use crate::detect::reproduce;
+use crate::detect::spectrum;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::failure::Kind;
@@ -35,6 +37,8 @@ pub struct Survey {
     pub reproductions: Vec<Reproduction>,
     /// Where the failing tests are defined, by id, as far as it is known.
     pub places: BTreeMap<String, TestPlace>,
+    /// Which lines passing tests execute.
+    pub spectrum: Spectrum,
     /// The run that showed the failures.
     pub first: Report,
     /// Modules that the tests load from another copy of the code.
@@ -98,7 +102,12 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
     }
     scratch.restore()?;
     let places = places(prepared, &*scratch, &wanted);
-    Ok(Survey { baseline, reproductions, places, first, other_copies, notes })
+    let known = reproductions.iter().any(|reproduction| !reproduction.executed.is_empty());
+    let spectrum = match known {
+        true => spectrum::measure(&prepared.bench, &*scratch, &first, &wanted_refs).await?,
+        false => Spectrum::default(),
+    };
+    Ok(Survey { baseline, reproductions, places, spectrum, first, other_copies, notes })
 }
 
 /// Where the tests of `failures` are defined: looked up in the scratch, since
@@ -194,7 +203,8 @@ async fn nothing_fails(
     let baseline = whole.then(|| Arc::new(Baseline::of(&first)));
     let failures: Vec<Failure> = reproductions.iter().map(|reproduction| reproduction.failure.clone()).collect();
     let places = places(prepared, scratch, &failures);
-    Ok(Survey { baseline, reproductions, places, first, other_copies, notes: Vec::new() })
+    let spectrum = Spectrum::default();
+    Ok(Survey { baseline, reproductions, places, spectrum, first, other_copies, notes: Vec::new() })
 }
 
 /// Runs tests that passed three more times.
