@@ -8,6 +8,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use super::bench::Bench;
 use super::reproduce::ReproduceError;
 use crate::failure::Failure;
@@ -34,7 +37,7 @@ const SLOWER: f64 = 1.5;
 const SLOWER_BEFORE_3_12: f64 = 20.0;
 
 /// The lines of passing tests, counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spectrum {
     /// Passing tests whose lines are known.
     pub tests: usize,

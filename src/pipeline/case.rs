@@ -39,16 +39,6 @@ pub struct Case {
 impl Case {
     /// Diagnoses the cluster of `members`; `None` for no members.
     pub fn diagnose(prepared: &Prepared, survey: &Survey, members: Vec<Reproduction>) -> Option<Case> {
-        Case::diagnose_by(prepared, survey, members, &diagnose::Config::default())
-    }
-
-    /// As [`Case::diagnose`], by other than the usual bounds and sources.
-    pub fn diagnose_by(
-        prepared: &Prepared,
-        survey: &Survey,
-        members: Vec<Reproduction>,
-        config: &diagnose::Config,
-    ) -> Option<Case> {
         let failures: Vec<Failure> = members.iter().map(|member| member.failure.clone()).collect();
         let refs: Vec<&Failure> = failures.iter().collect();
         let selection = reproduce::selection(&survey.first, &refs);
@@ -67,7 +57,7 @@ impl Case {
             recent: &recent,
             root: prepared.bench.project.root.clone(),
         };
-        let diagnosis = diagnose::diagnose(&evidence, config)?;
+        let diagnosis = diagnose::diagnose(&evidence, &diagnose::Config::default())?;
         Some(Case {
             aim: Arc::new(Aim { failures: members, selection }),
             diagnosis,
