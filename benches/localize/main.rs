@@ -153,7 +153,8 @@ fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
         if rows.iter().filter(|row| !row.scores.is_empty()).count() >= arguments.faults {
             break;
         }
-        if done.contains(&seeded.id()) {
+        let text = std::fs::read_to_string(seeded.path.under(&site.tree))?;
+        if done.contains(&seeded.id()) || !seed::parses(&seeded.fault, &text) {
             continue;
         }
         let row = runtime.block_on(site.run(seeded, None))?;

@@ -58,7 +58,7 @@ pub(super) const FRAME: f64 = 0.95;
 const CALL: f64 = 0.85;
 /// The same where the trace leads into the code.
 const CALL_BESIDE_FRAMES: f64 = 0.4;
-const EXECUTED: f64 = 0.12;
+const EXECUTED: f64 = 0.2;
 /// How sharply the spectrum separates.
 const SPECTRUM: f64 = 1.0;
 /// A function that computes and decides nothing.
