@@ -29,7 +29,8 @@ pub type Covered = Vec<(RelPath, Vec<u32>)>;
 const MOST_TESTS: usize = 250;
 /// Time they may take in all, by what they took without being watched.
 const BUDGET: Duration = Duration::from_millis(2500);
-/// What the command may take in all: starting and collecting as well.
+/// What the command may always take, starting and collecting as well; where the
+/// first run took longer, as long as that: a busy machine is slow at both.
 const LIMIT: Duration = Duration::from_secs(12);
 /// How much longer a watched test takes: with `sys.monitoring`, and with
 /// `sys.settrace` (pure Python loops; measured 12 to 30 times on CPython 3.11).
@@ -68,7 +69,8 @@ impl Spectrum {
 }
 
 /// Runs a sample of the tests that passed in `first` and counts their lines;
-/// empty where the runner cannot tell lines or nothing passed.
+/// empty where the runner cannot tell lines or nothing passed. `took` is the
+/// wall time of that first run.
 ///
 /// # Errors
 /// The tests cannot be run, or the run is to stop.
@@ -76,6 +78,7 @@ pub async fn measure(
     bench: &Bench,
     scratch: &dyn Scratch,
     first: &Report,
+    took: Duration,
     failures: &[&Failure],
 ) -> Result<Spectrum, ReproduceError> {
     if !matches!(bench.project.kind, RunnerKind::Pytest | RunnerKind::Unittest) {
@@ -88,7 +91,7 @@ pub async fn measure(
     }
     let mut request = bench.request(Selection::Tests(chosen));
     request.trace_lines = true;
-    request.time_limit = request.time_limit.min(LIMIT);
+    request.time_limit = request.time_limit.min(took.max(LIMIT));
     let report = bench.run(scratch, &request).await?;
     let passing = report.tests.iter().filter(|test| test.status == Status::Passed && !test.executed.is_empty());
     Ok(Spectrum::of(passing.map(|test| &test.executed)))

@@ -71,6 +71,7 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
     let what = if whole { "the suite".to_owned() } else { format!("{} of its tests", asked.len()) };
     tools.events.emit(Event::Stage { name: "run".into(), what });
     let first = prepared.bench.run(&*scratch, &prepared.bench.request(selection)).await?;
+    let took = prepared.bench.clock.total();
     tools.events.emit(suite_event(&first, prepared));
     let other_copies = other_copies(prepared, &*scratch, &first);
     refuse_other_copies(prepared, &other_copies)?;
@@ -104,7 +105,7 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
     let places = places(prepared, &*scratch, &wanted);
     let known = reproductions.iter().any(|reproduction| !reproduction.executed.is_empty());
     let spectrum = match known {
-        true => spectrum::measure(&prepared.bench, &*scratch, &first, &wanted_refs).await?,
+        true => spectrum::measure(&prepared.bench, &*scratch, &first, took, &wanted_refs).await?,
         false => Spectrum::default(),
     };
     Ok(Survey { baseline, reproductions, places, spectrum, first, other_copies, notes })
