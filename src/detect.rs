@@ -7,9 +7,11 @@
 pub mod baseline;
 pub mod bench;
 pub mod reproduce;
+pub mod spectrum;
 
 pub use baseline::Baseline;
 pub use bench::Bench;
 pub use bench::BenchError;
 pub use reproduce::Outcome;
 pub use reproduce::Reproduction;
+pub use spectrum::Spectrum;

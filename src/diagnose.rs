@@ -1,14 +1,19 @@
 //! Where the fault probably is, and the code that shows it.
 //!
-//! Reads files of the scratch; writes nothing, runs nothing, opens no socket.
+//! Reads what it is given to read from ([`Texts`]): the snapshot, so that a save
+//! during the run changes nothing. Writes nothing, runs nothing, opens no socket.
 
-use std::path::Path;
+use std::fmt::Debug;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::detect::Spectrum;
+use crate::detect::spectrum::Covered;
 use crate::failure::Failure;
 use crate::runner::TestPlace;
+use crate::scratch::Snapshot;
 use crate::source::Lines;
 use crate::source::RelPath;
 
@@ -21,7 +26,9 @@ mod gather;
 mod hot;
 mod index;
 mod modules;
+mod ochiai;
 mod resolve;
+mod shadow;
 mod slice;
 mod suspect;
 mod target;
@@ -129,18 +136,51 @@ pub struct Diagnosis {
     pub slice: Slice,
 }
 
+/// Where a diagnosis reads the repository's files.
+pub trait Texts: Debug {
+    /// The text of the regular file at `path`; `None` where there is none, or
+    /// it is no UTF-8 or longer than `max_bytes`.
+    fn text(&self, path: &RelPath, max_bytes: u64) -> Option<String>;
+}
+
+impl Texts for Snapshot {
+    fn text(&self, path: &RelPath, max_bytes: u64) -> Option<String> {
+        self.size(path).filter(|size| *size <= max_bytes)?;
+        self.read(path)
+    }
+}
+
+/// A folder as it stands: what a fixture or a log without a run is diagnosed in.
+#[derive(Clone, Debug)]
+pub struct Folder(
+    /// The repository's root, absolute.
+    pub PathBuf,
+);
+
+impl Texts for Folder {
+    fn text(&self, path: &RelPath, max_bytes: u64) -> Option<String> {
+        let path = path.under(&self.0);
+        // A link may lead out of the tree: what it shows is not the project's.
+        let metadata = std::fs::symlink_metadata(&path).ok()?;
+        let small = metadata.is_file() && metadata.len() <= max_bytes;
+        if small { std::fs::read_to_string(&path).ok() } else { None }
+    }
+}
+
 /// What is known about a cluster of failures. Borrowed; nothing is changed.
 #[derive(Clone, Debug)]
 pub struct Evidence<'a> {
-    /// The repository's root in the scratch, absolute.
-    pub tree: &'a Path,
+    /// Where files are read.
+    pub texts: &'a dyn Texts,
     /// The files of the repository.
     pub files: &'a [RelPath],
     /// The failures of one cluster; the first stands for it.
     pub failures: &'a [Failure],
-    /// Lines that the first failure's test executed, 1-based; empty where
-    /// that is not known.
-    pub executed: &'a [(RelPath, Vec<u32>)],
+    /// Lines that the failing tests executed, in the order of `failures`;
+    /// empty where that is not known.
+    pub executed: &'a [Covered],
+    /// Lines that passing tests executed.
+    pub passing: &'a Spectrum,
     /// Where the failing tests are defined, in any order; may be empty.
     pub tests: &'a [TestPlace],
     /// Lines changed since HEAD or by the last commit.
@@ -149,18 +189,43 @@ pub struct Evidence<'a> {
     pub root: RelPath,
 }
 
-/// How much a diagnosis may say.
+/// Which sources of evidence count. All, except where their worth is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sources {
+    /// Frames of the trace.
+    pub frames: bool,
+    /// Calls that lead from the failing test.
+    pub calls: bool,
+    /// Lines that the failing tests executed.
+    pub executed: bool,
+    /// Lines that passing tests executed, against those.
+    pub spectrum: bool,
+    /// What the message names.
+    pub values: bool,
+    /// What was changed lately.
+    pub history: bool,
+}
+
+impl Sources {
+    /// Every source.
+    pub const ALL: Sources =
+        Sources { frames: true, calls: true, executed: true, spectrum: true, values: true, history: true };
+}
+
+/// How much a diagnosis may say, and what it goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Estimated tokens of a slice, at most.
     pub budget_tokens: usize,
     /// Suspects, at most.
     pub max_suspects: usize,
+    /// What counts.
+    pub sources: Sources,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { budget_tokens: 12_000, max_suspects: 20 }
+        Config { budget_tokens: 12_000, max_suspects: 20, sources: Sources::ALL }
     }
 }
 
@@ -169,7 +234,7 @@ impl Default for Config {
 /// Reads only the files that the trace, the imports and the calls lead to.
 pub fn diagnose(evidence: &Evidence<'_>, config: &Config) -> Option<Diagnosis> {
     let failure = evidence.failures.first()?;
-    let index = index::Index::new(evidence.tree, evidence.files, evidence.root.clone());
+    let index = index::Index::new(evidence.texts, evidence.files, evidence.root.clone());
     let (class, class_why) = classify::in_index(&index, failure);
     let findings = suspect::rank(&index, evidence, config);
     let (class, class_why) = match (&findings.only_test, class) {

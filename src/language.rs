@@ -50,6 +50,8 @@ pub struct Language {
     /// - `@binding.name` with `@binding.value` or `@binding.type`;
     /// - `@local` around a pattern that binds names, with the `@scope` they
     ///   are visible in, else the enclosing function;
+    /// - `@outer.global|function` around a name that a function declares to be
+    ///   the file's, or that of a function around it;
     /// - `@literal.string|number`, and `@point.result|condition|loop|operation`
     ///   for the places of a function where faults like to sit.
     pub query: &'static str,

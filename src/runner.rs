@@ -205,7 +205,7 @@ impl Report {
 }
 
 /// Where a test is defined.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestPlace {
     /// The file.
     pub path: RelPath,

@@ -340,6 +340,14 @@ pub(crate) fn substance(file: &SourceFile, definition: usize) -> usize {
     computing + numbers + calls.saturating_sub(1) / 2
 }
 
+/// The statements that give the statement at `line` of `definition` what it
+/// uses, the nearest first.
+pub(crate) fn feeding(file: &SourceFile, definition: usize, line: u32) -> Vec<Lines> {
+    let body = file.definition(definition).body.clone();
+    let inside = file.outline.references.iter().filter(|found| body.contains(&found.bytes.start));
+    Focus::new(file, body.start, line, &inside.cloned().collect::<Vec<_>>()).feeding
+}
+
 /// The failing statement of a function and what feeds it.
 struct Focus {
     statement: Lines,

@@ -29,7 +29,10 @@ struct Case {
     #[serde(default)]
     dropped: Vec<String>,
     #[serde(default)]
-    executed: Vec<(RelPath, Vec<u32>)>,
+    executed: Covered,
+    /// Lines of passing tests.
+    #[serde(default)]
+    passing: Vec<Covered>,
     #[serde(default)]
     recent: Vec<(RelPath, (u32, u32))>,
     failure: CaseFailure,
@@ -102,10 +105,11 @@ fn run(name: &str) -> (Case, Diagnosis) {
     let recent: Vec<(RelPath, Vec<Lines>)> =
         case.recent.iter().map(|(path, (start, end))| (path.clone(), vec![Lines::new(*start, *end)])).collect();
     let evidence = Evidence {
-        tree: &tree,
+        texts: &Folder(tree),
         files: &files,
         failures: std::slice::from_ref(&failure),
-        executed: &case.executed,
+        executed: std::slice::from_ref(&case.executed),
+        passing: &Spectrum::of(&case.passing),
         tests: &tests,
         recent: &recent,
         root: RelPath::root(),
@@ -168,7 +172,7 @@ fn every_case_has_its_fault_among_the_first_suspects() {
             problems.push(format!("{:?} are not the first of {symbols:?}", case.top));
         }
         if let Some(found) = case.absent.iter().find(|absent| symbols.contains(&absent.as_str())) {
-            problems.push(format!("`{found}` is a suspect"));
+            problems.push(format!("`{found}` is a suspect in\n{}", rendered(&diagnosis)));
         }
         let paths = diagnosis.suspects.iter().map(|suspect| suspect.path.as_str().to_owned()).collect::<Vec<_>>();
         if case.paths.as_ref().is_some_and(|wanted| *wanted != paths) {
@@ -200,6 +204,11 @@ fn a_python_diagnosis_reads_like_this() {
 }
 
 #[test]
+fn a_diagnosis_by_passing_tests_reads_like_this() {
+    assert_snapshot!(rendered(&run("passing-tests").1));
+}
+
+#[test]
 fn a_rust_diagnosis_reads_like_this() {
     assert_snapshot!(rendered(&run("rust-inline-tests").1));
 }
@@ -227,10 +236,11 @@ fn diagnosed(files: &[(&str, &[u8])], line: u32, config: &Config) -> Diagnosis {
         output: String::new(),
     };
     let evidence = Evidence {
-        tree: tree.path(),
+        texts: &Folder(tree.path().to_path_buf()),
         files: &files,
         failures: &[failure.clone(), Failure { id: "another".into(), ..failure.clone() }],
         executed: &[],
+        passing: &Spectrum::default(),
         tests: &[],
         recent: &[],
         root: RelPath::root(),
@@ -338,10 +348,11 @@ fn a_repository_of_ten_thousand_files_is_not_read_as_a_whole() {
     };
     let started = std::time::Instant::now();
     let evidence = Evidence {
-        tree: tree.path(),
+        texts: &Folder(tree.path().to_path_buf()),
         files: &files,
         failures: &[failure],
         executed: &[],
+        passing: &Spectrum::default(),
         tests: &[],
         recent: &[],
         root: RelPath::root(),

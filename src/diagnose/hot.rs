@@ -4,14 +4,19 @@
 
 use std::collections::BTreeMap;
 
+use super::calls;
 use super::calls::Executed;
 use super::file::SourceFile;
+use super::ochiai::Ochiai;
 use super::values::Named;
 use crate::language::outline::PointKind;
 use crate::source::Lines;
 
 /// It stands on the trace.
 const ON_TRACE: f64 = 1.0;
+/// It gives a line on the trace what that uses; each one further up less.
+const FEEDS: f64 = 0.85;
+const FURTHER: f64 = 0.85;
 /// It holds a literal or a name of the message.
 const NAMED: f64 = 0.8;
 /// It changed recently.
@@ -22,10 +27,13 @@ const CONDITION: f64 = 0.55;
 const LOOP: f64 = 0.5;
 /// It computes something.
 const OPERATION: f64 = 0.4;
-/// Any statement, where there is nothing better.
-const PLAIN: f64 = 0.3;
+/// Any other line that uses a name.
+const PLAIN: f64 = 0.25;
 /// More than one of these on a line adds this much of the smaller weight.
 const AGAIN: f64 = 0.3;
+/// What is left of a line's weight where only passing tests run it; the rest
+/// is by its share of failing ones (see `ochiai`).
+const BLUNT: f64 = 0.3;
 
 /// What is known about the lines of a file.
 pub(crate) struct Marks<'a> {
@@ -34,12 +42,13 @@ pub(crate) struct Marks<'a> {
     pub(crate) recent: &'a [Lines],
     pub(crate) named: &'a Named,
     pub(crate) executed: &'a Executed<'a>,
+    pub(crate) ochiai: &'a Ochiai<'a>,
 }
 
 /// The hot lines of `definition`, hottest first, each with a weight between 0
 /// and 1. Lines that the failing test did not run are left out.
-pub(crate) fn lines(file: &SourceFile, definition: usize, marks: &Marks<'_>) -> Vec<(u32, f64)> {
-    let definition = file.definition(definition);
+pub(crate) fn lines(file: &SourceFile, index: usize, marks: &Marks<'_>) -> Vec<(u32, f64)> {
+    let definition = file.definition(index);
     let body = if definition.body.is_empty() { definition.bytes.clone() } else { definition.body.clone() };
     let mut weights: BTreeMap<u32, f64> = BTreeMap::new();
     let mut add = |line: u32, weight: f64| {
@@ -48,6 +57,11 @@ pub(crate) fn lines(file: &SourceFile, definition: usize, marks: &Marks<'_>) -> 
     };
     for line in marks.trace.iter().filter(|line| definition.lines.contains(**line)) {
         add(*line, ON_TRACE);
+        let mut weight = FEEDS;
+        for statement in calls::feeding(file, index, *line) {
+            add(statement.start, weight);
+            weight *= FURTHER;
+        }
     }
     for point in file.outline.points.iter().filter(|point| body.contains(&point.bytes.start)) {
         let weight = match point.kind {
@@ -73,18 +87,29 @@ pub(crate) fn lines(file: &SourceFile, definition: usize, marks: &Marks<'_>) -> 
             add(line, RECENT);
         }
     }
-    if weights.is_empty() {
-        let inside = file.outline.references.iter().filter(|found| body.contains(&found.bytes.start));
-        weights.extend(inside.map(|found| (found.line, PLAIN)));
+    for reference in file.outline.references.iter().filter(|found| body.contains(&found.bytes.start)) {
+        weights.entry(reference.line).or_insert(PLAIN);
     }
-    let on_trace = |line: u32| marks.trace.contains(&line);
-    let ran = |line: u32| marks.executed.ran(&file.path, line) || on_trace(line);
-    let any_ran = weights.keys().any(|line| ran(*line));
+    // A default may be the fault; its line runs when the file is loaded.
+    if file.text()[definition.signature.clone()].contains('=') {
+        weights.entry(definition.name_line).or_insert(PLAIN);
+    }
+    let always = |line: u32| marks.trace.contains(&line) || line == definition.name_line;
+    let ran = |line: u32| marks.executed.ran(&file.path, line) || always(line);
+    let any_ran = weights.keys().any(|line| *line != definition.name_line && ran(*line));
     let mut hot: Vec<(u32, f64)> = weights
         .into_iter()
         .filter(|(line, _)| !any_ran || ran(*line))
         .map(|(line, weight)| (line, weight.min(1.0)))
         .collect();
+    if marks.ochiai.is_known() {
+        let share = |line: u32| marks.ochiai.line(&file.path, line);
+        let most = hot.iter().map(|(line, _)| share(*line)).fold(0.0, f64::max);
+        for (line, weight) in hot.iter_mut().filter(|_| most > 0.0) {
+            let sharp = *weight * (BLUNT + (1.0 - BLUNT) * share(*line) / most);
+            *weight = (sharp * 1000.0).round() / 1000.0;
+        }
+    }
     hot.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     hot
 }

@@ -1,14 +1,14 @@
 //! The files of the tree, read and parsed when they are asked for.
 //!
-//! Reads files inside the tree; never all of them, and none over a megabyte.
+//! Reads never all of them, and none over a megabyte.
 
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::HashSet;
-use std::path::Path;
 use std::rc::Rc;
 
+use super::Texts;
 use super::file;
 use super::file::SourceFile;
 use super::modules::Thing;
@@ -43,7 +43,7 @@ pub(crate) struct Place {
 
 /// The files of the tree, by path and name, and those that have been parsed.
 pub(crate) struct Index<'a> {
-    tree: &'a Path,
+    reader: &'a dyn Texts,
     pub(crate) files: &'a [RelPath],
     /// The project's root: where imports and relative paths start.
     pub(crate) root: RelPath,
@@ -64,7 +64,7 @@ pub(crate) struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    pub(crate) fn new(tree: &'a Path, files: &'a [RelPath], root: RelPath) -> Index<'a> {
+    pub(crate) fn new(reader: &'a dyn Texts, files: &'a [RelPath], root: RelPath) -> Index<'a> {
         let mut by_name: HashMap<&str, Vec<FileId>> = HashMap::new();
         let mut by_path = HashMap::with_capacity(files.len());
         let mut folders = HashSet::new();
@@ -80,7 +80,7 @@ impl<'a> Index<'a> {
             }
         }
         Index {
-            tree,
+            reader,
             files,
             root,
             by_path,
@@ -162,11 +162,7 @@ impl<'a> Index<'a> {
         if let Some(known) = self.texts.borrow().get(&id) {
             return known.clone();
         }
-        let path = self.files.get(id)?.under(self.tree);
-        // A link may lead out of the tree: what it shows is not the project's.
-        let metadata = std::fs::symlink_metadata(&path).ok();
-        let small = metadata.is_some_and(|data| data.is_file() && data.len() <= MAX_FILE_BYTES);
-        let text: Option<Rc<str>> = if small { std::fs::read_to_string(&path).ok().map(Into::into) } else { None };
+        let text: Option<Rc<str>> = self.reader.text(self.files.get(id)?, MAX_FILE_BYTES).map(Into::into);
         self.texts.borrow_mut().insert(id, text.clone());
         text
     }

@@ -63,12 +63,22 @@ fn resolve_hops(
         _ => python::first(index, file, within, segments, hops),
     };
     for segment in rest {
+        // `quote::total` goes into the module `quote`, not into a function
+        // that bears its name.
+        things.retain(|thing| !is_callable(index, thing));
         things = things.iter().flat_map(|thing| descend(index, thing, segment, hops)).collect();
         if things.is_empty() {
             return things;
         }
     }
     things
+}
+
+fn is_callable(index: &Index<'_>, thing: &Thing) -> bool {
+    match thing {
+        Thing::Module(_) => false,
+        Thing::Definition(place) => index.at(*place).is_some_and(|(_, definition)| definition.kind.is_callable()),
+    }
 }
 
 /// The member `name` of a module or type.

@@ -9,6 +9,7 @@ use super::index::Index;
 use super::index::Place;
 use super::modules;
 use super::modules::Thing;
+use super::shadow;
 use super::types;
 use crate::language::DefinitionKind;
 use crate::language::Reference;
@@ -97,7 +98,7 @@ pub(super) fn targets_steps(
 ) -> Vec<(Place, f64)> {
     let separator = file.language().separator;
     let Some(receiver) = &reference.receiver else {
-        if within.is_some_and(|function| file.definition(function).parameters.contains(&reference.name)) {
+        if is_variable(file, within, reference, &reference.name) {
             return Vec::new();
         }
         return certain(modules::resolve(index, file, within, &[&reference.name]));
@@ -105,7 +106,11 @@ pub(super) fn targets_steps(
     if is_path(receiver, separator) {
         let mut segments: Vec<&str> = receiver.split(separator).collect();
         let own = file.language().own.contains(&segments[0]) && separator == ".";
-        if !own {
+        let value = match separator {
+            "." => is_variable(file, within, reference, segments[0]),
+            _ => is_field(file, reference),
+        };
+        if !own && !value {
             segments.push(&reference.name);
             let found = certain(modules::resolve(index, file, within, &segments));
             if !found.is_empty() {
@@ -123,6 +128,22 @@ pub(super) fn targets_steps(
         return Vec::new();
     }
     by_name(index, file, &reference.name)
+}
+
+/// Whether `name` at `reference` is a variable of the function around it.
+fn is_variable(file: &SourceFile, within: Option<usize>, reference: &Reference, name: &str) -> bool {
+    if reference.bytes.is_empty() {
+        // Of an expression that was followed from elsewhere: no place is known.
+        let parameters = within.map(|function| &file.definition(function).parameters);
+        return parameters.is_some_and(|parameters| parameters.iter().any(|parameter| parameter == name));
+    }
+    shadow::is_variable(file, name, reference.bytes.start)
+}
+
+/// Whether a Rust reference is joined to its receiver by a dot: `quote.total()`
+/// asks a value, `quote::total()` a module or a type.
+fn is_field(file: &SourceFile, reference: &Reference) -> bool {
+    file.text()[..reference.bytes.start].trim_end().ends_with('.')
 }
 
 /// Those things that are definitions; several share one weight.

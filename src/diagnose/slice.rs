@@ -27,9 +27,9 @@ mod layout;
 use layout::Item;
 
 /// Suspects with less than this share of the best score are not shown.
-const SHOWN: f64 = 0.35;
+const SHOWN: f64 = 0.15;
 /// Suspects shown, at most.
-const MAX_SHOWN: usize = 5;
+const MAX_SHOWN: usize = 10;
 /// Once this many tokens are spent, only what is likely is added: code shown
 /// beside the point makes a model's answers worse, not better.
 const ENOUGH_TOKENS: usize = 2500;

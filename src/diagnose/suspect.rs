@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! reach(f) = 1 - (1 - FRAME·frame) (1 - CALL·call) (1 - EXECUTED·ran)
-//! score(f) = reach(f) · substance(f) · Π boosts(f)
+//! score(f) = reach(f) · substance(f) · spectrum(f) · Π boosts(f)
 //! ```
 //!
 //! - `frame`: 1 for the innermost frame of the project, `OUTWARD` times that
@@ -14,17 +14,23 @@
 //! - `ran`: whether the failing test executed a line of its body. Where lines
 //!   are known, what did not run is dropped, unless nothing would remain;
 //! - `substance`: between `THIN` for a function that only passes on and 1;
+//! - `spectrum`: `(ochiai(f) / max ochiai) ^ SPECTRUM`, where `ochiai(f)` is the
+//!   highest of its lines (see `ochiai`) and `max` that of all these functions;
+//!   1 where no lines of passing tests are known, and for what has no lines;
 //! - boosts: it changed recently; it holds a literal of the message; the
 //!   message names it or something in it; it loops, where the failure is a
 //!   timeout or endless recursion.
 //!
-//! Scores are then divided by the greatest.
+//! Scores are then divided by the greatest. Every factor but `substance` is
+//! told as a reason.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::Config;
 use super::Evidence;
+use super::Sources;
 use super::Suspect;
 use super::calls;
 use super::calls::Executed;
@@ -36,10 +42,12 @@ use super::gather::Gathered;
 use super::hot;
 use super::index::Index;
 use super::index::Place;
+use super::ochiai::Ochiai;
 use super::target;
 use super::target::Target;
 use super::values;
 use super::values::Named;
+use crate::detect::Spectrum;
 use crate::failure::Failure;
 use crate::failure::Kind;
 use crate::language::outline::PointKind;
@@ -50,7 +58,9 @@ pub(super) const FRAME: f64 = 0.95;
 const CALL: f64 = 0.85;
 /// The same where the trace leads into the code.
 const CALL_BESIDE_FRAMES: f64 = 0.4;
-const EXECUTED: f64 = 0.12;
+const EXECUTED: f64 = 0.2;
+/// How sharply the spectrum separates.
+const SPECTRUM: f64 = 1.0;
 /// A function that computes and decides nothing.
 const THIN: f64 = 0.6;
 /// Points at which a function has its full substance.
@@ -83,14 +93,20 @@ pub(crate) struct Findings {
 /// Ranks the suspects of a cluster.
 pub(crate) fn rank(index: &Index<'_>, evidence: &Evidence<'_>, config: &Config) -> Findings {
     let Some(failure) = evidence.failures.first() else { return Findings::default() };
-    let executed = Executed::new(evidence.executed);
-    let named = values::read(failure);
-    let standings = frames::standings(index, failure);
+    let sources = config.sources;
+    let evidence = &without(evidence, sources);
+    let executed =
+        Executed::new(evidence.executed.iter().find(|covered| !covered.is_empty()).map_or(&[], Vec::as_slice));
+    let ochiai = Ochiai::new(evidence.executed, evidence.passing);
+    let named = if sources.values { values::read(failure) } else { Named::default() };
+    let standings = if sources.frames { frames::standings(index, failure) } else { Vec::new() };
     let target = target::find(index, failure, evidence.tests);
     let mut gathered: HashMap<Place, Gathered> = HashMap::new();
     let mut loose = Vec::new();
     gather::from_frames(failure, &standings, &mut gathered, &mut loose);
-    gather::from_calls(index, evidence, &executed, &standings, &mut gathered);
+    if sources.calls {
+        gather::from_calls(index, evidence, &executed, &standings, &mut gathered);
+    }
     if executed.is_known() {
         gather::from_executed(index, &executed, &mut gathered);
     }
@@ -100,12 +116,11 @@ pub(crate) fn rank(index: &Index<'_>, evidence: &Evidence<'_>, config: &Config) 
     if gathered.is_empty() && loose.is_empty() && !executed.is_known() {
         gather::from_recent(index, evidence.recent, &mut gathered);
     }
-    let scores = score(index, failure, evidence.recent, &named, &executed, gathered);
+    let known = Known { failure, recent: evidence.recent, named: &named, executed: &executed, ochiai: &ochiai };
+    let scores = score(index, &known, gathered);
     let mut suspects: Vec<Ranked> = scores
         .into_iter()
-        .filter_map(|(place, score, reasons)| {
-            ranked(index, place, score, reasons, &standings, evidence.recent, &named, &executed)
-        })
+        .filter_map(|(place, score, reasons)| ranked(index, place, score, reasons, &standings, &known))
         .collect();
     suspects.extend(loose);
     normalise(&mut suspects, config.max_suspects);
@@ -119,15 +134,36 @@ pub(crate) fn rank(index: &Index<'_>, evidence: &Evidence<'_>, config: &Config) 
     Findings { suspects, target, only_test }
 }
 
-fn score(
-    index: &Index<'_>,
-    failure: &Failure,
-    recent: &[(RelPath, Vec<Lines>)],
-    named: &Named,
-    executed: &Executed<'_>,
-    gathered: HashMap<Place, Gathered>,
-) -> Vec<(Place, f64, Vec<String>)> {
+/// The evidence that counts.
+fn without<'a>(evidence: &Evidence<'a>, sources: Sources) -> Evidence<'a> {
+    static NOTHING: Spectrum = Spectrum { tests: 0, lines: BTreeMap::new() };
+    let mut kept = evidence.clone();
+    if !sources.executed {
+        kept.executed = &[];
+    }
+    if !sources.spectrum {
+        kept.passing = &NOTHING;
+    }
+    if !sources.history {
+        kept.recent = &[];
+    }
+    kept
+}
+
+/// What marks functions and their lines.
+struct Known<'k> {
+    failure: &'k Failure,
+    recent: &'k [(RelPath, Vec<Lines>)],
+    named: &'k Named,
+    executed: &'k Executed<'k>,
+    ochiai: &'k Ochiai<'k>,
+}
+
+fn score(index: &Index<'_>, known: &Known<'_>, gathered: HashMap<Place, Gathered>) -> Vec<(Place, f64, Vec<String>)> {
+    let Known { failure, recent, named, executed, ochiai } = *known;
     let mut scores = Vec::new();
+    let spectra = spectra(index, ochiai, gathered.keys());
+    let sharpest = spectra.values().map(|(share, _)| *share).fold(0.0, f64::max);
     let on_trace = gathered.values().any(|known| known.frame > 0.0);
     let call = if on_trace { CALL_BESIDE_FRAMES } else { CALL };
     for (place, mut known) in gathered {
@@ -140,6 +176,10 @@ fn score(
         let points = calls::substance(&file, place.definition).min(FULL) as f64 / FULL as f64;
         let thin = definition.kind.is_callable() && known.frame == 0.0;
         let mut score = reach * if thin { THIN + (1.0 - THIN) * points } else { 1.0 };
+        if let Some((share, words)) = spectra.get(&place) {
+            score *= (share / sharpest).powf(SPECTRUM);
+            known.reasons.push(words.clone());
+        }
         let changes = recent.iter().filter(|(path, _)| *path == file.path).flat_map(|(_, lines)| lines);
         if changes.into_iter().any(|lines| lines.overlaps(&definition.lines)) {
             score *= RECENT;
@@ -182,28 +222,52 @@ fn score(
     scores
 }
 
+/// The coefficients of the functions that failing tests ran, with the words for
+/// them; none where there is nothing to compare.
+fn spectra<'p>(
+    index: &Index<'_>,
+    ochiai: &Ochiai<'_>,
+    places: impl Iterator<Item = &'p Place>,
+) -> HashMap<Place, (f64, String)> {
+    if !ochiai.is_known() {
+        return HashMap::new();
+    }
+    let spectrum = |place: &Place| {
+        let file = index.load(place.file)?;
+        let (share, counts) = ochiai.function(&file, place.definition)?;
+        let (failing, passing) = (ochiai.failing, ochiai.passing());
+        let words =
+            format!("run by {} of {failing} failing and {} of {passing} passing tests", counts.failed, counts.passed);
+        Some((*place, (share, words)))
+    };
+    places.filter_map(spectrum).collect()
+}
+
 fn shortened(text: &str) -> String {
     let flat: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if flat.chars().count() <= 40 { flat } else { flat.chars().take(39).chain(['…']).collect() }
 }
 
-#[expect(clippy::too_many_arguments, reason = "everything that marks lines")]
 fn ranked(
     index: &Index<'_>,
     place: Place,
     score: f64,
     reasons: Vec<String>,
     standings: &[Standing],
-    recent: &[(RelPath, Vec<Lines>)],
-    named: &Named,
-    executed: &Executed<'_>,
+    known: &Known<'_>,
 ) -> Option<Ranked> {
     let (file, definition) = index.at(place)?;
     let trace: Vec<u32> =
         standings.iter().filter(|standing| standing.file.id == file.id).map(|standing| standing.line).collect();
     let changes: Vec<Lines> =
-        recent.iter().filter(|(path, _)| *path == file.path).flat_map(|(_, lines)| lines).copied().collect();
-    let marks = hot::Marks { trace: &trace, recent: &changes, named, executed };
+        known.recent.iter().filter(|(path, _)| *path == file.path).flat_map(|(_, lines)| lines).copied().collect();
+    let marks = hot::Marks {
+        trace: &trace,
+        recent: &changes,
+        named: known.named,
+        executed: known.executed,
+        ochiai: known.ochiai,
+    };
     let suspect = Suspect {
         path: file.path.clone(),
         lines: definition.lines,

@@ -1,6 +1,7 @@
 //! Which lines were changed lately: since the last commit, or by it.
 //!
-//! Reads git's unified diff without context; never applies one.
+//! Compares texts it is given with git's objects; never reads the work tree.
+//! Of the last commit it reads git's unified diff without context.
 //!
 //! ```text
 //! diff   = { header | hunk }
@@ -9,11 +10,10 @@
 //! span   = start ["," count]      1-based; count 1 where it is left out
 //! ```
 
-use std::io::Read;
+use std::time::Duration;
 
 use super::GitError;
 use super::Repository;
-use super::listing::Stat;
 use crate::source::Lines;
 use crate::source::RelPath;
 
@@ -21,28 +21,48 @@ use crate::source::RelPath;
 /// fault is.
 const MOST_DIFF: usize = 8 << 20;
 
-/// Untracked files that are read, and bytes of each.
-const MOST_UNTRACKED: usize = 200;
-const MOST_BYTES: u64 = 1 << 20;
+/// Changed files that are looked at, and bytes of each.
+const MOST_FILES: usize = 300;
+const MOST_BYTES: usize = 1 << 20;
+
+/// Longest time one text is compared; then the rest counts as changed.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 impl Repository {
-    /// Lines of text files that differ from HEAD, untracked files whole; in a
-    /// clean tree those that the last commit changed. Sorted by path; lines
-    /// 1-based in the text of now; a deletion is the line before it.
+    /// Lines of text files that differ from `commit`, new files whole; where
+    /// no file does, those that the commit itself changed. Sorted by path;
+    /// lines 1-based in the text of now; a deletion is the line before it.
+    ///
+    /// `changed` are the files that differ, `read` gives their text.
     ///
     /// # Errors
     /// git cannot be run or fails.
-    pub fn recent_changes(&self) -> Result<Vec<(RelPath, Vec<Lines>)>, GitError> {
-        let Some(head) = self.head()? else { return self.untracked_lines() };
-        let mut changes = self.changed_lines(&["HEAD"])?;
-        changes.extend(self.untracked_lines()?);
-        if changes.is_empty()
-            && let Some(parent) = self.git.answer(["rev-parse", "--verify", "--quiet", "HEAD^1"])?
+    pub fn recent_changes(
+        &self,
+        commit: Option<&str>,
+        changed: &[RelPath],
+        read: &dyn Fn(&RelPath) -> Option<String>,
+    ) -> Result<Vec<(RelPath, Vec<Lines>)>, GitError> {
+        let mut changes = Vec::new();
+        for path in changed.iter().take(MOST_FILES) {
+            let now = read(path).filter(|text| text.len() <= MOST_BYTES && !text.contains('\0'));
+            let Some(now) = now.filter(|text| !text.is_empty()) else { continue };
+            let before = match commit {
+                Some(commit) => self.show(commit, path)?,
+                None => None,
+            };
+            let before = before.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+            let lines = lines_between(&before, &now);
+            if !lines.is_empty() && !before.contains('\0') {
+                changes.push((path.clone(), lines));
+            }
+        }
+        if let Some(commit) = commit.filter(|_| changed.is_empty())
+            && let Some(parent) = self.git.answer(["rev-parse", "--verify", "--quiet", &format!("{commit}^1")])?
         {
-            changes = self.changed_lines(&[&parent, &head])?;
+            changes = self.changed_lines(&[&parent, commit])?;
         }
         changes.sort();
-        changes.dedup_by(|a, b| a.0 == b.0);
         Ok(changes)
     }
 
@@ -73,32 +93,22 @@ impl Repository {
         let whole = if output.dropped > 0 { &output.stdout[..MOST_DIFF] } else { &output.stdout };
         Ok(lines_of(whole))
     }
+}
 
-    /// Untracked text files, whole.
-    fn untracked_lines(&self) -> Result<Vec<(RelPath, Vec<Lines>)>, GitError> {
-        let listed = self.git.run(&self.git.command(["ls-files", "-z", "--others", "--exclude-standard"]))?;
-        let names = listed.split(|byte| *byte == 0).filter_map(|name| std::str::from_utf8(name).ok());
-        let paths = names.filter(|name| !name.is_empty() && !name.ends_with('/'));
-        let changes = paths.take(MOST_UNTRACKED).filter_map(|name| {
-            let path = RelPath::new(name).ok()?;
-            let lines = self.count_lines(&path)?;
-            Some((path, vec![Lines::new(1, lines)]))
-        });
-        Ok(changes.collect())
-    }
-
-    /// How many lines a text file of the work tree has; `None` for what is no
-    /// text, empty or too large.
-    fn count_lines(&self, path: &RelPath) -> Option<u32> {
-        let file = path.under(&self.root);
-        let stat = Stat::of(&file.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?);
-        if stat.size == 0 || stat.size > MOST_BYTES {
-            return None;
-        }
-        let mut text = String::new();
-        std::fs::File::open(file).ok()?.take(MOST_BYTES).read_to_string(&mut text).ok()?;
-        u32::try_from(text.lines().count()).ok().filter(|lines| *lines > 0 && !text.contains('\0'))
-    }
+/// Lines of `now` that are not in `before`. Line ends do not count: git keeps
+/// its own of a file that has others in the work tree.
+fn lines_between(before: &str, now: &str) -> Vec<Lines> {
+    let (before, now): (Vec<&str>, Vec<&str>) = (before.lines().collect(), now.lines().collect());
+    let diff = similar::TextDiff::configure().timeout(PATIENCE).diff_slices(&before, &now);
+    let changed = diff.ops().iter().filter(|op| op.tag() != similar::DiffTag::Equal);
+    changed
+        .map(|op| {
+            let new = op.new_range();
+            let (start, end) = if new.is_empty() { (new.start, new.start) } else { (new.start + 1, new.end) };
+            let line = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).max(1);
+            Lines::new(line(start), line(end))
+        })
+        .collect()
 }
 
 /// The lines that each file of a diff gains or loses, on its new side.

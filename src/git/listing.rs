@@ -3,6 +3,7 @@
 //! Reads names and file metadata; never a file's content.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -67,6 +68,8 @@ pub struct Listed {
     pub kind: Kind,
     /// Whether git tracks it.
     pub tracked: bool,
+    /// Whether it differs from the commit; all that is untracked does.
+    pub changed: bool,
     /// Its metadata, of the link itself for a symbolic link.
     pub stat: Stat,
 }
@@ -108,6 +111,7 @@ impl Repository {
         });
         let status = status?;
         let mut listing = Listing::default();
+        let mut changed: BTreeSet<PathBuf> = BTreeSet::new();
         let mut found: BTreeMap<PathBuf, bool> = tracked?.into_iter().map(|path| (path, true)).collect();
         for record in status.split(|byte| *byte == 0) {
             match record {
@@ -117,14 +121,22 @@ impl Repository {
                 }
                 [b'?', b' ', path @ ..] => {
                     listing.dirty = true;
+                    changed.insert(path_of(path));
                     found.entry(path_of(path)).or_insert(false);
                 }
                 [b'!', b' ', path @ ..] => listing.ignored.push(path_of(trimmed(path))),
-                [b'1' | b'2' | b'u', ..] => listing.dirty = true,
+                [kind @ (b'1' | b'2' | b'u'), ..] => {
+                    listing.dirty = true;
+                    changed.extend(changed_path(*kind, record).map(path_of));
+                }
                 _ => {}
             }
         }
-        listing.entries = found.into_iter().filter_map(|(path, tracked)| self.listed(path, tracked)).collect();
+        let entries = found.into_iter().filter_map(|(path, tracked)| {
+            let differs = changed.contains(&path);
+            self.listed(path, tracked, differs)
+        });
+        listing.entries = entries.collect();
         Ok(listing)
     }
 
@@ -148,7 +160,7 @@ impl Repository {
 
     /// The entry at `path` as the disk has it; `None` where there is nothing,
     /// or something git does not track (a socket).
-    fn listed(&self, path: PathBuf, tracked: bool) -> Option<Listed> {
+    fn listed(&self, path: PathBuf, tracked: bool, changed: bool) -> Option<Listed> {
         let path: PathBuf = path.components().collect();
         let metadata = self.root.join(&path).symlink_metadata().ok()?;
         let kind = match metadata.file_type() {
@@ -157,7 +169,7 @@ impl Repository {
             kind if kind.is_dir() && !self.is_own_worktree(&path) => Kind::Submodule,
             _ => return None,
         };
-        Some(Listed { path, kind, tracked, stat: Stat::of(&metadata) })
+        Some(Listed { path, kind, tracked, changed, stat: Stat::of(&metadata) })
     }
 
     /// Whether the directory `path` is another work tree of this repository,
@@ -167,6 +179,13 @@ impl Repository {
         let Some(dir) = text.strip_prefix("gitdir: ") else { return false };
         self.root.join(path).join(dir.trim_end()).starts_with(self.common_dir.join("worktrees"))
     }
+}
+
+/// The path of a changed entry: behind eight fields, in a conflict ten
+/// (git-status, "Porcelain Format Version 2").
+fn changed_path(kind: u8, record: &[u8]) -> Option<&[u8]> {
+    let fields = if kind == b'u' { 10 } else { 8 };
+    record.splitn(fields + 1, |byte| *byte == b' ').nth(fields)
 }
 
 /// Without the slash that marks a directory.

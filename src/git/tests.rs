@@ -19,7 +19,15 @@ fn names(listing: &Listing) -> Vec<String> {
 }
 
 fn changes(repository: &Repository) -> Vec<(String, Vec<Lines>)> {
-    let changes = repository.recent_changes().expect("changes");
+    let listing = repository.listing().expect("listing");
+    let changed: Vec<RelPath> = listing
+        .entries
+        .iter()
+        .filter(|entry| entry.changed)
+        .filter_map(|entry| RelPath::new(entry.path.to_str()?).ok())
+        .collect();
+    let read = |path: &RelPath| std::fs::read_to_string(path.under(repository.root())).ok();
+    let changes = repository.recent_changes(listing.commit.as_deref(), &changed, &read).expect("changes");
     changes.into_iter().map(|(path, lines)| (path.as_str().to_owned(), lines)).collect()
 }
 

@@ -23,6 +23,7 @@ use super::references::Reference;
 use super::scopes;
 use super::scopes::Binding;
 use super::scopes::Local;
+use super::scopes::Outer;
 use super::scopes::RawLocal;
 
 /// Everything the query finds in a text, each list in text order.
@@ -38,6 +39,8 @@ pub struct Outline {
     pub bindings: Vec<Binding>,
     /// Names of functions and where they are visible.
     pub locals: Vec<Local>,
+    /// Names that functions declare to be of outside.
+    pub outer: Vec<Outer>,
     /// Literals.
     pub literals: Vec<Literal>,
     /// Places where faults like to sit.
@@ -135,6 +138,11 @@ impl Parsed {
                 "import" => outline.imports.extend((self.language.read_import)(node, &self.text)),
                 "binding" => outline.bindings.extend(scopes::binding(self, &found)),
                 "local" | "scope" => raw_locals.extend(scopes::raw_local(&found)),
+                "outer" => outline.outer.push(Outer {
+                    name: self.text_of(node).to_owned(),
+                    at: node.start_byte(),
+                    global: kind == "outer.global",
+                }),
                 "literal" => outline.literals.push(Literal {
                     bytes: node.byte_range(),
                     line: line_of(node),

@@ -44,6 +44,8 @@
 (dictionary_comprehension (for_in_clause left: (_) @local)) @scope
 (generator_expression (for_in_clause left: (_) @local)) @scope
 (case_pattern (_) @local)
+(global_statement (identifier) @outer.global)
+(nonlocal_statement (identifier) @outer.function)
 
 ; Literals, and the points of a function where faults like to sit
 (string_content) @literal.string

@@ -28,13 +28,27 @@ pub struct Binding {
     pub at: usize,
 }
 
+/// A name that a function declares to be one of outside it (`global`,
+/// `nonlocal`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outer {
+    /// The name.
+    pub name: String,
+    /// First byte of the name in its declaration.
+    pub at: usize,
+    /// Whether it is the file's own (`global`), not that of a function around.
+    pub global: bool,
+}
+
 /// A name of a function and the bytes it is visible in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Local {
     /// The name.
     pub name: String,
-    /// Where it is visible; begins where it is bound.
+    /// Where it is visible; begins where it is bound, in Rust behind its value.
     pub visible: Range<usize>,
+    /// Bytes of the pattern that binds it.
+    pub pattern: Range<usize>,
     /// 1-based line where it is bound.
     pub line: u32,
 }
@@ -127,20 +141,36 @@ pub(super) fn collect(parsed: &Parsed, raw: Vec<RawLocal<'_>>, definitions: &[De
                 None => continue,
             },
         };
-        // A name is not yet visible in the expression that binds it; a
-        // comprehension's name is visible before it is written.
+        // A comprehension's name is visible before it is written.
         let comprehension = scope
             .is_some_and(|scope| scope.kind().ends_with("comprehension") || scope.kind() == "generator_expression");
         let start = match scope {
             Some(scope) if comprehension => scope.start_byte(),
-            _ => pattern.start_byte(),
+            _ => binding_end(pattern),
+        };
+        // What `if let` binds is not there in its `else`.
+        let end = match scope.and_then(|scope| scope.child_by_field_name("consequence")) {
+            Some(consequence) => consequence.end_byte(),
+            None => end,
         };
         for name in pattern_names(parsed, pattern) {
-            locals.push(Local { name, visible: start..end.max(start), line });
+            locals.push(Local { name, visible: start..end.max(start), pattern: pattern.byte_range(), line });
         }
     }
     locals.sort_by_key(|local| local.visible.start);
     locals
+}
+
+/// Where the names of `pattern` begin to be visible. In Rust they are not yet
+/// in the expression that gives their value (`let quote = quote(1);`; Rust
+/// reference, "Scopes: Scopes within let statements").
+fn binding_end(pattern: Node<'_>) -> usize {
+    let Some(parent) = pattern.parent() else { return pattern.start_byte() };
+    match parent.kind() {
+        "let_declaration" | "let_condition" => parent.end_byte(),
+        "for_expression" => parent.child_by_field_name("value").map_or(pattern.start_byte(), |value| value.end_byte()),
+        _ => pattern.start_byte(),
+    }
 }
 
 /// The innermost function whose body holds `byte`. Definitions are in text
@@ -221,7 +251,7 @@ mod tests {
         let parsed = parse(&RUST, text);
         for (line, wanted) in [
             (4, vec!["d", "c", "self", "a", "b"]),
-            (6, vec!["z", "e", "self", "a", "b"]),
+            (6, vec!["e", "z", "self", "a", "b"]),
             (8, vec!["n", "e", "self", "a", "b"]),
             (9, vec!["e", "self", "a", "b"]),
         ] {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Tools;
 use super::ended::Ended;
 use super::prepare::Prepared;
+use super::prepare::recent_changes;
 use super::reason::Reason;
 use super::survey::Survey;
 use crate::detect::Reproduction;
@@ -41,30 +42,17 @@ impl Case {
         let failures: Vec<Failure> = members.iter().map(|member| member.failure.clone()).collect();
         let refs: Vec<&Failure> = failures.iter().collect();
         let selection = reproduce::selection(&survey.first, &refs);
-        let site = runner::Site {
-            user_root: prepared.repository.root().to_path_buf(),
-            tree: prepared.repository.root().to_path_buf(),
-            heal: prepared.bench.heal.clone(),
-            env: Vec::new(),
-            python: prepared.bench.python.clone(),
-            places: prepared.bench.places.clone(),
-        };
-        let tests: Vec<_> =
-            failures.iter().filter_map(|failure| runner::place(&prepared.bench.project, &site, &failure.id)).collect();
-        let executed = members
-            .iter()
-            .map(|member| &member.executed)
-            .find(|executed| !executed.is_empty())
-            .cloned()
-            .unwrap_or_default();
+        let places = failures.iter().filter_map(|failure| survey.places.get(&failure.id));
+        let tests: Vec<_> = places.cloned().collect();
+        let executed: Vec<_> = members.iter().map(|member| member.executed.clone()).collect();
         let files = prepared.snapshot.files();
-        // What was changed lately only adds to the suspicion: it may be missing.
-        let recent = prepared.repository.recent_changes().unwrap_or_default();
+        let recent = recent_changes(&prepared.repository, &prepared.snapshot);
         let evidence = diagnose::Evidence {
-            tree: prepared.repository.root(),
+            texts: &*prepared.snapshot,
             files: &files,
             failures: &failures,
             executed: &executed,
+            passing: &survey.spectrum,
             tests: &tests,
             recent: &recent,
             root: prepared.bench.project.root.clone(),

@@ -6,7 +6,9 @@ use super::PipelineError;
 use super::Tools;
 use super::case::Case;
 use super::prepare;
+use super::prepare::recent_changes;
 use super::survey;
+use crate::detect::Spectrum;
 use crate::diagnose;
 use crate::diagnose::Diagnosis;
 use crate::git::Repository;
@@ -80,15 +82,16 @@ fn from_log(text: &[u8], settings: &Settings, tools: &Tools) -> Result<Explained
     let files = snapshot.files();
     let places = Places::new(vec![repository.root().to_path_buf()], files.iter().cloned());
     let failures = trace::failures(text, &places, &at);
-    let recent = repository.recent_changes().unwrap_or_default();
+    let recent = recent_changes(&repository, &snapshot);
     let mut diagnoses = Vec::new();
     for cluster in diagnose::clusters(&failures) {
         let members: Vec<_> = cluster.iter().map(|index| failures[*index].clone()).collect();
         let evidence = diagnose::Evidence {
-            tree: repository.root(),
+            texts: &snapshot,
             files: &files,
             failures: &members,
             executed: &[],
+            passing: &Spectrum::default(),
             tests: &[],
             recent: &recent,
             root: at.clone(),

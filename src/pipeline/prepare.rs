@@ -27,6 +27,7 @@ use crate::scratch;
 use crate::scratch::Pool;
 use crate::scratch::Scratch;
 use crate::scratch::Snapshot;
+use crate::source::Lines;
 use crate::source::RelPath;
 use crate::trace::places::Places;
 
@@ -172,6 +173,13 @@ impl Prepared {
             together: None,
         }
     }
+}
+
+/// Lines changed lately in the snapshot. They only add to a suspicion: where git
+/// cannot tell there are none.
+pub fn recent_changes(repository: &Repository, snapshot: &Snapshot) -> Vec<(RelPath, Vec<Lines>)> {
+    let read = |path: &RelPath| snapshot.read(path);
+    repository.recent_changes(snapshot.commit(), &snapshot.changed_files(), &read).unwrap_or_default()
 }
 
 /// A scratch from the pool; copying files does not block the runtime.

@@ -3,6 +3,7 @@
 //! Runs the suite (or the tests asked for) and what failed of it again; ends
 //! with failures that are reproduced, or with the reason why there are none.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::PipelineError;
@@ -10,7 +11,9 @@ use super::Tools;
 use super::prepare::Prepared;
 use crate::detect::Baseline;
 use crate::detect::Reproduction;
+use crate::detect::Spectrum;
 use crate::detect::reproduce;
+use crate::detect::spectrum;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::failure::Kind;
@@ -20,6 +23,7 @@ use crate::runner::Report;
 use crate::runner::RunnerKind;
 use crate::runner::Selection;
 use crate::runner::Status;
+use crate::runner::TestPlace;
 use crate::runner::TestResult;
 use crate::scratch::Scratch;
 use crate::trace;
@@ -31,6 +35,10 @@ pub struct Survey {
     pub baseline: Option<Arc<Baseline>>,
     /// Each failure and how it behaved.
     pub reproductions: Vec<Reproduction>,
+    /// Where the failing tests are defined, by id, as far as it is known.
+    pub places: BTreeMap<String, TestPlace>,
+    /// Which lines passing tests execute.
+    pub spectrum: Spectrum,
     /// The run that showed the failures.
     pub first: Report,
     /// Modules that the tests load from another copy of the code.
@@ -63,6 +71,7 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
     let what = if whole { "the suite".to_owned() } else { format!("{} of its tests", asked.len()) };
     tools.events.emit(Event::Stage { name: "run".into(), what });
     let first = prepared.bench.run(&*scratch, &prepared.bench.request(selection)).await?;
+    let took = prepared.bench.clock.total();
     tools.events.emit(suite_event(&first, prepared));
     let other_copies = other_copies(prepared, &*scratch, &first);
     refuse_other_copies(prepared, &other_copies)?;
@@ -92,7 +101,25 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
             message: reproduction.failure.message.clone(),
         });
     }
-    Ok(Survey { baseline, reproductions, first, other_copies, notes })
+    scratch.restore()?;
+    let places = places(prepared, &*scratch, &wanted);
+    let known = reproductions.iter().any(|reproduction| !reproduction.executed.is_empty());
+    let spectrum = match known {
+        true => spectrum::measure(&prepared.bench, &*scratch, &first, took, &wanted_refs).await?,
+        false => Spectrum::default(),
+    };
+    Ok(Survey { baseline, reproductions, places, spectrum, first, other_copies, notes })
+}
+
+/// Where the tests of `failures` are defined: looked up in the scratch, since
+/// the user's own tree may have changed by now.
+fn places(prepared: &Prepared, scratch: &dyn Scratch, failures: &[Failure]) -> BTreeMap<String, TestPlace> {
+    let site = prepared.bench.site(scratch);
+    let place = |failure: &Failure| {
+        let place = runner::place(&prepared.bench.project, &site, &failure.id)?;
+        Some((failure.id.clone(), place))
+    };
+    failures.iter().filter_map(place).collect()
 }
 
 /// The tests the user or a saved log names; none for whatever fails.
@@ -175,7 +202,10 @@ async fn nothing_fails(
         reproductions = passing(prepared, scratch, &ids).await?;
     }
     let baseline = whole.then(|| Arc::new(Baseline::of(&first)));
-    Ok(Survey { baseline, reproductions, first, other_copies, notes: Vec::new() })
+    let failures: Vec<Failure> = reproductions.iter().map(|reproduction| reproduction.failure.clone()).collect();
+    let places = places(prepared, scratch, &failures);
+    let spectrum = Spectrum::default();
+    Ok(Survey { baseline, reproductions, places, spectrum, first, other_copies, notes: Vec::new() })
 }
 
 /// Runs tests that passed three more times.

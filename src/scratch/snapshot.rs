@@ -58,6 +58,8 @@ pub(super) struct Entry {
     pub(super) symlink: bool,
     /// Whether it lies in a submodule.
     pub(super) foreign: bool,
+    /// Whether it differed from the commit when the tree was listed.
+    changed: bool,
 }
 
 /// Texts that were read before a pool opened.
@@ -99,7 +101,10 @@ impl Snapshot {
                 }
                 Kind::File | Kind::Symlink => {
                     let symlink = one.kind == Kind::Symlink;
-                    entries.insert(one.path.clone(), Entry { stat: one.stat, symlink, foreign: false });
+                    entries.insert(
+                        one.path.clone(),
+                        Entry { stat: one.stat, symlink, foreign: false, changed: one.changed },
+                    );
                 }
             }
         }
@@ -126,6 +131,18 @@ impl Snapshot {
     pub fn files(&self) -> Vec<RelPath> {
         let own = self.parts.entries.iter().filter(|(_, entry)| !entry.symlink && !entry.foreign);
         own.filter_map(|(path, _)| rel_path(path)).collect()
+    }
+
+    /// Those of [`Snapshot::files`] that differed from the commit, untracked
+    /// ones included.
+    pub fn changed_files(&self) -> Vec<RelPath> {
+        let own = self.parts.entries.iter().filter(|(_, entry)| !entry.symlink && !entry.foreign && entry.changed);
+        own.filter_map(|(path, _)| rel_path(path)).collect()
+    }
+
+    /// Bytes of a file when the tree was listed; `None` where there is none.
+    pub fn size(&self, path: &RelPath) -> Option<u64> {
+        self.parts.entries.get(Path::new(path.as_str())).map(|entry| entry.stat.size)
     }
 
     /// The text of a regular file; `None` where there is none of that name or
@@ -219,7 +236,7 @@ fn take_folder(root: &Path, folder: &Path, entries: &mut BTreeMap<PathBuf, Entry
             take_folder(root, &path, entries)?;
         } else if kind.is_file() || kind.is_symlink() {
             let stat = Stat::of(&entry.metadata().map_err(error)?);
-            entries.insert(path, Entry { stat, symlink: kind.is_symlink(), foreign: true });
+            entries.insert(path, Entry { stat, symlink: kind.is_symlink(), foreign: true, changed: false });
         }
     }
     Ok(())

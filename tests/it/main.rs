@@ -7,6 +7,7 @@ mod cargo;
 #[cfg(feature = "ecosystem")]
 mod ecosystem;
 mod errors;
+mod explain;
 mod fix_python;
 mod fix_rust;
 mod gates;

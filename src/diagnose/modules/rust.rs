@@ -57,10 +57,13 @@ fn macros(index: &Index<'_>, file: &SourceFile, name: &str) -> Vec<Thing> {
     own.map(|place| Thing::Definition(*place)).into_iter().collect()
 }
 
-/// What `name` means in `module`: an item, a file, or a `use`.
+/// What `name` means in `module`: an item, a file, or a `use`. Modules and types
+/// have names of their own beside those of functions and values (Rust reference,
+/// "Namespaces"): `mod quote; pub use quote::quote;` gives both.
 pub(super) fn lookup(index: &Index<'_>, module: &Module, name: &str, hops: usize) -> Vec<Thing> {
     let Some(file) = module.file.and_then(|id| index.load(id)) else { return Vec::new() };
     let within = inside(&file, &module.inside);
+    let mut as_module = None;
     for definition in file.named(name) {
         let this = file.definition(*definition);
         if this.parent != within || this.kind == DefinitionKind::Impl {
@@ -68,17 +71,29 @@ pub(super) fn lookup(index: &Index<'_>, module: &Module, name: &str, hops: usize
         }
         if this.kind == DefinitionKind::Module {
             let folder = format!("{}/{name}", module.folder);
-            return vec![Thing::Module(Module { file: Some(file.id), folder, inside: this.qualified.clone() })];
+            as_module.get_or_insert(Module { file: Some(file.id), folder, inside: this.qualified.clone() });
+            continue;
         }
-        return vec![Thing::Definition(Place { file: file.id, definition: *definition })];
+        let found = Thing::Definition(Place { file: file.id, definition: *definition });
+        let beside = as_module.or_else(|| child(index, module, name)).filter(|_| !this.kind.is_type());
+        return std::iter::once(found).chain(beside.map(Thing::Module)).collect();
     }
-    if let Some(found) = child(index, module, name) {
-        return vec![Thing::Module(found)];
+    let mut found: Vec<Thing> =
+        as_module.or_else(|| child(index, module, name)).map(Thing::Module).into_iter().collect();
+    if hops < MAX_HOPS {
+        // Beside a module of the name only a value can be imported.
+        let taken = !found.is_empty();
+        let imported = imported(index, &file, within, name, hops);
+        found.extend(imported.into_iter().filter(|thing| !taken || is_value(index, thing)));
     }
-    if hops >= MAX_HOPS {
-        return Vec::new();
+    found
+}
+
+fn is_value(index: &Index<'_>, thing: &Thing) -> bool {
+    match thing {
+        Thing::Module(_) => false,
+        Thing::Definition(place) => index.at(*place).is_some_and(|(_, found)| !found.kind.is_type()),
     }
-    imported(index, &file, within, name, hops)
 }
 
 fn imported(index: &Index<'_>, file: &SourceFile, within: Option<usize>, name: &str, hops: usize) -> Vec<Thing> {

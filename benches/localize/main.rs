@@ -1,0 +1,384 @@
+//! Measures localization: seeds faults into a Python checkout, lets heal
+//! diagnose those that some test shows, and scores where the fault ranks.
+//!
+//! ```text
+//! cargo bench --bench localize -- --repo DIR --out ROWS.jsonl [--faults N] [--seed N] [--shard I/N] -- TEST_COMMAND…
+//! cargo bench --bench localize -- --repo DIR --out ROWS.jsonl --again [--verbose]
+//! cargo bench --bench localize -- --table ROWS.jsonl…
+//! ```
+//!
+//! The checkout itself is not touched: its commit is cloned into a temporary
+//! directory. A file of rows is gone on with where it ends, and can be scored
+//! anew by a changed diagnosis without running a test (`--again`). History is no
+//! evidence here: the fault would be the only change. Each row also holds the
+//! ranks with one source of evidence off.
+
+mod score;
+mod seed;
+
+use std::collections::BTreeMap;
+use std::collections::HashSet;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context;
+use anyhow::Result;
+use anyhow::bail;
+use clap::Parser;
+use heal::detect::Outcome;
+use heal::detect::Reproduction;
+use heal::diagnose;
+use heal::diagnose::Folder;
+use heal::diagnose::Sources;
+use heal::event::Events;
+use heal::git::Repository;
+use heal::interrupt::Interrupt;
+use heal::ledger::Ledger;
+use heal::options::Sandbox;
+use heal::options::ScratchMethod;
+use heal::options::Settings;
+use heal::options::SuiteScope;
+use heal::pipeline::Tools;
+use heal::pipeline::prepare;
+use heal::pipeline::survey;
+use heal::process::Environment;
+use heal::process::Launcher;
+use heal::propose::model::budget::Budget;
+use heal::propose::model::budget::Caps;
+use heal::source::RelPath;
+
+use score::Row;
+use score::Seen;
+use seed::Fault;
+
+/// Faults in one function, at most: one long function is not the project.
+const MOST_IN_A_FUNCTION: usize = 3;
+
+#[derive(Parser)]
+struct Arguments {
+    /// The checkout
+    #[arg(long)]
+    repo: Option<PathBuf>,
+    /// Rows, as JSON lines; added to
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Faults that a test shows, to be had in this shard
+    #[arg(long, default_value_t = 30)]
+    faults: usize,
+    /// Chooses the faults
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// One of several runs side by side
+    #[arg(long, default_value = "0/1")]
+    shard: String,
+    /// Score the rows of --out anew, by what was seen when they were made
+    #[arg(long)]
+    again: bool,
+    /// Say what is first for each fault
+    #[arg(long)]
+    verbose: bool,
+    /// Only print the table of these rows
+    #[arg(long, num_args = 1..)]
+    table: Vec<PathBuf>,
+    /// What cargo adds
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// The test command
+    #[arg(last = true)]
+    command: Vec<String>,
+}
+
+/// A fault of a file.
+struct Seeded {
+    path: RelPath,
+    fault: Fault,
+}
+
+impl Seeded {
+    fn id(&self) -> String {
+        format!("{}:{}:{}", self.path, self.fault.bytes.start, self.fault.kind)
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let rows = match (&arguments.repo, &arguments.out) {
+        (Some(repo), Some(out)) if arguments.table.is_empty() => measure(&arguments, repo, out)?,
+        _ if !arguments.table.is_empty() => {
+            arguments.table.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?.concat()
+        }
+        _ => bail!("name a checkout with --repo and a file of rows with --out, or rows with --table"),
+    };
+    for row in rows.iter().filter(|_| arguments.verbose) {
+        let Some(score) = row.scores.get("all") else { continue };
+        println!(
+            "{:?} {:?} {} {} {}:{:?}",
+            score.function, score.statement, score.in_slice, row.id, row.function, row.lines
+        );
+        println!("    {}", row.suspects.join("\n    "));
+    }
+    println!("{}", score::table(&rows));
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<Row>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    // A last line that was cut off is measured again.
+    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+}
+
+fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
+    let (shard, shards) = arguments.shard.split_once('/').context("a shard is written I/N")?;
+    let (shard, shards): (usize, usize) = (shard.parse()?, shards.parse()?);
+    let folder = tempfile::Builder::new().prefix("heal-localize-").tempdir()?;
+    let tree = folder.path().join("tree");
+    must(Command::new("git").args(["clone", "-q", "--no-hardlinks"]).arg(repo).arg(&tree))?;
+    let project = repo.canonicalize()?.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let faults = chosen(&tree, arguments.seed)?;
+    let mut rows = if out.exists() { read(out)? } else { Vec::new() };
+    if arguments.again {
+        return again(&Site::new(tree, folder.path(), arguments, project), &faults, rows);
+    }
+    let done: HashSet<String> = rows.iter().map(|row| row.id.clone()).collect();
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(out)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let site = Site::new(tree, folder.path(), arguments, project);
+    eprintln!("{} faults can be seeded into {}", faults.len(), site.project);
+    for seeded in faults.iter().skip(shard).step_by(shards.max(1)) {
+        if rows.iter().filter(|row| !row.scores.is_empty()).count() >= arguments.faults {
+            break;
+        }
+        let text = std::fs::read_to_string(seeded.path.under(&site.tree))?;
+        if done.contains(&seeded.id()) || !seed::parses(&seeded.fault, &text) {
+            continue;
+        }
+        let row = runtime.block_on(site.run(seeded, None))?;
+        eprintln!(
+            "{} {}: {:?}",
+            row.id,
+            row.function,
+            row.scores.get("all").map(|score| (score.function, score.statement))
+        );
+        writeln!(file, "{}", serde_json::to_string(&row)?)?;
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// Scores what was seen before by the diagnosis of now; runs no test.
+fn again(site: &Site, faults: &[Seeded], rows: Vec<Row>) -> Result<Vec<Row>> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let by_id: BTreeMap<String, &Seeded> = faults.iter().map(|seeded| (seeded.id(), seeded)).collect();
+    let known = rows.into_iter().filter_map(|row| Some((*by_id.get(&row.id)?, row)));
+    known.map(|(seeded, row)| runtime.block_on(site.run(seeded, Some(row)))).collect()
+}
+
+/// The faults in an order that the seed alone decides.
+fn chosen(tree: &Path, seed: u64) -> Result<Vec<Seeded>> {
+    let mut found: Vec<(u64, Seeded)> = Vec::new();
+    for path in tracked(tree)? {
+        let name = path.as_str();
+        let is_code = heal::language::of_path(&path).is_some_and(|language| !(language.is_test_file)(&path));
+        let beside = ["doc", "docs", "bench", "benchmarks", "examples", "setup.py", "misc"];
+        if !is_code || beside.iter().any(|folder| name.split('/').next() == Some(folder)) {
+            continue;
+        }
+        let Ok(text) = std::fs::read_to_string(path.under(tree)) else { continue };
+        found.extend(seed::faults(&text).into_iter().map(|fault| {
+            let seeded = Seeded { path: path.clone(), fault };
+            (order(seed, &seeded.id()), seeded)
+        }));
+    }
+    found.sort_by_key(|(order, _)| *order);
+    let mut in_function: BTreeMap<(RelPath, String), usize> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for (_, seeded) in found {
+        let count = in_function.entry((seeded.path.clone(), seeded.fault.function.clone())).or_default();
+        *count += 1;
+        if *count <= MOST_IN_A_FUNCTION {
+            kept.push(seeded);
+        }
+    }
+    Ok(kept)
+}
+
+/// The files git tracks.
+fn tracked(tree: &Path) -> Result<Vec<RelPath>> {
+    let listed = Command::new("git").arg("-C").arg(tree).args(["ls-files", "-z"]).output()?;
+    let text = String::from_utf8_lossy(&listed.stdout);
+    Ok(text.split('\0').filter(|name| !name.is_empty()).filter_map(|name| RelPath::new(name).ok()).collect())
+}
+
+fn order(seed: u64, id: &str) -> u64 {
+    let digest = blake3::hash(format!("{seed} {id}").as_bytes());
+    u64::from_le_bytes(digest.as_bytes()[..8].try_into().expect("a digest has 32 bytes"))
+}
+
+/// Where faults are seeded, and how they are looked for.
+struct Site {
+    tree: PathBuf,
+    cache: PathBuf,
+    command: Vec<String>,
+    project: String,
+}
+
+impl Site {
+    fn new(tree: PathBuf, folder: &Path, arguments: &Arguments, project: String) -> Site {
+        Site { tree, cache: folder.join("cache"), command: arguments.command.clone(), project }
+    }
+
+    /// Seeds one fault, runs the tests, scores the diagnosis of what fails, and
+    /// takes the fault out again. With `seen` no test is run.
+    async fn run(&self, seeded: &Seeded, seen: Option<Row>) -> Result<Row> {
+        let path = seeded.path.under(&self.tree);
+        let before = std::fs::read_to_string(&path)?;
+        std::fs::write(&path, seeded.fault.put_into(&before))?;
+        let mut row = match seen {
+            Some(row) => row,
+            // What heal cannot run (a suite that no longer loads) is a row
+            // without scores, and is counted as seeded.
+            None => self.surveyed(seeded).await.unwrap_or_else(|error| {
+                eprintln!("{}: {error:#}", seeded.id());
+                self.row(seeded)
+            }),
+        };
+        self.score(seeded, &mut row)?;
+        std::fs::write(&path, before)?;
+        Ok(row)
+    }
+
+    fn row(&self, seeded: &Seeded) -> Row {
+        Row {
+            project: self.project.clone(),
+            id: seeded.id(),
+            kind: seeded.fault.kind.to_owned(),
+            function: seeded.fault.function.clone(),
+            lines: seeded.fault.lines,
+            failing: 0,
+            seconds: (0.0, 0.0),
+            scores: BTreeMap::new(),
+            suspects: Vec::new(),
+            seen: None,
+        }
+    }
+
+    /// Runs the tests.
+    async fn surveyed(&self, seeded: &Seeded) -> Result<Row> {
+        let mut row = self.row(seeded);
+        let settings = self.settings();
+        let tools = self.tools(&settings)?;
+        let began = Instant::now();
+        let mut prepared = prepare::prepare(&settings, &tools).await?;
+        let survey = survey::survey(&mut prepared, &settings, &tools).await?;
+        row.seconds.0 = began.elapsed().as_secs_f64();
+        row.failing = survey.reproductions.len();
+        let failures: Vec<_> = survey.reproductions.iter().map(|reproduction| reproduction.failure.clone()).collect();
+        let clusters = diagnose::clusters(&failures);
+        let Some(first) = clusters.first() else { return Ok(row) };
+        let members: Vec<&Reproduction> = first.iter().map(|index| &survey.reproductions[*index]).collect();
+        if members.iter().all(|member| member.outcome == Outcome::Reproduced) {
+            row.seen = Some(Seen {
+                failures: members.iter().map(|member| member.failure.clone()).collect(),
+                executed: members.iter().map(|member| member.executed.clone()).collect(),
+                passing: survey.spectrum,
+                tests: members.iter().filter_map(|member| survey.places.get(&member.failure.id)).cloned().collect(),
+            });
+        }
+        Ok(row)
+    }
+
+    /// Diagnoses what was seen, by all evidence and without each source.
+    fn score(&self, seeded: &Seeded, row: &mut Row) -> Result<()> {
+        let Some(seen) = &row.seen else { return Ok(()) };
+        let evidence = diagnose::Evidence {
+            texts: &Folder(self.tree.clone()),
+            files: &tracked(&self.tree)?,
+            failures: &seen.failures,
+            executed: &seen.executed,
+            passing: &seen.passing,
+            tests: &seen.tests,
+            recent: &[],
+            root: RelPath::root(),
+        };
+        for (name, sources) in variants() {
+            let config = diagnose::Config { sources, ..diagnose::Config::default() };
+            let began = Instant::now();
+            let Some(diagnosis) = diagnose::diagnose(&evidence, &config) else { continue };
+            if name == "all" {
+                row.seconds.1 = began.elapsed().as_secs_f64();
+                row.suspects = diagnosis.suspects.iter().take(5).map(heal::pipeline::case::describe).collect();
+            }
+            row.scores.insert(name.to_owned(), score::score(&diagnosis, &seeded.path, &seeded.fault));
+        }
+        Ok(())
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            repo: self.tree.clone(),
+            command: self.command.clone(),
+            tests: Vec::new(),
+            trace: None,
+            models: Vec::new(),
+            base_url: None,
+            offline: true,
+            suite: SuiteScope::Given,
+            candidates: 1,
+            rounds: 1,
+            caps: Caps { usd: 0.0, tokens: 0 },
+            timeout: Duration::from_secs(300),
+            test_timeout: Some(Duration::from_secs(6)),
+            jobs: 1,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            sandbox: Sandbox::Auto,
+            scratch: ScratchMethod::Auto,
+            show_context: false,
+        }
+    }
+
+    fn tools(&self, settings: &Settings) -> Result<Tools> {
+        let interrupt = Interrupt::new();
+        let launcher = Launcher::new(None, Environment::filtered(std::env::vars_os()), interrupt.clone());
+        Repository::discover(&self.tree, &launcher)?;
+        Ok(Tools {
+            run: "localize".to_owned(),
+            events: Events::none(),
+            interrupt,
+            launcher,
+            heal: std::env::current_exe()?,
+            cache: self.cache.clone(),
+            ledger: Arc::new(Ledger::in_memory()?),
+            budget: Budget::new(settings.caps),
+            variable: Arc::new(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
+            secrets: Arc::default(),
+            nonce_key: [0; 32],
+        })
+    }
+}
+
+/// All evidence but history, and the same without one source each.
+fn variants() -> Vec<(&'static str, Sources)> {
+    let all = Sources { history: false, ..Sources::ALL };
+    vec![
+        ("all", all),
+        ("without calls", Sources { calls: false, ..all }),
+        ("without frames", Sources { frames: false, ..all }),
+        ("without lines", Sources { executed: false, spectrum: false, ..all }),
+        ("without spectrum", Sources { spectrum: false, ..all }),
+        ("without values", Sources { values: false, ..all }),
+    ]
+}
+
+fn must(command: &mut Command) -> Result<()> {
+    let output = command.output()?;
+    if !output.status.success() {
+        bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}

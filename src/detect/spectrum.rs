@@ -1,0 +1,194 @@
+//! Spectrum: which lines a sample of the passing tests executes.
+//!
+//! One more command, of tests near the failing ones first, bounded in tests and
+//! in time: on Python 3.12 and later a line costs once a test
+//! (`sys.monitoring`), below every time it runs (`sys.settrace`). A sample that
+//! is cut short is a smaller sample. Judges no line.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::bench::Bench;
+use super::reproduce::ReproduceError;
+use crate::failure::Failure;
+use crate::runner::Report;
+use crate::runner::RunnerKind;
+use crate::runner::Selection;
+use crate::runner::Status;
+use crate::runner::TestResult;
+use crate::scratch::Scratch;
+use crate::source::RelPath;
+
+/// Lines of the repository that one test executed, by file, 1-based.
+pub type Covered = Vec<(RelPath, Vec<u32>)>;
+
+/// Passing tests that are run again, at most.
+const MOST_TESTS: usize = 250;
+/// Time they may take in all, by what they took without being watched.
+const BUDGET: Duration = Duration::from_millis(2500);
+/// What the command may always take, starting and collecting as well; where the
+/// first run took longer, as long as that: a busy machine is slow at both.
+const LIMIT: Duration = Duration::from_secs(12);
+/// How much longer a watched test takes: with `sys.monitoring`, and with
+/// `sys.settrace` (pure Python loops; measured 12 to 30 times on CPython 3.11).
+const SLOWER: f64 = 1.5;
+const SLOWER_BEFORE_3_12: f64 = 20.0;
+
+/// The lines of passing tests, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spectrum {
+    /// Passing tests whose lines are known.
+    pub tests: usize,
+    /// How many of them executed a line; what none did is left out.
+    pub lines: BTreeMap<RelPath, BTreeMap<u32, usize>>,
+}
+
+impl Spectrum {
+    /// Counts the lines of passing tests.
+    pub fn of<'c>(passing: impl IntoIterator<Item = &'c Covered>) -> Spectrum {
+        let mut spectrum = Spectrum::default();
+        for covered in passing {
+            spectrum.tests += 1;
+            for (path, lines) in covered {
+                let counts = spectrum.lines.entry(path.clone()).or_default();
+                for line in lines {
+                    *counts.entry(*line).or_default() += 1;
+                }
+            }
+        }
+        spectrum
+    }
+
+    /// How many passing tests executed the line.
+    pub fn count(&self, path: &RelPath, line: u32) -> usize {
+        self.lines.get(path).and_then(|lines| lines.get(&line)).copied().unwrap_or(0)
+    }
+}
+
+/// Runs a sample of the tests that passed in `first` and counts their lines;
+/// empty where the runner cannot tell lines or nothing passed. `took` is the
+/// wall time of that first run.
+///
+/// # Errors
+/// The tests cannot be run, or the run is to stop.
+pub async fn measure(
+    bench: &Bench,
+    scratch: &dyn Scratch,
+    first: &Report,
+    took: Duration,
+    failures: &[&Failure],
+) -> Result<Spectrum, ReproduceError> {
+    if !matches!(bench.project.kind, RunnerKind::Pytest | RunnerKind::Unittest) {
+        return Ok(Spectrum::default());
+    }
+    let monitored = bench.python.as_ref().is_some_and(|python| python.version >= (3, 12, 0));
+    let chosen = sample(first, failures, if monitored { SLOWER } else { SLOWER_BEFORE_3_12 });
+    if chosen.is_empty() {
+        return Ok(Spectrum::default());
+    }
+    let mut request = bench.request(Selection::Tests(chosen));
+    request.trace_lines = true;
+    request.time_limit = request.time_limit.min(took.max(LIMIT));
+    let report = bench.run(scratch, &request).await?;
+    let passing = report.tests.iter().filter(|test| test.status == Status::Passed && !test.executed.is_empty());
+    Ok(Spectrum::of(passing.map(|test| &test.executed)))
+}
+
+/// Ids of the passing tests to run: those that share most of their name with a
+/// failing one first (same class, file, folder), as many as the time allows.
+fn sample(first: &Report, failures: &[&Failure], slower: f64) -> Vec<String> {
+    let near = |test: &TestResult| {
+        let shared = failures.iter().map(|failure| shared(&failure.id, &test.id)).max();
+        std::cmp::Reverse(shared.unwrap_or(0))
+    };
+    let mut passing: Vec<&TestResult> = first.tests.iter().filter(|test| test.status == Status::Passed).collect();
+    passing.sort_by_key(|test| near(test));
+    let mut left = BUDGET.as_secs_f64();
+    let mut chosen = Vec::new();
+    for test in passing {
+        let cost = test.took.as_secs_f64() * slower;
+        if chosen.len() >= MOST_TESTS {
+            break;
+        }
+        // One slow test does not keep the quick ones behind it out.
+        if cost <= left {
+            left -= cost;
+            chosen.push(test.id.clone());
+        }
+    }
+    chosen
+}
+
+/// Leading parts that two ids have in common: folders, file, class, function.
+fn shared(a: &str, b: &str) -> usize {
+    let parts = |id: &'_ str| -> Vec<String> {
+        id.split(['/', ':', '.', '[']).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    parts(a).iter().zip(&parts(b)).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+    use crate::failure::Kind;
+
+    fn test(id: &str, status: Status, took_ms: u64) -> TestResult {
+        TestResult { id: id.into(), status, took: Duration::from_millis(took_ms), failure: None, executed: Vec::new() }
+    }
+
+    fn failing(id: &str) -> Failure {
+        Failure {
+            id: id.into(),
+            kind: Kind::Assertion,
+            message: String::new(),
+            expected: None,
+            actual: None,
+            frames: Vec::new(),
+            output: String::new(),
+        }
+    }
+
+    #[test]
+    fn tests_near_the_failing_one_come_first_and_slow_ones_are_left_out() {
+        let report = Report {
+            tests: vec![
+                test("tests/test_b.py::test_far", Status::Passed, 1),
+                test("tests/test_a.py::test_slow", Status::Passed, 5000),
+                test("tests/test_a.py::A::test_beside", Status::Passed, 1),
+                test("tests/test_a.py::A::test_it[1]", Status::Failed, 1),
+                test("tests/test_a.py::A::test_it[2]", Status::Passed, 1),
+                test("tests/test_a.py::test_skipped", Status::Skipped, 1),
+            ],
+            ..Report::default()
+        };
+        let failure = failing("tests/test_a.py::A::test_it[1]");
+        let wanted = ["tests/test_a.py::A::test_it[2]", "tests/test_a.py::A::test_beside", "tests/test_b.py::test_far"];
+        assert_eq!(sample(&report, &[&failure], 1.0), wanted);
+    }
+
+    #[test]
+    fn a_sample_is_bounded_in_tests_and_in_time() {
+        let many = |took| Report {
+            tests: (0..1000).map(|number| test(&format!("t.py::test_{number}"), Status::Passed, took)).collect(),
+            ..Report::default()
+        };
+        let failure = failing("t.py::test_x");
+        for (took, slower, wanted) in [(0, 20.0, MOST_TESTS), (100, 1.0, 24), (10, 30.0, 8), (60_000, 1.0, 0)] {
+            assert_eq!(sample(&many(took), &[&failure], slower).len(), wanted, "{took} ms, {slower} times");
+        }
+    }
+
+    #[test]
+    fn lines_of_passing_tests_are_counted() {
+        let path = RelPath::new("a.py").expect("a path");
+        let (one, two) = (vec![(path.clone(), vec![1, 2])], vec![(path.clone(), vec![2])]);
+        let spectrum = Spectrum::of([&one, &two]);
+        assert_eq!((1..=3).map(|line| spectrum.count(&path, line)).collect::<Vec<_>>(), [1, 2, 0]);
+        assert_eq!(spectrum.tests, 2);
+    }
+}

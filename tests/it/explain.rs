@@ -1,0 +1,34 @@
+//! `heal explain` on small real repositories.
+
+use pretty_assertions::assert_eq;
+
+use crate::support::Project;
+
+/// Where the fault is: `total` adds the tax twice.
+const TILL: &str = "def tax(cents):\n    return cents // 5\n\n\ndef total(cents):\n    return cents + tax(cents) * 2\n";
+
+#[test]
+fn a_save_during_the_run_changes_no_diagnosis() {
+    let project = Project::bare_folder("project");
+    project.git(&["init", "-q", "-b", "main"]);
+    let (root, signal) = (project.root.display(), project.root.with_extension("save"));
+    let test = format!(
+        "import os\nimport unittest\n\nimport till\n\n\ndef save(name):\n    with open(os.path.join({root:?}, name), 'w') as file:\n        \
+         file.write('# saved\\n' * 40 + 'def other():\\n    pass\\n')\n\n\nclass TillTest(unittest.TestCase):\n    \
+         def test_total(self):\n        if os.path.exists({signal:?}):\n            save('till.py')\n            save('test_till.py')\n            \
+         save('new.py')\n        self.assertEqual(till.total(500), 600)\n",
+        root = root.to_string(),
+        signal = signal.display().to_string(),
+    );
+    project.write(&[("till.py", &TILL.replace(" * 2", "")), ("test_till.py", &test)]);
+    project.commit("right");
+    project.write(&[("till.py", TILL)]);
+    let undisturbed = project.heal(&["explain", "--json"]).code(0).json();
+    let first = &undisturbed["failures"][0]["suspects"][0];
+    assert_eq!((&first["symbol"], &first["line"]), (&"total".into(), &5.into()), "{undisturbed:#}");
+    assert!(first["reasons"].to_string().contains("changed recently"), "{first:#}");
+    std::fs::write(&signal, "").expect("the signal is given");
+    let disturbed = project.heal(&["explain", "--json"]).code(0).json();
+    assert!(project.read("till.py").starts_with("# saved"), "the test saved nothing");
+    assert_eq!(disturbed, undisturbed);
+}
