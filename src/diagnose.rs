@@ -21,6 +21,7 @@ mod calls;
 mod classify;
 mod cluster;
 mod file;
+mod focus;
 mod frames;
 mod gather;
 mod hot;

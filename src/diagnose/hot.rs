@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::calls;
 use super::calls::Executed;
 use super::file::SourceFile;
+use super::focus;
 use super::ochiai::Ochiai;
 use super::values::Named;
 use crate::language::outline::PointKind;
@@ -58,7 +58,7 @@ pub(crate) fn lines(file: &SourceFile, index: usize, marks: &Marks<'_>) -> Vec<(
     for line in marks.trace.iter().filter(|line| definition.lines.contains(**line)) {
         add(*line, ON_TRACE);
         let mut weight = FEEDS;
-        for statement in calls::feeding(file, index, *line) {
+        for statement in focus::feeding(file, index, *line) {
             add(statement.start, weight);
             weight *= FURTHER;
         }
