@@ -15,6 +15,9 @@ use crate::process::Finished;
 use crate::source::Lines;
 use crate::source::RelPath;
 
+pub use crate::outcome::Status;
+pub use crate::outcome::TestResult;
+
 /// A kind of runner; the rows of the table of runners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -115,35 +118,6 @@ pub struct Channel {
     pub nonce: String,
 }
 
-/// How one test ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// It passed.
-    Passed,
-    /// It failed, errored, or was ended at its deadline.
-    Failed,
-    /// It was skipped.
-    Skipped,
-    /// It failed as its author expects.
-    ExpectedFailure,
-}
-
-/// What one test did.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TestResult {
-    /// The test, as the runner takes it back.
-    pub id: String,
-    /// How it ended.
-    pub status: Status,
-    /// Wall time.
-    pub took: Duration,
-    /// Why it failed; set exactly where `status` is `Failed`.
-    pub failure: Option<Failure>,
-    /// Lines of repository files it executed, where that was asked for.
-    pub executed: Vec<(RelPath, Vec<u32>)>,
-}
-
 /// A source module the test process loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadedModule {
@@ -237,7 +211,6 @@ pub mod cargo;
 pub mod command;
 pub mod detect;
 pub mod interpreter;
-pub mod junit;
 pub mod pytest;
 pub mod python;
 pub mod unittest;

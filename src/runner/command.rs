@@ -16,6 +16,7 @@ use super::*;
 use crate::failure::Kind;
 use crate::process::Exit;
 use crate::trace;
+use crate::trace::junit;
 
 /// Written when the command is composed: what is newer was written by it.
 const BEGUN: &str = "begun";
