@@ -11,9 +11,14 @@ mod explain;
 mod fix_python;
 mod fix_rust;
 mod gates;
+#[cfg(feature = "ecosystem")]
+mod go;
+#[cfg(feature = "ecosystem")]
+mod javascript;
 mod ledger;
 mod model;
 mod process;
 #[cfg(feature = "ecosystem")]
 mod pytest;
 mod untouched;
+mod wrapped;

@@ -87,7 +87,7 @@ pub fn read(lines: &[&str], ground: Ground<'_>) -> Option<Panic> {
 fn frame(place: &str, function: Option<&str>, ground: Ground<'_>) -> Option<Frame> {
     let place = place.split(" +0x").next().unwrap_or(place);
     let (file, line) = place.rsplit_once(':')?;
-    let symbol = function.map(|function| symbol(function));
+    let symbol = function.map(symbol);
     Some(ground.frame(file, Some(line.parse().ok()?), symbol))
 }
 

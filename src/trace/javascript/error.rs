@@ -187,7 +187,9 @@ pub fn kind(message: &str) -> Kind {
     }
     let name = first.split(':').next().unwrap_or_default();
     let asserted = name.starts_with("AssertionError") || name.starts_with("JestAssertionError");
-    let expects = first.starts_with("expect(") || first.starts_with("expected ") && first.contains(" to ");
+    let expects = first.starts_with("expect(")
+        || first.starts_with("assert")
+        || first.starts_with("expected ") && first.contains(" to ");
     if asserted || expects || first.contains("Snapshot `") {
         return Kind::Assertion;
     }
@@ -198,7 +200,8 @@ pub fn kind(message: &str) -> Kind {
 ///
 /// - jest: `Expected: 10`, `Received: 5`; a diff below `- Expected`, `+ Received`;
 /// - chai and vitest: `expected 5 to be 10`;
-/// - node's assert: `5 !== 10` (actual first).
+/// - node's assert: `5 !== 10` (actual first); under jest `Expected value to be
+///   equal to:` and `Received:` with the value below.
 pub fn compared(message: &str) -> (Option<String>, Option<String>) {
     static VALUE: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^(Expected|Received)(?: (?:value|substring|pattern|length|message|number of calls))?:\s+(.+)$")
@@ -213,8 +216,14 @@ pub fn compared(message: &str) -> (Option<String>, Option<String>) {
     static UNEQUAL: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"^(.+) (?:!==|!=|not equal to) (.+)$").expect("the pattern is valid"));
     let (mut expected, mut actual) = (None, None);
-    for line in message.lines() {
-        if let Some(found) = VALUE.captures(line) {
+    let mut lines = message.lines().peekable();
+    while let Some(line) = lines.next() {
+        let below = lines.peek().and_then(|next| next.strip_prefix("  ")).map(str::to_owned);
+        if line.starts_with("Expected value ") && line.ends_with(':') {
+            expected = expected.or(below);
+        } else if line == "Received:" {
+            actual = actual.or(below);
+        } else if let Some(found) = VALUE.captures(line) {
             let value = Some(found[2].to_owned());
             if &found[1] == "Expected" { expected = expected.or(value) } else { actual = actual.or(value) }
         }
@@ -309,6 +318,7 @@ mod tests {
     fn what_was_expected_is_read_from_every_runners_words() {
         for (message, wanted) in [
             ("expect(a).toBe(b)\n\nExpected: 10\nReceived: 5", ("10", "5")),
+            ("assert.equal(received, expected)\n\nExpected value to be equal to:\n  10\nReceived:\n  5", ("10", "5")),
             ("AssertionError: expected 5 to be 10 // Object.is equality", ("10", "5")),
             ("AssertionError: Expected values to be strictly equal:\n\n5 !== 10", ("10", "5")),
             ("e\n\n- Expected\n+ Received\n\n  {\n-   a: 1,\n+   a: 2,\n  }", ("{\n  a: 1,\n}", "{\n  a: 2,\n}")),

@@ -118,10 +118,7 @@ fn of(mark: &Mark<'_>, ground: Ground<'_>) -> Failure {
     {
         thrown.frames.push(ground.frame(file, Some(line), None));
     }
-    let file = match mark.place {
-        Some((file, _)) => Some(ground.shown(file)),
-        None => None,
-    };
+    let file = mark.place.map(|(file, _)| ground.shown(file));
     let name = mark.path.join(SEPARATOR);
     let output = mark.body.join("\n");
     if super::tap::is_file(&name) {

@@ -302,7 +302,7 @@ fn mocha(text: &str, ground: Ground<'_>) -> Thrown {
     let whole = error::read(lines.iter().copied(), ground);
     let typed = lines.iter().skip(1).position(|line| {
         let name = line.split([':', ' ']).next().unwrap_or_default();
-        name.ends_with("Error") && line.contains(&lines[0][..])
+        name.ends_with("Error") && line.contains(lines[0])
     });
     match typed {
         Some(start) => error::read(lines[start + 1..].iter().copied(), ground),
