@@ -123,6 +123,33 @@ fn every_saved_log_tells_the_failures_a_person_names() {
     }
 }
 
+/// What continuous integration makes of a line: its name, and the line framed.
+const FRAMES: &[(&str, fn(&str) -> String)] = &[
+    ("a GitHub job's log", |line| format!("2026-11-23T20:00:00.0130000Z {line}\r\n")),
+    ("gh run view --log", |line| format!("build\tRun tests\t2026-11-23T20:00:00.0130000Z {line}\n")),
+    ("a GitLab job's log", |line| format!("2026-11-23T20:00:00.000000Z 01O {line}\n")),
+    ("Windows, in colours", |line| format!("\x1b[2m{line}\x1b[0m\x1b[K\r\n")),
+];
+
+#[test]
+fn every_saved_log_reads_the_same_out_of_a_jobs_log() {
+    let read =
+        |bytes: &[u8]| -> Vec<Row> { failures(bytes, &places(), &RelPath::root()).into_iter().map(row).collect() };
+    for name in names() {
+        let bytes = std::fs::read(logs().join(&name)).expect("a log");
+        // A report is a file of its own; these two pairs are framed already.
+        if !(name.ends_with(".txt") || name.ends_with(".jsonl")) || name.starts_with("github-actions/") {
+            continue;
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let plain = read(&bytes);
+        for (frame, framed) in FRAMES {
+            let log = text.lines().fold("\u{feff}".to_owned(), |log, line| log + &framed(line));
+            assert_eq!(read(log.as_bytes()), plain, "{name} as {frame}");
+        }
+    }
+}
+
 /// All logs of all folders, cut into lines, by folder.
 fn lines_by_folder() -> &'static BTreeMap<String, Vec<String>> {
     static LINES: std::sync::LazyLock<BTreeMap<String, Vec<String>>> = std::sync::LazyLock::new(|| {
