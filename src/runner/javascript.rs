@@ -33,7 +33,7 @@ const REPORTER: &str = include_str!("heal_node.mjs");
 const OUTPUT_LIMIT: usize = 256 * 1024;
 
 /// What a start of node and a runner may take beside the tests asked for.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(120);
 
 /// The report's name in the channel.
 const REPORT: &str = "report.json";

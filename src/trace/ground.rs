@@ -25,10 +25,13 @@ impl Ground<'_> {
         Frame { path: self.places.locate(written, self.near), written: written.to_owned(), line, symbol }
     }
 
-    /// A file as a test's id names it: from the project's root where it is one
-    /// of the repository's, else as written.
+    /// A file as a test's id names it: from the project's root where it lies in
+    /// the repository, else as written.
     pub fn shown(&self, written: &str) -> String {
-        let Some(path) = self.places.locate(written, self.near) else { return written.to_owned() };
+        // Also a file that git does not know: which copy it lies in is no part
+        // of a test's name.
+        let found = self.places.locate(written, self.near).or_else(|| self.places.inside(written));
+        let Some(path) = found else { return written.to_owned() };
         let inside = path.as_str().strip_prefix(self.near.as_str()).filter(|_| path.is_within(self.near));
         inside.map_or(path.as_str(), |inside| inside.trim_start_matches('/')).to_owned()
     }

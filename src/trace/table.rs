@@ -123,8 +123,11 @@ fn every_saved_log_tells_the_failures_a_person_names() {
     }
 }
 
+/// Puts a frame around a line.
+type Frame = fn(&str) -> String;
+
 /// What continuous integration makes of a line: its name, and the line framed.
-const FRAMES: &[(&str, fn(&str) -> String)] = &[
+const FRAMES: &[(&str, Frame)] = &[
     ("a GitHub job's log", |line| format!("2026-11-23T20:00:00.0130000Z {line}\r\n")),
     ("gh run view --log", |line| format!("build\tRun tests\t2026-11-23T20:00:00.0130000Z {line}\n")),
     ("a GitLab job's log", |line| format!("2026-11-23T20:00:00.000000Z 01O {line}\n")),

@@ -126,6 +126,15 @@ fn a_failing_project_without_a_proposal_is_an_abstention() {
 }
 
 #[test]
+fn a_hook_that_fails_is_a_problem_and_no_test() {
+    let text = "const assert = require('node:assert');\nconst { Cart } = require('../cart');\ndescribe('Cart', () => {\n  before(() => { assert.strictEqual(new Cart([{ price: 5, qty: 2 }]).total(), 10); });\n  it('counts', () => {});\n});\n";
+    let project = project(r#"{"scripts": {"test": "mocha test"}}"#, "test/cart.js", text);
+    let id = "test/cart.js > Cart \"before all\" hook for \"counts\"";
+    let json = verify(&project, "right.patch", id, &[]).code(0).json();
+    assert_eq!(json["failures"][0]["proposals"][0]["evidence"]["suite"]["newly_skipped"], 0);
+}
+
+#[test]
 fn a_file_that_does_not_load_is_told() {
     let project = project(r#"{"scripts": {"test": "jest"}}"#, "cart.test.js", "require('./nope');\n");
     let ran = project.heal(&["explain", "--json"]);

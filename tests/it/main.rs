@@ -20,5 +20,6 @@ mod model;
 mod process;
 #[cfg(feature = "ecosystem")]
 mod pytest;
+mod trace;
 mod untouched;
 mod wrapped;

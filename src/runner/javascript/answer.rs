@@ -44,7 +44,8 @@ pub fn read(project: &Project, site: &Site, request: &Request, channel: &Channel
     let mut report = Report::default();
     for row in rows {
         match row.failure {
-            Some(failure) if failure.kind == Kind::Collection => report.problems.push(failure),
+            // What is only there when it fails is no test that could vanish.
+            Some(failure) if failure.kind == Kind::Collection || is_hook(&row.id) => report.problems.push(failure),
             failure => report.tests.push(TestResult { failure, ..row }),
         }
     }
@@ -65,6 +66,11 @@ pub fn read(project: &Project, site: &Site, request: &Request, channel: &Channel
     };
     report.complete = report.incomplete_why.is_none();
     report
+}
+
+/// mocha's name for a hook that failed: `"before all" hook for "adds"`.
+fn is_hook(id: &str) -> bool {
+    ["before all", "before each", "after all", "after each"].iter().any(|hook| id.contains(&format!("\"{hook}\" hook")))
 }
 
 fn document(text: &str) -> Option<Value> {
@@ -187,7 +193,8 @@ impl Record {
         if described.and_then(|failure| failure.kind.as_deref()) == Some("testTimeoutFailure") {
             failure.kind = Kind::Timeout;
         }
-        if alone {
+        // A file that does not run, or a block whose hook fails.
+        if alone || self.block {
             failure.kind = Kind::Collection;
         }
         failure
