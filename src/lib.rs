@@ -12,7 +12,7 @@
 //! | 3 | [`propose`]: evidence in, candidates out |
 //! | 2 | [`detect`], [`diagnose`] |
 //! | 1 | [`language`], [`runner`], [`trace`], [`mutation`], [`scratch`], [`ledger`] |
-//! | 0 | [`failure`], [`patch`], [`source`], [`event`], [`process`], [`git`], [`http`], [`interrupt`] |
+//! | 0 | [`failure`], [`outcome`], [`patch`], [`source`], [`event`], [`process`], [`git`], [`http`], [`interrupt`] |
 //!
 //! Doors to the outside are few and named: subprocesses start in [`process`],
 //! libgit2 is named in [`git`], HTTP in [`http`], SQLite in [`ledger`], the
@@ -27,6 +27,7 @@ pub mod failure;
 pub mod git;
 pub mod http;
 pub mod interrupt;
+pub mod outcome;
 pub mod patch;
 pub mod process;
 pub mod source;

@@ -14,6 +14,10 @@ use crate::process::Command;
 use crate::process::Finished;
 use crate::source::Lines;
 use crate::source::RelPath;
+use crate::trace;
+
+pub use crate::outcome::Status;
+pub use crate::outcome::TestResult;
 
 /// A kind of runner; the rows of the table of runners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,7 +29,18 @@ pub enum RunnerKind {
     Pytest,
     /// unittest, through heal's own runner.
     Unittest,
-    /// Any command: exit code, and JUnit XML if it writes one.
+    /// jest.
+    Jest,
+    /// vitest.
+    Vitest,
+    /// mocha.
+    Mocha,
+    /// Node's own runner, `node --test`.
+    Node,
+    /// `go test`.
+    Go,
+    /// Any command: what a pytest or cargo inside it tells, JUnit XML if it
+    /// writes some, else its exit code.
     Command,
 }
 
@@ -51,6 +66,11 @@ impl RunnerKind {
             RunnerKind::Cargo => "cargo",
             RunnerKind::Pytest => "pytest",
             RunnerKind::Unittest => "unittest",
+            RunnerKind::Jest => "jest",
+            RunnerKind::Vitest => "vitest",
+            RunnerKind::Mocha => "mocha",
+            RunnerKind::Node => "node",
+            RunnerKind::Go => "go",
             RunnerKind::Command => "command",
         }
     }
@@ -113,35 +133,6 @@ pub struct Channel {
     pub dir: PathBuf,
     /// The nonce.
     pub nonce: String,
-}
-
-/// How one test ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// It passed.
-    Passed,
-    /// It failed, errored, or was ended at its deadline.
-    Failed,
-    /// It was skipped.
-    Skipped,
-    /// It failed as its author expects.
-    ExpectedFailure,
-}
-
-/// What one test did.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TestResult {
-    /// The test, as the runner takes it back.
-    pub id: String,
-    /// How it ended.
-    pub status: Status,
-    /// Wall time.
-    pub took: Duration,
-    /// Why it failed; set exactly where `status` is `Failed`.
-    pub failure: Option<Failure>,
-    /// Lines of repository files it executed, where that was asked for.
-    pub executed: Vec<(RelPath, Vec<u32>)>,
 }
 
 /// A source module the test process loaded.
@@ -236,8 +227,9 @@ pub struct Site {
 pub mod cargo;
 pub mod command;
 pub mod detect;
+pub mod go;
 pub mod interpreter;
-pub mod junit;
+pub mod javascript;
 pub mod pytest;
 pub mod python;
 pub mod unittest;
@@ -247,13 +239,16 @@ pub mod wrap;
 /// selection) into the channel's directory; starts nothing.
 ///
 /// # Errors
-/// The channel's directory cannot be written, or the runner cannot be asked
-/// for this (single tests of an opaque command).
+/// The channel's directory cannot be written.
 pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Channel) -> Result<Command, RunnerError> {
     match project.kind {
         RunnerKind::Cargo => cargo::compose(project, site, request, channel),
         RunnerKind::Pytest => pytest::compose(project, site, request, channel),
         RunnerKind::Unittest => unittest::compose(project, site, request, channel),
+        RunnerKind::Jest | RunnerKind::Vitest | RunnerKind::Mocha | RunnerKind::Node => {
+            javascript::compose(project, site, request, channel)
+        }
+        RunnerKind::Go => go::compose(project, site, request, channel),
         RunnerKind::Command => command::compose(project, site, request, channel),
     }
 }
@@ -264,6 +259,10 @@ pub fn read(project: &Project, site: &Site, request: &Request, channel: &Channel
         RunnerKind::Cargo => cargo::read(project, site, request, channel, finished),
         RunnerKind::Pytest => pytest::read(project, site, request, channel, finished),
         RunnerKind::Unittest => unittest::read(project, site, request, channel, finished),
+        RunnerKind::Jest | RunnerKind::Vitest | RunnerKind::Mocha | RunnerKind::Node => {
+            javascript::read(project, site, request, channel, finished)
+        }
+        RunnerKind::Go => go::read(project, site, request, channel, finished),
         RunnerKind::Command => command::read(project, site, request, channel, finished),
     }
 }
@@ -274,7 +273,11 @@ pub fn place(project: &Project, site: &Site, id: &str) -> Option<TestPlace> {
         RunnerKind::Cargo => cargo::place(project, site, id),
         RunnerKind::Pytest => pytest::place(project, site, id),
         RunnerKind::Unittest => unittest::place(project, site, id),
-        RunnerKind::Command => None,
+        RunnerKind::Jest | RunnerKind::Vitest | RunnerKind::Mocha | RunnerKind::Node => {
+            javascript::place(project, site, id)
+        }
+        RunnerKind::Go => go::place(project, site, id),
+        RunnerKind::Command => command::place(project, site, id),
     }
 }
 
@@ -284,7 +287,9 @@ pub fn place(project: &Project, site: &Site, id: &str) -> Option<TestPlace> {
 /// - cargo: the test's name or its last segments (`divide`, `tests::divide`);
 /// - pytest: without its parameters, or its file;
 /// - unittest: the last or the first parts of the dotted name;
-/// - JUnit: the last parts after `::`.
+/// - JavaScript: the last parts after ` > `, its file, or the blocks around it;
+/// - Go: the test's name, or the test that holds it;
+/// - any command: as its ids are made, and JUnit's last parts after `::`.
 pub fn names(project: &Project, id: &str, wanted: &str) -> bool {
     let is_tail = |separator: &str| id.strip_suffix(wanted).is_some_and(|before| before.ends_with(separator));
     if id == wanted {
@@ -300,7 +305,21 @@ pub fn names(project: &Project, id: &str, wanted: &str) -> bool {
             id.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('[') || rest.starts_with("::"))
         }
         RunnerKind::Unittest => is_tail(".") || id.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.')),
-        RunnerKind::Command => is_tail("::"),
+        RunnerKind::Jest | RunnerKind::Vitest | RunnerKind::Mocha | RunnerKind::Node => {
+            let (separator, wanted) =
+                (trace::javascript::SEPARATOR, wanted.replace(" › ", trace::javascript::SEPARATOR));
+            id == wanted
+                || id.strip_suffix(&wanted).is_some_and(|before| before.ends_with(separator))
+                || id.strip_prefix(&wanted).is_some_and(|rest| rest.starts_with(separator))
+        }
+        RunnerKind::Go => {
+            is_tail(" ") || is_tail("/") || id.strip_prefix(wanted).is_some_and(|rest| rest.starts_with(['/', ' ']))
+        }
+        RunnerKind::Command => {
+            is_tail("::")
+                || is_tail(" ")
+                || id.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('[') || rest.starts_with("::"))
+        }
     }
 }
 
@@ -315,12 +334,6 @@ pub enum RunnerError {
         /// The system's own word.
         #[source]
         source: std::io::Error,
-    },
-    /// The runner cannot run single tests.
-    #[error("`{command}` cannot be asked for single tests")]
-    NoSelection {
-        /// The command.
-        command: String,
     },
 }
 
@@ -339,6 +352,14 @@ mod tests {
             (RunnerKind::Pytest, "tests/test_a.py::test_xy", "tests/test_a.py::test_x", false),
             (RunnerKind::Unittest, "tests.test_a.T.test_x", "T.test_x", true),
             (RunnerKind::Unittest, "tests.test_a.T.test_x", "est_x", false),
+            (RunnerKind::Jest, "a.test.js > Cart > adds", "Cart › adds", true),
+            (RunnerKind::Vitest, "a.test.ts > Cart > adds", "a.test.ts > Cart", true),
+            (RunnerKind::Node, "a.test.js > Cart > adds", "dds", false),
+            (RunnerKind::Go, "e.t/shop TestTable/two_items", "TestTable", false),
+            (RunnerKind::Go, "e.t/shop TestTable/two_items", "TestTable/two_items", true),
+            (RunnerKind::Go, "e.t/shop TestTable/two_items", "e.t/shop TestTable", true),
+            (RunnerKind::Command, "shop tests::divide", "divide", true),
+            (RunnerKind::Command, "tests/test_a.py::test_x[1]", "tests/test_a.py::test_x", true),
             (RunnerKind::Command, "c::a", "a", true),
             (RunnerKind::Command, "c::a", "", false),
         ] {

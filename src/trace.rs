@@ -2,27 +2,62 @@
 //!
 //! Reads text; never runs anything.
 
+pub mod condense;
+pub mod documents;
 pub mod framing;
+pub mod go;
+pub mod ground;
+pub mod java;
+pub mod javascript;
+pub mod junit;
+pub mod native;
 pub mod places;
 pub mod python;
 pub mod rust;
+pub mod sentry;
+#[cfg(test)]
+mod table;
 
 use crate::failure::Failure;
 use crate::source::RelPath;
+use crate::trace::ground::Ground;
 use crate::trace::places::Places;
 
-/// A reader of one language's traces: text without framing, the repository's
-/// files, and the folder that relative paths start from.
-type Reader = fn(&str, &Places, &RelPath) -> Vec<Failure>;
+/// A reader of one language's traces: text without framing, and where it
+/// stands.
+type Reader = fn(&str, Ground<'_>) -> Vec<Failure>;
 
-/// The readers; each takes what it knows and leaves the rest.
-const READERS: &[Reader] = &[rust::failures, python::failures];
+/// The readers of text; each takes what it knows and leaves the rest.
+const READERS: &[Reader] = &[
+    |text, ground| rust::failures(text, ground.places, ground.near),
+    |text, ground| python::failures(text, ground.places, ground.near),
+    javascript::failures,
+    go::failures,
+    java::failures,
+    native::failures,
+];
 
-/// The failures that a log or a trace tells of, colours and CI framing taken
-/// off first. `near` is the folder that relative paths start from.
+/// The failures that a log, a trace or a report tells of, colours and CI
+/// framing taken off first. `near` is the folder that relative paths start
+/// from.
 pub fn failures(text: &[u8], places: &Places, near: &RelPath) -> Vec<Failure> {
     let text = framing::strip(text);
-    READERS.iter().flat_map(|read| read(&text, places, near)).collect()
+    let ground = Ground { places, near };
+    if text.trim_start().starts_with('<') && junit::is_report(text.as_bytes()) {
+        return junit::failures(&text, places, near);
+    }
+    if let Some(found) = documents::whole(&text, ground) {
+        return found;
+    }
+    of_text(&text, ground)
+}
+
+/// The failures of a text that is no report as a whole: its lines of JSON, and
+/// what every reader of text finds in the rest.
+pub(crate) fn of_text(text: &str, ground: Ground<'_>) -> Vec<Failure> {
+    let (mut found, rest) = documents::lines(text, ground);
+    found.extend(READERS.iter().flat_map(|read| read(&rest, ground)));
+    found
 }
 
 /// `text` cut to what a failure keeps of its output: the first quarter and the

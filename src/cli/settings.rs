@@ -3,7 +3,6 @@
 //!
 //! Reads the environment and files; runs nothing.
 
-use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use heal::options::files::File;
 use heal::propose::model::budget::Caps;
 use heal::propose::provider::ModelName;
 use heal::propose::provider::ProviderKind;
+use heal::trace::condense;
 
 use super::output::Failed;
 
@@ -210,22 +210,13 @@ fn repository_file(start: &Path) -> Option<PathBuf> {
     None
 }
 
-/// Bytes of a saved log that are read; a longer one keeps its end, where test
-/// runners print their summaries.
-const TRACE_LIMIT: u64 = 64 << 20;
-
+/// Reads a saved log of any size in a stream, as much of it as can tell of
+/// failures.
 fn read_trace(path: &Path) -> Result<Vec<u8>, Failed> {
     let cannot = |error: std::io::Error| Failed::usage(format!("cannot read the trace `{}`: {error}", path.display()));
-    let mut bytes = Vec::new();
     if path == Path::new("-") {
-        std::io::stdin().lock().take(TRACE_LIMIT).read_to_end(&mut bytes).map_err(cannot)?;
-        return Ok(bytes);
+        return condense::read(std::io::stdin().lock()).map_err(cannot);
     }
-    let mut file = std::fs::File::open(path).map_err(cannot)?;
-    let length = file.metadata().map_err(cannot)?.len();
-    if length > TRACE_LIMIT {
-        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(length - TRACE_LIMIT)).map_err(cannot)?;
-    }
-    file.take(TRACE_LIMIT).read_to_end(&mut bytes).map_err(cannot)?;
-    Ok(bytes)
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    condense::read(std::io::BufReader::with_capacity(1 << 20, file)).map_err(cannot)
 }

@@ -84,7 +84,17 @@ pub async fn prepare(settings: &Settings, tools: &Tools) -> Result<Prepared, Pip
         RunnerKind::Pytest | RunnerKind::Unittest => {
             Some(find_interpreter(&project, &repository, &lookup, tools).await?)
         }
-        RunnerKind::Cargo | RunnerKind::Command => None,
+        // A pytest may be inside: it is heard where an interpreter answers.
+        RunnerKind::Command if snapshot.files().iter().any(|path| path.extension() == Some("py")) => {
+            find_interpreter(&project, &repository, &lookup, tools).await.ok()
+        }
+        RunnerKind::Cargo
+        | RunnerKind::Jest
+        | RunnerKind::Vitest
+        | RunnerKind::Mocha
+        | RunnerKind::Node
+        | RunnerKind::Go
+        | RunnerKind::Command => None,
     };
     let places = Places::new(vec![repository.root().to_path_buf()], snapshot.files());
     let bench = Bench {

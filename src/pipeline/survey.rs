@@ -128,7 +128,7 @@ fn asked_for(prepared: &Prepared, settings: &Settings) -> Result<Vec<String>, Pi
     if let Some(text) = &settings.trace {
         let failures = trace::failures(text, &prepared.bench.places, &prepared.bench.project.root);
         if failures.is_empty() {
-            return Err(PipelineError::Usage { what: "the trace holds no failure heal can read".into(), hint: "heal reads output of pytest, unittest and cargo test, Python tracebacks and Rust panics; or name the test: heal fix --test ID".into() });
+            return Err(PipelineError::Usage { what: "the trace holds no failure heal can read".into(), hint: "heal reads the output of test runners (pytest, cargo, jest, vitest, mocha, node, go and others), stack traces, JUnit XML and Sentry events; or name the test: heal fix --test ID".into() });
         }
         asked.extend(failures.into_iter().filter(names_a_test).map(|failure| failure.id));
     }

@@ -68,17 +68,9 @@ pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Chan
         Selection::All => None,
         Selection::Tests(ids) => Some(ids.as_slice()),
     };
-    let order = channel::Order {
-        nonce: channel.nonce.clone(),
-        selection: wanted.map(|ids| by_binary(ids, &|package| place::library_name(project, site, package))),
-        test_limit: request.test_limit,
-        fail_fast: request.fail_fast,
-        arguments: arguments.as_ref().map(|arguments| arguments.binary.clone()).unwrap_or_default(),
-        shuffle: request.variation.reverse.then_some(20_070),
-        env: [("RUST_BACKTRACE", "1"), ("RUST_LIB_BACKTRACE", "0")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .to_vec(),
-    };
+    let selected = wanted.map(|ids| by_binary(ids, &|package| place::library_name(project, site, package)));
+    let arguments_of_binary = arguments.as_ref().map(|arguments| arguments.binary.clone()).unwrap_or_default();
+    let order = order(selected, arguments_of_binary, request, channel);
     order.write(&channel.dir).map_err(|(path, source)| RunnerError::Channel { path, source })?;
     link(site, channel)?;
     let argv = match &arguments {
@@ -98,6 +90,48 @@ pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Chan
     })
 }
 
+/// What an opaque command (`make test`, a script) needs in its environment, so
+/// that the test binaries of a cargo somewhere inside it are run by heal; empty
+/// where the tree is no Rust, or a path cannot be handed over so.
+///
+/// # Errors
+/// The channel's directory cannot be written.
+pub fn opaque_environment(
+    site: &Site,
+    request: &Request,
+    channel: &Channel,
+) -> Result<Vec<(String, Option<String>)>, RunnerError> {
+    if needs_option(channel) || !holds_rust(&site.tree) {
+        return Ok(Vec::new());
+    }
+    order(None, Vec::new(), request, channel)
+        .write(&channel.dir)
+        .map_err(|(path, source)| RunnerError::Channel { path, source })?;
+    link(site, channel)?;
+    let mut env: Vec<(String, Option<String>)> = vec![("RUST_TEST_NOCAPTURE".to_owned(), None)];
+    env.extend(runner_variables(channel).map(|(name, value)| (name, Some(value))));
+    Ok(env)
+}
+
+/// Reads what a cargo inside an opaque command told; `None` where none spoke.
+pub fn read_channel(
+    project: &Project,
+    site: &Site,
+    request: &Request,
+    channel: &Channel,
+    finished: &Finished,
+) -> Option<Report> {
+    let spoke = channel::read(&channel.dir, &channel.nonce).is_ok_and(|runs| runs.iter().any(|run| !run.is_empty()));
+    let whole = Request { selection: Selection::All, ..request.clone() };
+    spoke.then(|| results::read(project, site, &whole, channel, finished))
+}
+
+/// Whether there is a manifest at the top of the tree, or in a folder of it.
+fn holds_rust(tree: &std::path::Path) -> bool {
+    let has = |folder: &std::path::Path| folder.join("Cargo.toml").is_file();
+    has(tree) || std::fs::read_dir(tree).into_iter().flatten().flatten().any(|entry| has(&entry.path()))
+}
+
 /// Reads what a finished `cargo test` told.
 pub fn read(project: &Project, site: &Site, request: &Request, channel: &Channel, finished: &Finished) -> Report {
     results::read(project, site, request, channel, finished)
@@ -113,6 +147,27 @@ pub fn place(project: &Project, site: &Site, id: &str) -> Option<TestPlace> {
 /// Whether a person who writes `wanted` means the test `id`.
 pub fn names(id: &str, wanted: &str) -> bool {
     identity::names(id, wanted)
+}
+
+/// The order for the target runner: the tests `selected` of each binary, and
+/// the user's own `arguments` for it.
+fn order(
+    selected: Option<BTreeMap<String, Vec<String>>>,
+    arguments: Vec<String>,
+    request: &Request,
+    channel: &Channel,
+) -> channel::Order {
+    channel::Order {
+        nonce: channel.nonce.clone(),
+        selection: selected,
+        test_limit: request.test_limit,
+        fail_fast: request.fail_fast,
+        arguments,
+        shuffle: request.variation.reverse.then_some(20_070),
+        env: [("RUST_BACKTRACE", "1"), ("RUST_LIB_BACKTRACE", "0")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
+    }
 }
 
 /// Names by the file name of their binary, as the target runner sees it.
@@ -238,6 +293,14 @@ fn needs_option(channel: &Channel) -> bool {
     channel.dir.to_string_lossy().contains(char::is_whitespace)
 }
 
+/// cargo's variables that make heal the runner of every target of this machine.
+fn runner_variables(channel: &Channel) -> impl Iterator<Item = (String, String)> {
+    let value = runner(channel).join(" ");
+    triples().into_iter().map(move |triple| {
+        (format!("CARGO_TARGET_{}_RUNNER", triple.to_uppercase().replace(['-', '.'], "_")), value.clone())
+    })
+}
+
 fn runner_options(channel: &Channel) -> Vec<String> {
     if !needs_option(channel) {
         return Vec::new();
@@ -268,9 +331,8 @@ fn environment(
     set("CARGO_TARGET_DIR", &build);
     set("CARGO_BUILD_BUILD_DIR", &build);
     if !needs_option(channel) {
-        for triple in triples() {
-            let name = format!("CARGO_TARGET_{}_RUNNER", triple.to_uppercase().replace(['-', '.'], "_"));
-            set(&name, &runner(channel).join(" "));
+        for (name, value) in runner_variables(channel) {
+            set(&name, &value);
         }
     }
     if let Some(zone) = request.variation.time_zone {

@@ -1,9 +1,13 @@
-//! The runner for any command: its exit code, and JUnit XML if it writes one.
+//! The runner for any command: what a pytest or cargo inside it tells, JUnit
+//! XML if it writes some, else its exit code.
 //!
-//! The command is run as it was given. Reports are found where the command
+//! The command is run as it was given, in an environment that leads a pytest
+//! (`PYTEST_ADDOPTS`, `PYTHONPATH`) and a cargo (`CARGO_TARGET_…_RUNNER`)
+//! somewhere inside it to the private channel: make, tox, nox, just and scripts
+//! are seen through so (DECISIONS 5). Reports are found where the command
 //! names them (`--junitxml=F`, `JUNIT_XML=F`, any word that ends in `.xml`) and
 //! wherever below the tree a report was written during the run. Single tests
-//! cannot be asked for: the ids of a report mean nothing to the command.
+//! cannot be asked for: the whole command is run, and tells of each test.
 //!
 //! Composes and reads; never starts anything.
 
@@ -16,6 +20,7 @@ use super::*;
 use crate::failure::Kind;
 use crate::process::Exit;
 use crate::trace;
+use crate::trace::junit;
 
 /// Written when the command is composed: what is newer was written by it.
 const BEGUN: &str = "begun";
@@ -32,19 +37,15 @@ const OUTPUT_LIMIT: usize = 4 * 1024 * 1024;
 /// Composes the command as it was given.
 ///
 /// # Errors
-/// Single tests are asked for (unless it is the command itself, by its id), or
-/// the channel's directory cannot be written.
+/// The channel's directory cannot be written.
 pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Channel) -> Result<Command, RunnerError> {
-    let typed = project.shown();
-    if let Selection::Tests(ids) = &request.selection
-        && ids.iter().any(|id| *id != typed)
-    {
-        return Err(RunnerError::NoSelection { command: typed });
-    }
     let begun = channel.dir.join(BEGUN);
     std::fs::write(&begun, &channel.nonce).map_err(|source| RunnerError::Channel { path: begun, source })?;
     let mut env: Vec<(String, Option<String>)> =
         site.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
+    let whole = Request { selection: Selection::All, fail_fast: false, ..request.clone() };
+    env.extend(pytest::opaque_environment(site, &whole, channel)?);
+    env.extend(cargo::opaque_environment(site, &whole, channel)?);
     if let Some(zone) = request.variation.time_zone {
         env.push(("TZ".to_owned(), Some(zone.to_owned())));
     }
@@ -61,8 +62,17 @@ pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Chan
     })
 }
 
-/// Reads the reports the command wrote, else its exit code.
-pub fn read(project: &Project, site: &Site, _request: &Request, channel: &Channel, finished: &Finished) -> Report {
+/// Reads what the channel or the reports the command wrote tell, else its exit
+/// code.
+pub fn read(project: &Project, site: &Site, request: &Request, channel: &Channel, finished: &Finished) -> Report {
+    let heard = [
+        pytest::read_channel(project, site, channel, finished),
+        cargo::read_channel(project, site, request, channel, finished),
+    ];
+    let heard: Vec<Report> = heard.into_iter().flatten().collect();
+    if !heard.is_empty() {
+        return together(heard);
+    }
     let begun = std::fs::metadata(channel.dir.join(BEGUN)).and_then(|data| data.modified());
     let reports = begun.map(|begun| reports(project, site, begun)).unwrap_or_default();
     if reports.is_empty() {
@@ -70,6 +80,26 @@ pub fn read(project: &Project, site: &Site, _request: &Request, channel: &Channe
     } else {
         by_reports(project, site, &reports, finished)
     }
+}
+
+/// What several runners inside one command told.
+fn together(reports: Vec<Report>) -> Report {
+    let mut whole = Report { complete: true, ..Report::default() };
+    for report in reports {
+        whole.tests.extend(report.tests);
+        whole.problems.extend(report.problems);
+        whole.modules.extend(report.modules);
+        whole.suggestions.extend(report.suggestions);
+        whole.complete &= report.complete;
+        whole.incomplete_why = whole.incomplete_why.or(report.incomplete_why);
+    }
+    whole
+}
+
+/// Where the test `id` is defined, where it reads as pytest's or cargo's.
+pub fn place(project: &Project, site: &Site, id: &str) -> Option<TestPlace> {
+    let of_pytest = pytest::place(project, site, id).filter(|place| place.path.under(&site.tree).is_file());
+    of_pytest.or_else(|| cargo::place(project, site, id))
 }
 
 fn by_reports(project: &Project, site: &Site, reports: &[PathBuf], finished: &Finished) -> Report {
@@ -352,11 +382,25 @@ mod tests {
     }
 
     #[test]
-    fn single_tests_are_refused_and_the_command_itself_is_not() {
+    fn single_tests_are_asked_for_by_the_whole_command() {
         let mut run = Run::new(&["make", "test"]);
         run.request.selection = Selection::Tests(vec!["c::a".into()]);
-        assert!(matches!(run.compose(), Err(RunnerError::NoSelection { command }) if command == "make test"));
-        run.request.selection = Selection::Tests(vec!["make test".into()]);
-        assert!(run.compose().is_ok());
+        assert_eq!(run.compose().expect("a command").argv, ["make", "test"]);
+        run.write("junit.xml", "<testsuite><testcase classname='c' name='a'/></testsuite>");
+        assert!(run.read(Exit::Code(0), "").test("c::a").is_some());
+    }
+
+    #[test]
+    fn a_cargo_inside_the_command_is_led_to_the_channel() {
+        let run = Run::new(&["make", "test"]);
+        run.write("Cargo.toml", "[package]\nname = 'a'\n");
+        let command = run.compose().expect("a command");
+        let runner = command.env.iter().find(|(name, _)| {
+            let name = name.to_string_lossy();
+            name.starts_with("CARGO_TARGET_") && name.ends_with("_RUNNER")
+        });
+        let value = runner.and_then(|(_, value)| value.clone()).expect("a runner").into_string().expect("text");
+        assert!(value.contains("__target-runner"), "{value}");
+        assert!(run.channel.dir.join("heal").symlink_metadata().is_ok());
     }
 }

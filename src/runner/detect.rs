@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::Project;
 use super::RunnerKind;
+use super::javascript;
 use super::wrap;
 use crate::source::RelPath;
 
@@ -20,11 +21,9 @@ pub enum DetectError {
         /// Where it was looked for.
         place: String,
     },
-    /// The project's own runner is one heal cannot ask yet.
-    #[error(
-        "{what} in {place} is not run by heal itself yet\n  Name the command, and heal judges it by its exit code: heal fix -- {example}"
-    )]
-    NotYet {
+    /// The manifest names no test runner.
+    #[error("{what} in {place} names no tests that heal can run\n  Name the command: heal fix -- {example}")]
+    NoTests {
         /// The manifest.
         what: &'static str,
         /// Where it is.
@@ -72,7 +71,7 @@ pub fn detect(
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Project, DetectError> {
     if !command.is_empty() {
-        return Ok(given(at, command));
+        return Ok(given(tree, at, command));
     }
     for root in [at.clone(), RelPath::root()] {
         if let Some(project) = at_folder(tree, &root, environment)? {
@@ -94,8 +93,11 @@ pub fn detect(
 }
 
 /// The runner that a given command shows by its words.
-fn given(at: &RelPath, command: &[String]) -> Project {
+fn given(tree: &Path, at: &RelPath, command: &[String]) -> Project {
     let (kind, why) = match wrap::see(command) {
+        None if let Some(kind) = javascript::of_script(&at.under(tree), command) => {
+            (kind, format!("the command's script in package.json is {}", kind.name()))
+        }
         Some(seen) if seen.through.is_empty() => (seen.kind, format!("the command is {}", seen.kind.name())),
         Some(seen) => (seen.kind, format!("the command is {}, through {}", seen.kind.name(), seen.through)),
         None if wrap::is_nextest(command) => {
@@ -103,7 +105,8 @@ fn given(at: &RelPath, command: &[String]) -> Project {
         }
         None => (
             RunnerKind::Command,
-            "the command is none that heal can read results from: its exit code counts".to_owned(),
+            "the command is none heal knows: a pytest or cargo inside it is heard, else its exit code counts"
+                .to_owned(),
         ),
     };
     Project { root: at.clone(), kind, command: command.to_vec(), given: true, why }
@@ -133,11 +136,14 @@ fn at_folder(
         return Ok(Some(python));
     }
     let place = folder.display().to_string();
-    if has("package.json") {
-        return Err(DetectError::NotYet { what: "package.json", place, example: "npm test" });
-    }
     if has("go.mod") {
-        return Err(DetectError::NotYet { what: "go.mod", place, example: "go test ./..." });
+        return Ok(project(RunnerKind::Go, &["go", "test", "./..."], "there is a go.mod".into()));
+    }
+    if has("package.json") {
+        return match javascript::of_package(&folder) {
+            Some((kind, command, why)) => Ok(Some(Project { root: root.clone(), kind, command, given: false, why })),
+            None => Err(DetectError::NoTests { what: "package.json", place, example: "npm test" }),
+        };
     }
     Ok(None)
 }
@@ -291,7 +297,10 @@ fn below(tree: &Path, at: &RelPath) -> Vec<RelPath> {
             for name in names.iter().filter(|name| !name.starts_with('.') && !SKIPPED.contains(&name.as_str())) {
                 let Ok(inner) = folder.join(name) else { continue };
                 let has = |manifest: &str| inner.under(tree).join(manifest).is_file();
-                if ["Cargo.toml", "pyproject.toml", "setup.py", "pytest.ini"].iter().any(|manifest| has(manifest)) {
+                if ["Cargo.toml", "pyproject.toml", "setup.py", "pytest.ini", "go.mod", "package.json"]
+                    .iter()
+                    .any(|manifest| has(manifest))
+                {
                     found.push(inner);
                 } else {
                     next.push(inner);
@@ -337,6 +346,8 @@ mod tests {
             ),
             (vec![("tests/test_a.py", "def test_a(): pass\n")], Some((Pytest, ".: python3 -m pytest"))),
             (vec![("core/Cargo.toml", "")], Some((Cargo, "core: cargo test"))),
+            (vec![("go.mod", "module a\n")], Some((Go, ".: go test ./..."))),
+            (vec![("package.json", "{\"devDependencies\": {\"mocha\": \"12\"}}")], Some((Mocha, ".: npx mocha"))),
             (vec![("README", "")], None),
         ] {
             let found = chosen(&files).ok();

@@ -87,7 +87,7 @@ fn unwrap(command: &[String], env: &mut Option<Env>) -> Option<Seen> {
     loop {
         let word = command.get(at)?;
         let name = program(word);
-        if name == "env" {
+        if matches!(name, "env" | "cross-env") {
             let read = read_env(command, at + 1)?;
             at = read.end;
             *env = Some(read);
@@ -106,6 +106,23 @@ fn unwrap(command: &[String], env: &mut Option<Env>) -> Option<Seen> {
             through.push(format!("{wrapper} {verb}"));
             continue;
         }
+        if matches!(name, "npx" | "pnpx" | "bunx" | "c8" | "nyc") {
+            at = skip_options(command, at + 1, &["-p", "--package", "-c", "--call"]);
+            through.push(name.to_owned());
+            continue;
+        }
+        if matches!(name, "pnpm" | "yarn") {
+            let verb = command.get(at + 1).map(String::as_str)?;
+            let next = if matches!(verb, "exec" | "run" | "dlx") { at + 2 } else { at + 1 };
+            // Any other word is a script of package.json.
+            let program = command.get(next).map(|word| program(word))?;
+            if !matches!(program, "jest" | "vitest" | "mocha" | "node") {
+                return None;
+            }
+            through.push(name.to_owned());
+            at = next;
+            continue;
+        }
         if name == "coverage" && command.get(at + 1).is_some_and(|word| word == "run") {
             let module = (at + 2..command.len()).find(|index| command[*index] == "-m")?;
             through.push("coverage run".to_owned());
@@ -122,6 +139,13 @@ fn unwrap(command: &[String], env: &mut Option<Env>) -> Option<Seen> {
                 env: None,
             }),
             "cargo" => cargo(command, at, through_text),
+            "jest" | "jest.js" => script(RunnerKind::Jest, at, at + 1, through_text),
+            "vitest" | "vitest.mjs" => script(RunnerKind::Vitest, at, at + 1, through_text),
+            "mocha" | "mocha.js" | "_mocha" => script(RunnerKind::Mocha, at, at + 1, through_text),
+            "node" | "nodejs" => node(command, at, through_text),
+            "go" if command.get(at + 1).is_some_and(|word| word == "test") => {
+                script(RunnerKind::Go, at, at + 2, through_text)
+            }
             _ if is_python(name) => python(command, at, through),
             _ => None,
         };
@@ -196,6 +220,34 @@ fn cargo(command: &[String], at: usize, through: String) -> Option<Seen> {
     })
 }
 
+fn script(kind: RunnerKind, at: usize, arguments: usize, through: String) -> Option<Seen> {
+    Some(Seen { kind, at, interpreter: None, arguments, through, env: None })
+}
+
+/// Options of node that take a value as a word of their own (`node --help`).
+const NODE_VALUES: &[&str] =
+    &["-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"];
+
+/// `node --test …`, or node with one of the runners' own programs.
+fn node(command: &[String], at: usize, through: String) -> Option<Seen> {
+    let mut index = at + 1;
+    while let Some(word) = command.get(index) {
+        match word.as_str() {
+            "--test" => return script(RunnerKind::Node, at, index + 1, through),
+            _ if NODE_VALUES.contains(&word.as_str()) => index += 2,
+            _ if word.starts_with('-') => index += 1,
+            _ => break,
+        }
+    }
+    let kind = match program(command.get(index)?) {
+        "jest" | "jest.js" => RunnerKind::Jest,
+        "vitest" | "vitest.mjs" => RunnerKind::Vitest,
+        "mocha" | "mocha.js" | "_mocha" => RunnerKind::Mocha,
+        _ => return None,
+    };
+    script(kind, index, index + 1, through)
+}
+
 fn python(command: &[String], at: usize, through: Vec<String>) -> Option<Seen> {
     let mut index = at + 1;
     while let Some(word) = command.get(index) {
@@ -252,6 +304,17 @@ mod tests {
             ("cargo test -p core", Some((Cargo, 0, None, 2))),
             ("cargo +1.90 t", Some((Cargo, 0, None, 3))),
             ("env RUST_LOG=x cargo test", Some((Cargo, 2, None, 4))),
+            ("npx --no-install jest --ci", Some((Jest, 2, None, 3))),
+            ("pnpm exec vitest run", Some((Vitest, 2, None, 3))),
+            ("yarn mocha", Some((Mocha, 1, None, 2))),
+            ("yarn test", None),
+            ("npm test", None),
+            ("node --import tsx --test test/", Some((Node, 0, None, 4))),
+            ("node --experimental-vm-modules node_modules/jest/bin/jest.js", Some((Jest, 2, None, 3))),
+            ("cross-env A=b node_modules/.bin/mocha", Some((Mocha, 2, None, 3))),
+            ("node server.js", None),
+            ("go test ./...", Some((Go, 0, None, 2))),
+            ("go build ./...", None),
             ("cargo nextest run", None),
             ("cargo build", None),
             ("make test", None),

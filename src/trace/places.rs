@@ -40,6 +40,20 @@ impl Places {
         Places { roots, by_name: by_name.into() }
     }
 
+    /// These, where a copy of the repository also stands at `root`.
+    pub fn also_at(&self, root: &Path) -> Places {
+        let mut roots = self.roots.clone();
+        roots.extend([Some(root.to_path_buf()), root.canonicalize().ok()].into_iter().flatten());
+        Places { roots, by_name: self.by_name.clone() }
+    }
+
+    /// The path below a root that `written` names, whether it is one of the
+    /// repository's files or not.
+    pub fn inside(&self, written: &str) -> Option<RelPath> {
+        let path = Path::new(written.strip_prefix("file://").unwrap_or(written));
+        self.roots.iter().find_map(|root| RelPath::within(root, path))
+    }
+
     /// The file of the repository that `written` means; `None` for a foreign
     /// one. `near` is the folder that relative paths start from.
     ///

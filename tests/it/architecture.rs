@@ -18,6 +18,8 @@ const INSIDE: &[(&str, &str)] = &[
     // Layer 0.
     ("patch", "source"),
     ("failure", "source"),
+    ("outcome", "failure"),
+    ("outcome", "source"),
     ("process", "interrupt"),
     ("http", "interrupt"),
     ("git", "process"),

@@ -70,6 +70,20 @@ fn a_pytest_project_is_healed_through_the_injected_plugin() {
 }
 
 #[test]
+fn a_pytest_inside_make_is_healed_test_by_test() {
+    let project = Project::new(STACK);
+    project.write(&[("Makefile", "test:\n\t@echo testing\n\t$(VIRTUAL_ENV)/bin/python -m pytest -q\n")]);
+    project.commit("make");
+    let json = heal(&project, &["fix", "--offline", "--json", "--", "make", "test"]).code(0).json();
+    assert_eq!(json["runner"], "command");
+    let ids: Vec<&str> =
+        json["failures"].as_array().into_iter().flatten().filter_map(|row| row["id"].as_str()).collect();
+    assert_eq!(ids.len(), 3, "{ids:?}");
+    assert!(ids[0].starts_with("test_stack.py::test_last_in_first_out["), "{ids:?}");
+    assert_eq!(json["failures"][0]["proposals"][0]["evidence"]["suite"]["passed"], 4);
+}
+
+#[test]
 fn options_that_hide_failures_do_not() {
     let project = Project::new(STACK);
     project.write(&[("pytest.ini", "[pytest]\naddopts = -x --maxfail=1 -q -n 2\n")]);

@@ -2,9 +2,9 @@
 
 use crate::support::Project;
 
-const MANIFEST: &str = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[workspace]\n";
+pub const MANIFEST: &str = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[workspace]\n";
 
-const LIB: &str = "//! A shop.\n\n/// The middle of a span.\npub fn middle(low: usize, high: usize) -> usize {\n    low + (high + low) / 2\n}\n\n/// The greatest value.\npub fn greatest(values: &[i32]) -> Option<i32> {\n    let mut best = *values.first()?;\n    for value in values {\n        if *value > best {\n            best = *value;\n        }\n    }\n    Some(best)\n}\n\n#[cfg(test)]\nmod tests {\n    use super::*;\n\n    #[test]\n    fn middle_of_a_span() {\n        assert_eq!(middle(2, 6), 4);\n        assert_eq!(middle(0, 9), 4);\n        assert_eq!(middle(5, 5), 5);\n    }\n\n    #[test]\n    fn the_greatest_value() {\n        assert_eq!(greatest(&[1, 3, 2]), Some(3));\n        assert_eq!(greatest(&[]), None);\n    }\n}\n";
+pub const LIB: &str = "//! A shop.\n\n/// The middle of a span.\npub fn middle(low: usize, high: usize) -> usize {\n    low + (high + low) / 2\n}\n\n/// The greatest value.\npub fn greatest(values: &[i32]) -> Option<i32> {\n    let mut best = *values.first()?;\n    for value in values {\n        if *value > best {\n            best = *value;\n        }\n    }\n    Some(best)\n}\n\n#[cfg(test)]\nmod tests {\n    use super::*;\n\n    #[test]\n    fn middle_of_a_span() {\n        assert_eq!(middle(2, 6), 4);\n        assert_eq!(middle(0, 9), 4);\n        assert_eq!(middle(5, 5), 5);\n    }\n\n    #[test]\n    fn the_greatest_value() {\n        assert_eq!(greatest(&[1, 3, 2]), Some(3));\n        assert_eq!(greatest(&[]), None);\n    }\n}\n";
 
 fn shop() -> Project {
     Project::new(&[("Cargo.toml", MANIFEST), ("src/lib.rs", LIB), (".gitignore", "/target\nCargo.lock\n")])

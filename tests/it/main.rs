@@ -11,9 +11,15 @@ mod explain;
 mod fix_python;
 mod fix_rust;
 mod gates;
+#[cfg(feature = "ecosystem")]
+mod go;
+#[cfg(feature = "ecosystem")]
+mod javascript;
 mod ledger;
 mod model;
 mod process;
 #[cfg(feature = "ecosystem")]
 mod pytest;
+mod trace;
 mod untouched;
+mod wrapped;

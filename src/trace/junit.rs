@@ -9,11 +9,14 @@
 //! cases right below `testsuites`); types, messages and files may be missing;
 //! Surefire adds `flakyFailure` (it passed in the end) and `rerunFailure`.
 //!
-//! An id is `classname::name`; the name alone where there is no class or the
-//! name begins with it (jest); and from the second of an id on with ` #2`.
+//! An id is as the runner behind the report takes it back ([`dialect`]); where
+//! that is not known `classname::name`, the name alone where there is no class
+//! or the name begins with it (jest); and from the second of an id on with ` #2`.
 //!
 //! Reads bytes; expands no entity but XML's own five, so that a hostile file
 //! stays as small as it is.
+
+mod dialect;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -24,13 +27,17 @@ use quick_xml::events::BytesStart;
 use quick_xml::events::Event;
 use regex::Regex;
 
+use dialect::Dialect;
+
 use crate::failure::Failure;
 use crate::failure::Frame;
 use crate::failure::Kind;
-use crate::runner::Status;
-use crate::runner::TestResult;
+use crate::outcome::Status;
+use crate::outcome::TestResult;
 use crate::source::RelPath;
 use crate::trace;
+use crate::trace::ground::Ground;
+use crate::trace::ground::numbered;
 use crate::trace::places::Places;
 
 /// Bytes of text kept of one element.
@@ -77,23 +84,33 @@ pub fn is_report(beginning: &[u8]) -> bool {
 /// # Errors
 /// As [`JunitError`] says.
 pub fn read(xml: &[u8], places: &Places, near: &RelPath) -> Result<Vec<TestResult>, JunitError> {
-    let cases = cases(&String::from_utf8_lossy(xml))?;
-    let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut cases = Vec::new();
+    each_case(&String::from_utf8_lossy(xml), &mut |case| cases.push(case))?;
+    Ok(named(cases, places, near))
+}
+
+fn named(cases: Vec<Case>, places: &Places, near: &RelPath) -> Vec<TestResult> {
+    let mut taken: HashMap<String, usize> = HashMap::new();
     let results = cases.into_iter().map(|case| {
-        let mut id = case.id();
-        let count = counts.entry(id.clone()).or_default();
-        *count += 1;
-        if *count > 1 {
-            id = format!("{id} #{count}");
-        }
+        let id = case.dialect.id(&case.class, &case.name, Ground { places, near });
+        let id = numbered(&id, &mut taken);
         case.result(id, places, near)
     });
-    Ok(results.collect())
+    results.collect()
+}
+
+/// The failures of a report; of one that is cut off, those that came before.
+pub fn failures(xml: &str, places: &Places, near: &RelPath) -> Vec<Failure> {
+    let mut found = Vec::new();
+    // Why it ends is nothing to a reader of a saved report.
+    let _ = each_case(xml, &mut |case| found.push(case));
+    named(found, places, near).into_iter().filter_map(|test| test.failure).collect()
 }
 
 /// One `testcase`.
 #[derive(Debug, Default)]
 struct Case {
+    dialect: Dialect,
     class: String,
     name: String,
     file: Option<String>,
@@ -114,30 +131,38 @@ struct Fault {
     text: String,
 }
 
-fn cases(xml: &str) -> Result<Vec<Case>, JunitError> {
+/// Gives each case to `take` as soon as it has come to its end; the last one
+/// of a report that is cut off as far as it goes.
+fn each_case(xml: &str, take: &mut dyn FnMut(Case)) -> Result<(), JunitError> {
     let mut reader = Reader::from_str(xml);
     reader.config_mut().allow_dangling_amp = true;
     let mut open: Vec<String> = Vec::new();
-    let mut cases: Vec<Case> = Vec::new();
     let mut case: Option<Case> = None;
+    let mut dialect = Dialect::default();
     loop {
-        let event = reader.read_event().map_err(|source| JunitError::Broken { at: reader.error_position(), source })?;
+        let event = match reader.read_event() {
+            Ok(event) => event,
+            Err(source) => {
+                case.take().into_iter().for_each(take);
+                return Err(JunitError::Broken { at: reader.error_position(), source });
+            }
+        };
         match event {
             Event::Start(element) => {
                 let name = local_name(&element);
-                begin(&element, &name, open.is_empty(), &mut case)?;
+                begin(&element, &name, open.is_empty(), &mut dialect, &mut case)?;
                 open.push(name);
             }
             Event::Empty(element) => {
                 let name = local_name(&element);
-                begin(&element, &name, open.is_empty(), &mut case)?;
+                begin(&element, &name, open.is_empty(), &mut dialect, &mut case)?;
                 if name == "testcase" {
-                    cases.extend(case.take());
+                    case.take().into_iter().for_each(&mut *take);
                 }
             }
             Event::End(_) => {
                 if open.pop().as_deref() == Some("testcase") {
-                    cases.extend(case.take());
+                    case.take().into_iter().for_each(&mut *take);
                 }
             }
             Event::Text(text) => add(&mut case, &open, text.as_ref()),
@@ -150,10 +175,11 @@ fn cases(xml: &str) -> Result<Vec<Case>, JunitError> {
             Event::Decl(_) | Event::PI(_) | Event::DocType(_) | Event::Comment(_) => {}
         }
     }
+    case.take().into_iter().for_each(take);
     match open.pop() {
         Some(element) => Err(JunitError::CutShort { element }),
         None if xml.trim().is_empty() => Err(JunitError::CutShort { element: "an empty file".to_owned() }),
-        None => Ok(cases),
+        None => Ok(()),
     }
 }
 
@@ -162,14 +188,25 @@ fn local_name(element: &BytesStart<'_>) -> String {
     element.local_name().as_ref().to_owned()
 }
 
-fn begin(element: &BytesStart<'_>, name: &str, is_root: bool, case: &mut Option<Case>) -> Result<(), JunitError> {
+fn begin(
+    element: &BytesStart<'_>,
+    name: &str,
+    is_root: bool,
+    dialect: &mut Dialect,
+    case: &mut Option<Case>,
+) -> Result<(), JunitError> {
     if is_root && !matches!(name, "testsuites" | "testsuite") {
         return Err(JunitError::Other { root: name.to_owned() });
     }
     match (name, case) {
+        ("testsuites" | "testsuite", _) => {
+            let attribute = |name| attribute(element, name).unwrap_or_default();
+            *dialect = Dialect::of_suite(&attribute("name"), &attribute("package")).unwrap_or(*dialect);
+        }
         ("testcase", case) => {
             let attribute = |name| attribute(element, name);
             *case = Some(Case {
+                dialect: *dialect,
                 class: attribute("classname").unwrap_or_default(),
                 name: attribute("name").unwrap_or_default(),
                 file: attribute("file"),
@@ -242,14 +279,6 @@ fn seconds(text: &str) -> Duration {
 }
 
 impl Case {
-    fn id(&self) -> String {
-        if self.class.is_empty() || self.name.starts_with(&self.class) {
-            self.name.clone()
-        } else {
-            format!("{}::{}", self.class, self.name)
-        }
-    }
-
     fn result(self, id: String, places: &Places, near: &RelPath) -> TestResult {
         let status = match &self.skipped {
             // pytest's word for a failure that its author expects.
@@ -269,7 +298,11 @@ impl Case {
         let own = trace::framing::strip(fault.text.as_bytes());
         let message = fault.message(&own);
         let output = trace::bounded(text.trim());
-        let read = trace::failures(text.as_bytes(), places, near);
+        let ground = Ground { places, near };
+        if let Some(told) = self.dialect.failure(&id, &self.name, &text, &own, ground) {
+            return Failure { id, output, ..told };
+        }
+        let read = trace::of_text(&text, ground);
         let told = read.iter().find(|failure| failure.location().is_some()).or(read.first());
         if let Some(told) = told {
             return Failure { id, output, ..told.clone() };
@@ -314,7 +347,10 @@ impl Fault {
         if self.message == COLLECTION {
             return Kind::Collection;
         }
-        if lower.contains("timed out") || lower.contains("exceeded timeout") {
+        if lower.contains("timeout of ") && lower.contains("exceeded")
+            || lower.contains("timed out")
+            || lower.contains("exceeded timeout")
+        {
             return Kind::Timeout;
         }
         let asserted = self.type_name.contains("Assert")
@@ -385,81 +421,81 @@ mod tests {
     const REPORTS: &[Row] = &[
         (
             "pytest",
-            include_str!("../../fixtures/logs/junit/pytest-junit.xml"),
+            include_str!("../../fixtures/logs/pytest/junit.xml"),
             21,
             17,
             1,
-            "tests.test_cart::test_total",
+            "tests/test_cart.py::test_total",
             "AssertionError: assert 130 == 230",
             "tests/test_cart.py:18",
         ),
         (
             "pytest, xunit1",
-            include_str!("../../fixtures/logs/junit/pytest-junit_xunit1.xml"),
+            include_str!("../../fixtures/logs/pytest/junit_xunit1.xml"),
             21,
             17,
             1,
-            "tests.test_cart::test_total",
+            "tests/test_cart.py::test_total",
             "AssertionError: assert 130 == 230",
             "tests/test_cart.py:18",
         ),
         (
             "pytest, collection",
-            include_str!("../../fixtures/logs/junit/pytest-junit_collection.xml"),
+            include_str!("../../fixtures/logs/pytest/junit_collection.xml"),
             2,
             2,
             0,
-            "tests.test_broken_import",
+            "tests/test_broken_import.py",
             "ImportError: cannot import name 'does_not_exist' from 'shop.cart' (/home/dev/shop/shop/cart.py)",
             "tests/test_broken_import.py:1",
         ),
         (
             "jest",
-            include_str!("../../fixtures/logs/junit/jest-junit.xml"),
+            include_str!("../../fixtures/logs/jest/junit.xml"),
             12,
             10,
             1,
             "Cart total counts quantity",
-            "Error: expect(received).toBe(expected) // Object.is equality",
+            "expect(received).toBe(expected) // Object.is equality",
             "jt/cart.test.js:3",
         ),
         (
             "vitest",
-            include_str!("../../fixtures/logs/junit/vitest-junit.xml"),
+            include_str!("../../fixtures/logs/vitest/junit.xml"),
             8,
             6,
             1,
-            "vt/cart.test.ts::Cart > total counts quantity",
+            "vt/cart.test.ts > Cart > total counts quantity",
             "AssertionError: expected 5 to be 10 // Object.is equality",
             "vt/cart.test.ts:4",
         ),
         (
             "mocha",
-            include_str!("../../fixtures/logs/junit/mocha-xunit.xml"),
+            include_str!("../../fixtures/logs/mocha/xunit.xml"),
             7,
             5,
             1,
             "Cart::total counts quantity",
-            "Expected values to be strictly equal:",
+            "AssertionError: Expected values to be strictly equal:",
             "mt/cart.spec.js:4",
         ),
         (
             "node",
-            include_str!("../../fixtures/logs/junit/node-test-junit.xml"),
+            include_str!("../../fixtures/logs/node-test/junit.xml"),
             10,
             6,
             2,
             "test::total counts quantity",
-            "Expected values to be strictly equal:5 !== 10",
+            "AssertionError: Expected values to be strictly equal:",
             "cart.test.js:6",
         ),
         (
             "nextest",
-            include_str!("../../fixtures/logs/junit/nextest-junit.xml"),
+            include_str!("../../fixtures/logs/nextest/junit.xml"),
             15,
             14,
             0,
-            "shop::tests::expect_err",
+            "shop tests::expect_err",
             "price must be a number: ParseIntError { kind: InvalidDigit }",
             "src/lib.rs:72",
         ),
@@ -525,7 +561,7 @@ mod tests {
             assert!(error.starts_with(wanted), "{error}");
         }
         // libtest leaves its report as it was when the process died.
-        let libtest = include_bytes!("../../fixtures/logs/junit/libtest.xml");
+        let libtest = include_bytes!("../../fixtures/logs/cargo-test/libtest_junit_bootstrap.xml");
         let error = read(libtest, &places(), &RelPath::root()).expect_err("it is cut");
         assert_eq!(error.to_string(), "the report ends in the middle of `testcase`");
         let open = "<testsuite>".repeat(100_000);

@@ -1,0 +1,102 @@
+//! JavaScript's runners: jest, vitest, mocha, node:test.
+//!
+//! | runner | asked by | answers through |
+//! |---|---|---|
+//! | jest | `--json --outputFile`, `--ci`, `--coverage=false`; `-t` and files | its JSON report (jestjs.io/docs/cli) |
+//! | vitest | `--run --reporter=json --outputFile`; `-t` and files | its JSON report (vitest.dev/guide/cli) |
+//! | mocha | `--reporter json --reporter-option output=`; `--grep` | its JSON report (mocha 9.2 and later) |
+//! | node | `--test-reporter` with heal's own; files | heal's records, with nonce and end |
+//!
+//! Ids are those of [`crate::trace::javascript`]: file, blocks and title with
+//! ` > ` between them. The report is written when the run has come to its end,
+//! which is the end record of the three that write one.
+//!
+//! Decided here:
+//! - `CI=true`: no watching, and a missing snapshot fails instead of being
+//!   written, which would let a test pass that checks nothing.
+//! - A test that never gives way cannot be ended by these runners: the command
+//!   then ends at its own limit, and a single test asked for counts as timed out.
+//! - Runs of selected tests report the others of their files as skipped; these
+//!   rows are left out.
+//!
+//! Composes and reads; never starts anything.
+
+mod answer;
+mod words;
+
+use super::*;
+
+/// heal's reporter for node:test.
+const REPORTER: &str = include_str!("heal_node.mjs");
+
+/// Bytes kept of each output: results come by file.
+const OUTPUT_LIMIT: usize = 256 * 1024;
+
+/// What a start of node and a runner may take beside the tests asked for.
+const START: Duration = Duration::from_secs(120);
+
+/// The report's name in the channel.
+const REPORT: &str = "report.json";
+
+/// Composes the command.
+///
+/// # Errors
+/// The channel's directory cannot be written.
+pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Channel) -> Result<Command, RunnerError> {
+    if project.kind == RunnerKind::Node {
+        let path = channel.dir.join("heal_node.mjs");
+        std::fs::write(&path, REPORTER).map_err(|source| RunnerError::Channel { path, source })?;
+    }
+    let argv = words::argv(project, request, channel);
+    let mut env: Vec<(String, Option<String>)> =
+        site.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
+    let mut set = |name: &str, value: &str| env.push((name.to_owned(), Some(value.to_owned())));
+    set("CI", "true");
+    set("NO_COLOR", "1");
+    set("FORCE_COLOR", "0");
+    set("NODE_DISABLE_COLORS", "1");
+    if let Some(zone) = request.variation.time_zone {
+        set("TZ", zone);
+    }
+    let time_limit = match &request.selection {
+        Selection::All => request.time_limit,
+        Selection::Tests(ids) => {
+            let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+            request.time_limit.min(request.test_limit.saturating_mul(count).saturating_add(START))
+        }
+    };
+    Ok(Command {
+        argv: argv.into_iter().map(Into::into).collect(),
+        cwd: project.root.under(&site.tree),
+        env: env.into_iter().map(|(name, value)| (name.into(), value.map(Into::into))).collect(),
+        time_limit,
+        output_limit: OUTPUT_LIMIT,
+        // node reserves far more address space than it uses.
+        memory_limit: None,
+    })
+}
+
+/// Reads the report.
+pub fn read(project: &Project, site: &Site, request: &Request, channel: &Channel, finished: &Finished) -> Report {
+    answer::read(project, site, request, channel, finished)
+}
+
+/// `src/a.test.js > Cart > adds`: its file and title.
+pub fn place(project: &Project, site: &Site, id: &str) -> Option<TestPlace> {
+    let (file, rest) = id.split_once(crate::trace::javascript::SEPARATOR)?;
+    let near = project.root.join(file).ok().filter(|path| path.under(&site.tree).is_file());
+    let path = near.or_else(|| RelPath::new(file).ok())?;
+    let title = rest.rsplit(crate::trace::javascript::SEPARATOR).next().unwrap_or(rest);
+    Some(TestPlace { path, function: title.to_owned(), lines: None })
+}
+
+/// The runner that a `package.json` asks for and its command: by the test
+/// script, else by what is installed.
+pub fn of_package(folder: &std::path::Path) -> Option<(RunnerKind, Vec<String>, String)> {
+    words::of_package(folder)
+}
+
+/// The runner that a script of `package.json` starts (`npm test`).
+pub fn of_script(folder: &std::path::Path, command: &[String]) -> Option<RunnerKind> {
+    words::of_script(folder, command)
+}
