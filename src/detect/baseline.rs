@@ -18,6 +18,8 @@ pub struct Baseline {
     pub flaky: BTreeSet<String>,
     /// Longest time a single passing test took.
     pub slowest: Duration,
+    /// Time of all tests together, one after the other.
+    pub took: Duration,
     /// Whether the suite could be run to its end.
     pub complete: bool,
     /// Set where only an exit code is known.
@@ -59,6 +61,7 @@ impl Baseline {
             tests: report.tests.iter().map(|test| (test.id.clone(), test.status)).collect(),
             flaky: BTreeSet::new(),
             slowest: passing.map(|test| test.took).max().unwrap_or_default(),
+            took: report.tests.iter().map(|test| test.took).sum(),
             complete: report.complete,
             exit_only: report.exit_only,
             problems: report.problems.iter().map(|problem| problem.id.clone()).collect(),

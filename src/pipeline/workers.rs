@@ -154,9 +154,12 @@ impl Shared {
 
 async fn work(shared: Arc<Shared>, sender: mpsc::UnboundedSender<Result<Tried, PipelineError>>) {
     let mut scratch = None;
-    while let Some(candidate) = shared.take().await {
+    while let Some(mut candidate) = shared.take().await {
         let began = Instant::now();
         let result = attempt(&shared, &mut scratch, &candidate).await;
+        if let Ok(Verdict::Verified(proved)) = &result {
+            candidate.patch = proved.patch.clone();
+        }
         shared.lock().in_trial -= 1;
         let message = result.map(|verdict| Tried { candidate, verdict, took: began.elapsed() });
         let failed = message.is_err();
@@ -185,7 +188,7 @@ async fn attempt(
     }
     let baseline = shared.baseline().await?;
     Ok(match shared.trials.prove(&mut **scratch, &candidate.patch, &baseline).await? {
-        Ok(evidence) => Verdict::Verified(evidence),
+        Ok(proved) => Verdict::Verified(proved),
         Err(miss) => Verdict::Missed(miss),
     })
 }
@@ -193,12 +196,14 @@ async fn attempt(
 /// What a verdict says in a word and a line.
 pub fn words(verdict: &Verdict) -> (String, String) {
     match verdict {
-        Verdict::Verified(evidence) => ("verified".into(), passed(evidence)),
+        Verdict::Verified(proved) => ("verified".into(), passed(&proved.evidence)),
         Verdict::Missed(Miss { gate, detail, .. }) => (gate.clone(), detail.clone()),
     }
 }
 
 fn passed(evidence: &Evidence) -> String {
     let suite = evidence.suite.map(|suite| format!(", suite {} passed", suite.passed)).unwrap_or_default();
-    format!("target {}/{}{suite}", evidence.target.passed, evidence.target.runs)
+    let strength = evidence.strength.as_ref();
+    let strength = strength.map(|strength| format!(", mutants {}/{}", strength.killed, strength.mutants));
+    format!("target {}/{}{suite}{}", evidence.target.passed, evidence.target.runs, strength.unwrap_or_default())
 }

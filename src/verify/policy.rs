@@ -121,7 +121,7 @@ fn tests_inside(path: &RelPath, text: &str) -> Vec<String> {
 }
 
 /// Files no patch may touch, whoever wrote it: they decide what is run.
-fn always_refused(path: &RelPath) -> Option<&'static str> {
+pub(super) fn always_refused(path: &RelPath) -> Option<&'static str> {
     let text = path.as_str();
     let name = path.file_name();
     let under = |folder: &str| {

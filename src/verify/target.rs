@@ -5,6 +5,7 @@
 
 use super::Gate;
 use super::Miss;
+use super::special::Literals;
 use crate::detect::Reproduction;
 use crate::runner::Report;
 use crate::runner::Selection;
@@ -24,6 +25,8 @@ pub struct Aim {
     pub failures: Vec<Reproduction>,
     /// The tests to run to see them.
     pub selection: Selection,
+    /// The literals of the failing tests.
+    pub literals: Literals,
 }
 
 /// Judges a run with the patch in.
@@ -87,7 +90,11 @@ mod tests {
             fingerprints: [failure("t").fingerprint()].into(),
             executed: vec![],
         };
-        Aim { failures: vec![reproduction], selection: Selection::Tests(vec!["t".into()]) }
+        Aim {
+            failures: vec![reproduction],
+            selection: Selection::Tests(vec!["t".into()]),
+            literals: Literals::default(),
+        }
     }
 
     fn report(status: Option<Status>, complete: bool) -> Report {
