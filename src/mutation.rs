@@ -149,6 +149,7 @@ pub static OPERATORS: &[&Operator] = &[
 /// The operators whose mutants show whether tests notice a change: the classic
 /// ones of mutation testing, and two arguments that change places.
 pub static CLASSIC: &[&Operator] = &[
+    &classic::TRUTH,
     &classic::RELATIONAL,
     &classic::ARITHMETIC,
     &classic::LOGICAL,

@@ -43,6 +43,10 @@ pub static CONSTANT: Operator =
 pub static RESULT: Operator =
     Operator { name: "classic-result", what: "a function gives nothing back", prior: 0.7, apply: result };
 
+/// A function that decides decides always in the same way.
+pub static TRUTH: Operator =
+    Operator { name: "classic-truth", what: "a decision is always the same", prior: 1.0, apply: truth };
+
 /// A statement goes.
 pub static DELETED: Operator =
     Operator { name: "classic-deleted", what: "a statement is left out", prior: 0.85, apply: deleted };
@@ -175,13 +179,50 @@ fn result<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     };
     let text = site.of(value);
     let new = if syntax.indented { "None" } else { "Default::default()" };
-    if text == new || matches!(text, "None" | "()" | "self") || value.kind().starts_with("if") {
+    if is_decision(site, value)
+        || text == new
+        || matches!(text, "None" | "()" | "self")
+        || value.kind().starts_with("if")
+    {
         return;
     }
     // Other types than the plain ones often have no default.
     let weight = if syntax.indented { 1.0 } else { 0.4 };
     let note = format!("the result is `{}`", short(text));
     out.push(Replacement::new(value.byte_range(), new, note, weight));
+}
+
+/// The result of a comparison, of `and`, `or` or `not` becomes a constant.
+fn truth<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
+    let syntax = site.scope.syntax;
+    let value = match syntax.returned(site.node) {
+        Some(value) => value,
+        None if !syntax.indented && is_tail(site) => site.node,
+        None => return,
+    };
+    if !is_decision(site, value) {
+        return;
+    }
+    for (new, never) in [(syntax.truth.0, syntax.truth.1), (syntax.truth.1, syntax.truth.0)] {
+        let note = format!("`{}` is ever `{never}`", short(site.of(value)));
+        out.push(Replacement::new(value.byte_range(), new, note, 1.0));
+    }
+}
+
+/// Whether an expression gives a truth. `a or b` of Python gives a value.
+fn is_decision<'a>(site: &Site<'a>, value: Node<'a>) -> bool {
+    let syntax = site.scope.syntax;
+    match value.kind() {
+        "not_operator" => true,
+        "unary_expression" => site.of(value).starts_with('!'),
+        "parenthesized_expression" => value.named_child(0).is_some_and(|inner| is_decision(site, inner)),
+        _ => syntax.binaries(value).iter().any(|binary| {
+            let operator = site.of(binary.operator);
+            let sides = operator == syntax.and || operator == syntax.or;
+            syntax.is_comparison(operator)
+                || sides && (!syntax.indented || is_decision(site, binary.left) && is_decision(site, binary.right))
+        }),
+    }
 }
 
 fn is_tail(site: &Site<'_>) -> bool {

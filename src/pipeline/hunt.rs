@@ -179,6 +179,11 @@ fn changed_the_outcome(tried: &Tried) -> bool {
     }
 }
 
+/// Whether the tests killed every one of several mutants of the patch.
+fn is_strong(evidence: &Evidence) -> bool {
+    evidence.strength.as_ref().is_some_and(|strength| strength.mutants >= 4 && strength.killed == strength.mutants)
+}
+
 /// A verified patch of another case, to be tried on this one.
 fn again(proposal: &Proposal) -> Candidate {
     Candidate {
@@ -360,8 +365,10 @@ impl Hunt<'_> {
             explanation: candidate.explanation.clone(),
             evidence: evidence.clone(),
         });
-        let spent = self.began.elapsed();
-        let first = *self.enough_at.get_or_insert_with(|| Instant::now() + spent.mul_f64(AFTERTHOUGHT));
+        // Where every mutant was killed, the tests leave little open.
+        let more = if is_strong(evidence) { Duration::ZERO } else { self.began.elapsed().mul_f64(AFTERTHOUGHT) };
+        let until = Instant::now() + more;
+        let first = self.enough_at.map_or(until, |at| at.min(until));
         if self.ended.proposals.len() >= 3 {
             self.crew.clear();
         }

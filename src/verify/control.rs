@@ -30,6 +30,9 @@ pub const GATE: Gate = Gate {
 /// What the evidence says where the target noticed.
 pub const RED: &str = "red";
 
+/// The same where only the end of the process was noticed.
+pub const RED_AT_LAST: &str = "red, once the process ended there";
+
 /// What a run with a fault planted showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seen {
@@ -60,7 +63,8 @@ pub async fn judge(
         scratch.lay(&planted.patch)?;
         let report = bench.run(scratch, &bench.request(aim.selection.clone())).await?;
         match seen(aim, &report) {
-            Seen::Red => return Ok(Ok(Some(RED.to_owned()))),
+            Seen::Red if manner == Manner::Raises => return Ok(Ok(Some(RED.to_owned()))),
+            Seen::Red => return Ok(Ok(Some(RED_AT_LAST.to_owned()))),
             Seen::Unbuilt => return Ok(Ok(None)),
             Seen::Green => {}
         }

@@ -36,6 +36,9 @@ pub const HELD: &str = "held";
 const CONFIGURATION: &[&str] =
     &["pyproject.toml", "setup.cfg", "setup.py", "Cargo.toml", "Cargo.lock", "uv.lock", "poetry.lock"];
 
+/// Folders of tests: what lies there is a part of them, data too.
+const TESTS: &[&str] = &["tests", "test", "testdata", "fixtures", "snapshots"];
+
 /// Files watched at most.
 const MOST: usize = 20_000;
 
@@ -53,6 +56,7 @@ impl Guard {
     pub fn of(files: &[RelPath]) -> Guard {
         let guarded = files.iter().filter(|path| {
             language::of_path(path).is_some_and(|language| (language.is_test_file)(path))
+                || path.as_str().split('/').any(|part| TESTS.contains(&part))
                 || policy::always_refused(path).is_some()
                 || CONFIGURATION.contains(&path.file_name())
         });

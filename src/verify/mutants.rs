@@ -9,6 +9,8 @@ use std::collections::HashSet;
 use tree_sitter::Node;
 use tree_sitter::Parser;
 
+use super::plant;
+use super::plant::Executed;
 use crate::language;
 use crate::language::Parsed;
 use crate::mutation;
@@ -29,6 +31,9 @@ pub struct PatchMutant {
     pub hunk: usize,
     /// What nothing checks where it survives: `` `<` is not `<=` ``.
     pub words: String,
+    /// Whether it makes a decision always the same: where that survives, the
+    /// tests know one answer only.
+    pub decides: bool,
     /// The file.
     pub path: RelPath,
     /// Its line in the patched text, 1-based.
@@ -37,8 +42,11 @@ pub struct PatchMutant {
 
 /// At most `most` mutants of `patch`: by turns from each hunk, places before
 /// variations of one place, the most telling first. A hunk without any gets
-/// those of the statement, then of the function around it.
-pub fn choose(patch: &Patch, most: usize) -> Vec<PatchMutant> {
+/// those of the statement, then of the function around it. What stands outside
+/// functions can tamper with the tests themselves, so that its own mutants say
+/// little: the functions of its file that the test is known to enter
+/// (`executed`, of the unpatched tree) count as one more hunk.
+pub fn choose(patch: &Patch, executed: &Executed, most: usize) -> Vec<PatchMutant> {
     let mut of_hunks: Vec<Vec<PatchMutant>> = Vec::new();
     let mut seen = HashSet::new();
     for (path, spans) in patch.touched_after() {
@@ -53,25 +61,39 @@ pub fn choose(patch: &Patch, most: usize) -> Vec<PatchMutant> {
         if let Some(before) = &change.before {
             seen.insert(language::parse(language, before).tokens());
         }
+        let outside = spans.iter().any(|span| !is_in_function(&parsed, *span));
         for span in spans {
             let hunk = of_hunks.len();
-            of_hunks.push(of_hunk(patch, path, &parsed, span, hunk, &mut seen));
+            of_hunks.push(of_hunk(patch, path, &parsed, &widened(&parsed, span), hunk, &mut seen));
+        }
+        let entered = if outside { plant::entered(patch, path, executed) } else { Vec::new() };
+        if !entered.is_empty() {
+            let hunk = of_hunks.len();
+            let each = entered.into_iter().map(|lines| of_hunk(patch, path, &parsed, &[lines], hunk, &mut seen));
+            of_hunks.push(in_turn(each.collect()));
         }
     }
-    let mut chosen = Vec::new();
-    let longest = of_hunks.iter().map(Vec::len).max().unwrap_or_default();
-    for turn in 0..longest {
-        chosen.extend(of_hunks.iter().filter_map(|mutants| mutants.get(turn)).cloned());
-    }
+    let mut chosen = in_turn(of_hunks);
     chosen.truncate(most);
     chosen
+}
+
+/// The first of each list, then the second ones.
+fn in_turn(lists: Vec<Vec<PatchMutant>>) -> Vec<PatchMutant> {
+    let longest = lists.iter().map(Vec::len).max().unwrap_or_default();
+    (0..longest).flat_map(|turn| lists.iter().filter_map(move |list| list.get(turn)).cloned()).collect()
+}
+
+fn is_in_function(parsed: &Parsed, span: Lines) -> bool {
+    let around = parsed.enclosing(span.start);
+    around.is_some_and(|definition| definition.kind.is_callable() && definition.lines.contains(span.end))
 }
 
 fn of_hunk(
     patch: &Patch,
     path: &RelPath,
     parsed: &Parsed,
-    span: Lines,
+    spans: &[Lines],
     hunk: usize,
     seen: &mut HashSet<String>,
 ) -> Vec<PatchMutant> {
@@ -80,9 +102,9 @@ fn of_hunk(
         return Vec::new();
     }
     let errors = parsed.errors();
-    for lines in widened(parsed, span) {
+    for lines in spans {
         let mut found = Vec::new();
-        for mutant in by_place(mutation::mutants(parsed, lines, mutation::CLASSIC)).into_iter().take(PER_HUNK) {
+        for mutant in by_place(mutation::mutants(parsed, *lines, mutation::CLASSIC)).into_iter().take(PER_HUNK) {
             let Some(mutated) = mutant.parse(parsed, &mut parser) else { continue };
             if mutated.errors() > errors || !seen.insert(mutated.tokens()) {
                 continue;
@@ -92,7 +114,8 @@ fn of_hunk(
                 change.after = Some(mutated.text.to_string());
             }
             let (path, words) = (path.clone(), mutant.note.clone());
-            found.push(PatchMutant { patch: Patch::new(changes), hunk, words, path, line: mutant.line });
+            let decides = mutant.operator == "classic-truth";
+            found.push(PatchMutant { patch: Patch::new(changes), hunk, words, decides, path, line: mutant.line });
         }
         if !found.is_empty() {
             return found;
@@ -148,14 +171,23 @@ mod tests {
 
     fn words(path: &str, before: &str, after: &str) -> Vec<String> {
         let patch = Patch::of_file(RelPath::new(path).expect("path"), before, after);
-        choose(&patch, 12).iter().map(|mutant| format!("{} {} {}", mutant.hunk, mutant.line, mutant.words)).collect()
+        choose(&patch, &[], 12)
+            .iter()
+            .map(|mutant| format!("{} {} {}", mutant.hunk, mutant.line, mutant.words))
+            .collect()
     }
 
     #[test]
     fn the_unpatched_code_is_no_mutant() {
         assert_eq!(
             words("a.py", "def f(n):\n    return n > 10\n", "def f(n):\n    return n >= 10\n"),
-            ["0 2 `>=` is not `<`", "0 2 `10` is not `11`", "0 2 the result is `n >= 10`", "0 2 `10` is not `9`"]
+            [
+                "0 2 `n >= 10` is ever `False`",
+                "0 2 `>=` is not `<`",
+                "0 2 `10` is not `11`",
+                "0 2 `n >= 10` is ever `True`",
+                "0 2 `10` is not `9`"
+            ]
         );
     }
 
@@ -164,7 +196,7 @@ mod tests {
         let before = "def f(n):\n    n += 1\n    log(n)\n    return n\n\n\ndef g(n):\n    return n < 1\n";
         let after = "def f(n):\n    n += 1\n    return n\n\n\ndef g(n):\n    return n < 2\n";
         let found = words("a.py", before, after);
-        assert_eq!(found[..2], ["0 2 `+=` is not `-=`", "1 7 `<` is not `>=`"], "{found:#?}");
+        assert_eq!(found[..2], ["0 2 `+=` is not `-=`", "1 7 `n < 2` is ever `False`"], "{found:#?}");
     }
 
     #[test]

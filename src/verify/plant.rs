@@ -48,9 +48,9 @@ pub fn plant(patch: &Patch, executed: &Executed, manner: Manner) -> Option<Plant
         patch.touched_after().into_iter().filter_map(|(path, hunks)| File::of(patch, path, hunks)).collect();
     let of_hunks = |file: &File| file.functions(&|lines| file.hunks.iter().any(|hunk| hunk.overlaps(&lines)), true);
     let entered = |file: &File| {
-        let lines = executed.iter().find(|(path, _)| path == &file.path).map(|(_, lines)| lines.as_slice());
+        let lines = executed.iter().filter(|(path, _)| path == &file.path).flat_map(|(_, lines)| lines.iter().copied());
         // Lines of the unpatched text: names decide, not numbers.
-        let names = file.entered(lines.unwrap_or_default());
+        let names = file.entered(&lines.collect::<Vec<u32>>());
         file.functions(&|_| true, false).into_iter().filter(|place| names.contains(&place.name)).collect()
     };
     let everywhere = |file: &File| if file.is_rust() { file.functions(&|_| true, false) } else { Vec::new() };
@@ -75,6 +75,16 @@ pub fn plant(patch: &Patch, executed: &Executed, manner: Manner) -> Option<Plant
         return Some(Planted { patch: Patch::new(changes), direct });
     }
     None
+}
+
+/// Lines, in the patched text, of the functions of `path` that the test is
+/// known to enter.
+pub fn entered(patch: &Patch, path: &RelPath, executed: &Executed) -> Vec<Lines> {
+    let Some(file) = File::of(patch, path, Vec::new()) else { return Vec::new() };
+    let lines = executed.iter().filter(|(other, _)| other == path).flat_map(|(_, lines)| lines.iter().copied());
+    let names = file.entered(&lines.collect::<Vec<u32>>());
+    let functions = functions_of(&file.parsed).into_iter();
+    functions.filter(|function| names.contains(&name(&file.parsed, *function))).map(language::lines_of).collect()
 }
 
 /// A patched file.

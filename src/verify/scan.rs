@@ -102,8 +102,13 @@ fn is_idle(statement: Node<'_>) -> bool {
     }
 }
 
-/// `def __eq__(self, other): return True` and its Rust sister.
+/// `def __eq__(self, other): return True`, as a lambda too, and its Rust
+/// sister.
 fn always_equal(parsed: &Parsed, node: Node<'_>) -> bool {
+    if node.kind() == "assignment" {
+        let text: String = parsed.text_of(node).chars().filter(|c| !c.is_whitespace()).collect();
+        return text.starts_with("__eq__=lambda") && text.ends_with(":True");
+    }
     if !matches!(node.kind(), "function_definition" | "function_item") {
         return false;
     }

@@ -14,6 +14,7 @@ use super::build;
 use super::mutants;
 use super::mutants::PatchMutant;
 use super::near::Near;
+use super::target::Aim;
 use super::trial::TrialError;
 use crate::detect::Baseline;
 use crate::detect::Bench;
@@ -69,13 +70,15 @@ pub async fn judge(
     bench: &Bench,
     scratch: &mut dyn Scratch,
     patch: &Patch,
+    aim: &Aim,
     near: &Near,
     baseline: &Baseline,
     suite_took: Duration,
 ) -> Result<Result<Option<Strength>, Miss>, TrialError> {
     let until = Instant::now() + (suite_took * SUITES).clamp(LEAST, LONGEST);
     let mut tally = Tally::default();
-    for mutant in mutants::choose(patch, TRIES) {
+    let executed: Vec<_> = aim.failures.iter().flat_map(|failure| failure.executed.iter().cloned()).collect();
+    for mutant in mutants::choose(patch, &executed, TRIES) {
         if tally.is_enough() || Instant::now() > until || near.first.is_empty() {
             break;
         }
@@ -146,7 +149,8 @@ impl Tally {
         self.made() >= MOST || sure || hopeless
     }
 
-    /// The floor: one kill in each hunk that has mutants, and half of all. A
+    /// The floor: one kill in each hunk that has mutants, half of all, and no
+    /// decision that could as well be a constant. A
     /// patch that only takes code away and cannot be measured is below it.
     fn verdict(&self, patch: &Patch) -> Result<Option<Strength>, Miss> {
         let mutants = self.made();
@@ -165,7 +169,10 @@ impl Tally {
             .iter()
             .find(|mutant| !self.killed.iter().any(|killed| killed.hunk == mutant.hunk))
             .filter(|_| !self.killed.is_empty());
-        let weak = if let Some(mutant) = bare {
+        let undecided = self.survived.iter().find(|mutant| mutant.decides);
+        let weak = if let Some(mutant) = undecided {
+            Some(format!("no test knows more than one answer of line {} of `{}`", mutant.line, mutant.path))
+        } else if let Some(mutant) = bare {
             Some(format!("no test notices when line {} of `{}` is changed", mutant.line, mutant.path))
         } else if strength.killed * 2 < mutants {
             Some(format!("the tests notice {} of {mutants} small changes of the patched code", strength.killed))
@@ -197,6 +204,7 @@ mod tests {
             patch: Patch::default(),
             hunk,
             words: "`<` is not `<=`".into(),
+            decides: false,
             path: RelPath::new("a.py").expect("path"),
             line: 12,
         }

@@ -185,10 +185,11 @@ impl Trials {
             };
         }
         if self.asks(&strength::GATE) {
-            found.strength = match strength::judge(&self.bench, scratch, &patch, &near, baseline, took).await? {
-                Ok(strength) => strength,
-                Err(miss) => return Ok(Err(miss)),
-            };
+            found.strength =
+                match strength::judge(&self.bench, scratch, &patch, &self.aim, &near, baseline, took).await? {
+                    Ok(strength) => strength,
+                    Err(miss) => return Ok(Err(miss)),
+                };
         }
         Ok(Ok(Box::new(self.proved(scratch, patch, found))))
     }
