@@ -9,6 +9,7 @@ use super::Miss;
 use super::plant;
 use super::plant::MARK;
 use super::plant::Manner;
+use super::plant::Way;
 use super::target;
 use super::target::Aim;
 use super::trial::TrialError;
@@ -56,20 +57,21 @@ pub async fn judge(
     aim: &Aim,
 ) -> Result<Result<Option<String>, Miss>, TrialError> {
     let executed: Vec<_> = aim.failures.iter().flat_map(|failure| failure.executed.iter().cloned()).collect();
-    let mut direct = is_told_by_tests(aim);
+    let ways = plant::ways(patch, &executed);
     for manner in [Manner::Raises, Manner::Ends] {
-        let Some(planted) = plant::plant(patch, &executed, manner) else { return Ok(Ok(None)) };
-        direct &= planted.direct;
-        scratch.lay(&planted.patch)?;
-        let report = bench.run(scratch, &bench.request(aim.selection.clone())).await?;
-        match seen(aim, &report) {
-            Seen::Red if manner == Manner::Raises => return Ok(Ok(Some(RED.to_owned()))),
-            Seen::Red => return Ok(Ok(Some(RED_AT_LAST.to_owned()))),
-            Seen::Unbuilt => return Ok(Ok(None)),
-            Seen::Green => {}
+        for way in &ways {
+            let Some(planted) = plant::plant(patch, &executed, *way, manner) else { continue };
+            scratch.lay(&planted)?;
+            let report = bench.run(scratch, &bench.request(aim.selection.clone())).await?;
+            match seen(aim, &report) {
+                Seen::Red if manner == Manner::Raises => return Ok(Ok(Some(RED.to_owned()))),
+                Seen::Red => return Ok(Ok(Some(RED_AT_LAST.to_owned()))),
+                Seen::Unbuilt => return Ok(Ok(None)),
+                Seen::Green => {}
+            }
         }
     }
-    if !direct {
+    if ways.is_empty() || ways.contains(&Way::Everywhere) || !is_told_by_tests(aim) {
         return Ok(Ok(None));
     }
     let names = patch.files().iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");

@@ -34,6 +34,9 @@ pub struct PatchMutant {
     /// Whether it makes a decision always the same: where that survives, the
     /// tests know one answer only.
     pub decides: bool,
+    /// Whether only a failing check counts as noticing it, and no exception:
+    /// it stands in for code that may have taken the checks away.
+    pub needs_check: bool,
     /// The file.
     pub path: RelPath,
     /// Its line in the patched text, 1-based.
@@ -62,15 +65,19 @@ pub fn choose(patch: &Patch, executed: &Executed, most: usize) -> Vec<PatchMutan
             seen.insert(language::parse(language, before).tokens());
         }
         let outside = spans.iter().any(|span| !is_in_function(&parsed, *span));
-        for span in spans {
+        for span in spans.iter().copied() {
             let hunk = of_hunks.len();
             of_hunks.push(of_hunk(patch, path, &parsed, &widened(&parsed, span), hunk, &mut seen));
         }
-        let entered = if outside { plant::entered(patch, path, executed) } else { Vec::new() };
+        let entered = if outside { plant::entered(patch, path, &spans, executed) } else { Vec::new() };
         if !entered.is_empty() {
             let hunk = of_hunks.len();
             let each = entered.into_iter().map(|lines| of_hunk(patch, path, &parsed, &[lines], hunk, &mut seen));
-            of_hunks.push(in_turn(each.collect()));
+            let mut mutants = in_turn(each.collect());
+            for mutant in &mut mutants {
+                (mutant.needs_check, mutant.decides) = (true, false);
+            }
+            of_hunks.push(mutants);
         }
     }
     let mut chosen = in_turn(of_hunks);
@@ -85,8 +92,9 @@ fn in_turn(lists: Vec<Vec<PatchMutant>>) -> Vec<PatchMutant> {
 }
 
 fn is_in_function(parsed: &Parsed, span: Lines) -> bool {
-    let around = parsed.enclosing(span.start);
-    around.is_some_and(|definition| definition.kind.is_callable() && definition.lines.contains(span.end))
+    let held = |line: u32| parsed.enclosing(line).is_some_and(|definition| definition.kind.is_callable());
+    let code = |line: u32| parsed.text.lines().nth(line as usize - 1).is_some_and(|text| !text.trim().is_empty());
+    (span.start..=span.end).all(|line| held(line) || !code(line))
 }
 
 fn of_hunk(
@@ -115,7 +123,15 @@ fn of_hunk(
             }
             let (path, words) = (path.clone(), mutant.note.clone());
             let decides = mutant.operator == "classic-truth";
-            found.push(PatchMutant { patch: Patch::new(changes), hunk, words, decides, path, line: mutant.line });
+            found.push(PatchMutant {
+                patch: Patch::new(changes),
+                hunk,
+                words,
+                decides,
+                needs_check: false,
+                path,
+                line: mutant.line,
+            });
         }
         if !found.is_empty() {
             return found;

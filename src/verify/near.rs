@@ -107,7 +107,13 @@ pub fn of(report: &Report, aim: &Aim, patch: &Patch, baseline: &Baseline) -> Nea
     };
     let mut passing: Vec<&TestResult> =
         report.tests.iter().filter(|test| test.status == Status::Passed && !is_doctest(&test.id)).collect();
-    passing.retain(|test| !baseline.flaky.contains(&test.id));
+    // What fails without the patch and is not the target is no witness: a patch
+    // that weakens the tests themselves makes such tests pass as well.
+    passing.retain(|test| {
+        let before = baseline.tests.get(&test.id);
+        let witness = targets.contains(&test.id.as_str()) || before.is_none_or(|before| *before == Status::Passed);
+        witness && !baseline.flaky.contains(&test.id)
+    });
     passing.sort_by_key(|test| (!targets.contains(&test.id.as_str()), test.took));
     let spans = spans(patch);
     let covering: Vec<&TestResult> = passing.iter().copied().filter(|test| executes(test, &spans)).collect();

@@ -25,66 +25,76 @@ pub enum Manner {
     Ends,
 }
 
-/// A patch with faults planted in it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Planted {
-    /// The patched texts with the faults.
-    pub patch: Patch,
-    /// Whether they stand where the patch is, and not merely near it: only
-    /// then does a test that does not notice them tell anything.
-    pub direct: bool,
+/// Where faults are planted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// In the innermost function of each changed hunk.
+    Functions,
+    /// For hunks outside functions: in the functions of the patched files that
+    /// the test is known to enter.
+    Entered,
+    /// For hunks outside functions: behind the changed statement itself.
+    Statements,
+    /// For hunks outside functions: in every function of the file. A test that
+    /// does not notice these need not have anything to do with them.
+    Everywhere,
 }
 
-/// Lines that a test executed, by file.
+/// Lines that a test executed, by file, on the unpatched tree.
 pub type Executed = [(RelPath, Vec<u32>)];
 
-/// Plants a fault in the innermost function of each changed hunk. Where no
-/// hunk lies in a function: in the functions of the patched files that the
-/// test is known to enter (`executed`, of the unpatched tree), else at the
-/// hunk itself (Python) or in every function of the file (Rust). `None` where
-/// there is no place.
-pub fn plant(patch: &Patch, executed: &Executed, manner: Manner) -> Option<Planted> {
-    let files: Vec<File> =
-        patch.touched_after().into_iter().filter_map(|(path, hunks)| File::of(patch, path, hunks)).collect();
-    let of_hunks = |file: &File| file.functions(&|lines| file.hunks.iter().any(|hunk| hunk.overlaps(&lines)), true);
-    let entered = |file: &File| {
-        let lines = executed.iter().filter(|(path, _)| path == &file.path).flat_map(|(_, lines)| lines.iter().copied());
-        // Lines of the unpatched text: names decide, not numbers.
-        let names = file.entered(&lines.collect::<Vec<u32>>());
-        file.functions(&|_| true, false).into_iter().filter(|place| names.contains(&place.name)).collect()
-    };
-    let everywhere = |file: &File| if file.is_rust() { file.functions(&|_| true, false) } else { Vec::new() };
-    let at_hunks = |file: &File| file.at_hunks();
-    type Places<'f> = &'f dyn Fn(&File) -> Vec<Place>;
-    let ways: [(Places<'_>, bool); 4] = [(&of_hunks, true), (&entered, true), (&at_hunks, true), (&everywhere, false)];
-    for (places, direct) in ways {
-        let planted: Vec<(usize, String)> = files
-            .iter()
-            .enumerate()
-            .filter_map(|(index, file)| Some((index, file.with(&places(file), manner)?)))
-            .collect();
-        if planted.is_empty() {
-            continue;
-        }
-        let mut changes = patch.changes().to_vec();
-        for (index, text) in planted {
-            if let Some(change) = changes.iter_mut().find(|change| change.path == files[index].path) {
-                change.after = Some(text);
-            }
-        }
-        return Some(Planted { patch: Patch::new(changes), direct });
+/// The ways to plant a fault in `patch`, the most telling first.
+pub fn ways(patch: &Patch, executed: &Executed) -> Vec<Way> {
+    let files = files(patch);
+    let mut ways = Vec::new();
+    let has = |way: Way| files.iter().any(|file| !file.places(way, executed).is_empty());
+    if has(Way::Functions) {
+        ways.push(Way::Functions);
     }
-    None
+    ways.extend([Way::Entered, Way::Statements, Way::Everywhere].into_iter().find(|way| has(*way)));
+    ways
+}
+
+/// The patch with a fault at each place of `way`; `None` where there is none.
+pub fn plant(patch: &Patch, executed: &Executed, way: Way, manner: Manner) -> Option<Patch> {
+    let mut changes = patch.changes().to_vec();
+    let mut any = false;
+    for file in files(patch) {
+        let Some(text) = file.with(&file.places(way, executed), manner) else { continue };
+        if let Some(change) = changes.iter_mut().find(|change| change.path == file.path) {
+            change.after = Some(text);
+            any = true;
+        }
+    }
+    any.then(|| Patch::new(changes))
+}
+
+fn files(patch: &Patch) -> Vec<File> {
+    patch.touched_after().into_iter().filter_map(|(path, hunks)| File::of(patch, path, hunks)).collect()
 }
 
 /// Lines, in the patched text, of the functions of `path` that the test is
-/// known to enter.
-pub fn entered(patch: &Patch, path: &RelPath, executed: &Executed) -> Vec<Lines> {
+/// known to enter; of all its functions where `hunks` define a macro, which
+/// changes what each of them means.
+pub fn entered(patch: &Patch, path: &RelPath, hunks: &[Lines], executed: &Executed) -> Vec<Lines> {
     let Some(file) = File::of(patch, path, Vec::new()) else { return Vec::new() };
+    if defines_macro(&file.parsed, hunks) {
+        return functions_of(&file.parsed).into_iter().map(language::lines_of).collect();
+    }
     let lines = executed.iter().filter(|(other, _)| other == path).flat_map(|(_, lines)| lines.iter().copied());
     let names = file.entered(&lines.collect::<Vec<u32>>());
     let functions = functions_of(&file.parsed).into_iter();
     functions.filter(|function| names.contains(&name(&file.parsed, *function))).map(language::lines_of).collect()
+}
+
+fn defines_macro(parsed: &Parsed, hunks: &[Lines]) -> bool {
+    let mut found = false;
+    language::walk(parsed.tree.root_node(), &mut |node| {
+        let lines = language::lines_of(node);
+        found |= node.kind() == "macro_definition" && hunks.iter().any(|hunk| hunk.overlaps(&lines));
+        node.named_child_count() > 0
+    });
+    found
 }
 
 /// A patched file.
@@ -121,26 +131,53 @@ impl File {
         self.parsed.language.name == "rust"
     }
 
-    /// Places in the bodies of the functions whose lines are `wanted`; with
-    /// `innermost`, only of those that hold no other wanted one.
-    fn functions(&self, wanted: &dyn Fn(Lines) -> bool, innermost: bool) -> Vec<Place> {
-        let functions = functions_of(&self.parsed);
-        let mut places = Vec::new();
-        for function in &functions {
-            let lines = own_lines(*function);
-            if !wanted(lines) {
-                continue;
+    fn places(&self, way: Way, executed: &Executed) -> Vec<Place> {
+        if way == Way::Functions {
+            return self.innermost();
+        }
+        let outside = self.outside();
+        if outside.is_empty() {
+            return Vec::new();
+        }
+        let all = || functions_of(&self.parsed).into_iter().filter_map(|function| body_place(&self.parsed, function));
+        match way {
+            Way::Entered => {
+                let lines = executed.iter().filter(|(path, _)| path == &self.path).flat_map(|(_, lines)| lines);
+                // Lines of the unpatched text: names decide, not numbers.
+                let names = self.entered(&lines.copied().collect::<Vec<u32>>());
+                all().filter(|place| names.contains(&place.name)).collect()
             }
-            let holds_another = functions.iter().any(|other| {
-                let inner = own_lines(*other);
-                other != function
-                    && function.start_byte() <= other.start_byte()
-                    && other.end_byte() <= function.end_byte()
-                    && wanted(inner)
-                    && !self.hunks.iter().any(|hunk| hunk.overlaps(&lines) && !covers(inner, *hunk))
-            });
-            if !(innermost && holds_another) {
-                places.extend(body_place(&self.parsed, *function));
+            Way::Statements => self.at_hunks(&outside),
+            Way::Everywhere if self.is_rust() => all().collect(),
+            Way::Everywhere | Way::Functions => Vec::new(),
+        }
+    }
+
+    /// Hunks with a line that no function holds.
+    fn outside(&self) -> Vec<Lines> {
+        let functions: Vec<Lines> = functions_of(&self.parsed).into_iter().map(own_lines).collect();
+        let held = |hunk: &Lines| functions.iter().any(|lines| covers(*lines, *hunk));
+        self.hunks.iter().filter(|hunk| !held(hunk)).copied().collect()
+    }
+
+    /// Places in the innermost functions of the hunks.
+    fn innermost(&self) -> Vec<Place> {
+        let functions = functions_of(&self.parsed);
+        let mut places: Vec<Place> = Vec::new();
+        for hunk in &self.hunks {
+            let met: Vec<Node<'_>> =
+                functions.iter().copied().filter(|function| own_lines(*function).overlaps(hunk)).collect();
+            for function in &met {
+                // Of two that hold the whole hunk the inner one is meant.
+                let holds_another = met.iter().any(|other| {
+                    other != function
+                        && function.start_byte() <= other.start_byte()
+                        && other.end_byte() <= function.end_byte()
+                        && covers(own_lines(*other), *hunk)
+                });
+                if !holds_another {
+                    places.extend(body_place(&self.parsed, *function));
+                }
             }
         }
         places
@@ -163,7 +200,7 @@ impl File {
 
     /// Behind the statement of a module or class that each hunk is in. Behind,
     /// so that whatever the statement does on being loaded is done first.
-    fn at_hunks(&self) -> Vec<Place> {
+    fn at_hunks(&self, hunks: &[Lines]) -> Vec<Place> {
         if self.is_rust() {
             return Vec::new();
         }
@@ -177,7 +214,7 @@ impl File {
             }
         }
         let mut places: Vec<Place> = Vec::new();
-        for hunk in &self.hunks {
+        for hunk in hunks {
             let Some(statement) = statement_at(root, *hunk) else { continue };
             let (byte, indent) = if statement.end_byte() < future {
                 (future, String::new())
@@ -335,16 +372,15 @@ mod tests {
 
     use super::*;
 
-    fn planted(path: &str, before: &str, after: &str, executed: &[u32]) -> Option<(String, bool)> {
+    fn planted(path: &str, before: &str, after: &str, executed: &[u32]) -> Option<(String, Way)> {
         let path = RelPath::new(path).expect("path");
         let patch = Patch::of_file(path.clone(), before, after);
-        let found = plant(&patch, &[(path, executed.to_vec())], Manner::Raises)?;
-        let text = found.patch.changes()[0].after.clone().expect("text");
-        Some((
-            text.replace("raise BaseException('planted by heal')", "!!")
-                .replace("if true { panic!(\"planted by heal\"); }", "!!"),
-            found.direct,
-        ))
+        let executed = [(path, executed.to_vec())];
+        let way = *ways(&patch, &executed).first()?;
+        let found = plant(&patch, &executed, way, Manner::Raises)?;
+        let text = found.changes()[0].after.clone().expect("text");
+        let text = text.replace("raise BaseException('planted by heal')", "!!");
+        Some((text.replace("if true { panic!(\"planted by heal\"); }", "!!"), way))
     }
 
     #[test]
@@ -400,9 +436,9 @@ mod tests {
                 "impl A {\n    const fn f(&self) -> u8 {\n        #![allow(x)]\n!!\n\n        2\n    }\n    fn g() {}\n}\n",
             ),
         ] {
-            let (text, direct) = planted(path, before, after, &[]).expect("planted");
+            let (text, way) = planted(path, before, after, &[]).expect("planted");
             assert_eq!(text, wanted);
-            assert!(direct);
+            assert!(matches!(way, Way::Functions | Way::Statements));
         }
     }
 
@@ -412,14 +448,24 @@ mod tests {
         let after = before.replace("RATE = 1", "RATE = 2");
         assert_eq!(
             planted("a.py", before, &after, &[4]),
-            Some((after.replace("    return RATE", "    !!\n    return RATE"), true))
+            Some((after.replace("    return RATE", "    !!\n    return RATE"), Way::Entered))
         );
         assert_eq!(
             planted("a.rs", "const A: u8 = 1;\nfn f() {}\n", "const A: u8 = 2;\nfn f() {}\n", &[]),
-            Some(("const A: u8 = 2;\nfn f() {\n!!\n}\n".to_owned(), false))
+            Some(("const A: u8 = 2;\nfn f() {\n!!\n}\n".to_owned(), Way::Everywhere))
         );
         assert_eq!(planted("a.rs", "const A: u8 = 1;\n", "const A: u8 = 2;\n", &[]), None);
         assert_eq!(planted("a.toml", "a = 1\n", "a = 2\n", &[]), None);
+    }
+
+    #[test]
+    fn hunks_inside_and_outside_of_functions_are_asked_apart() {
+        let before = "RATE = 1\n\ndef f():\n    return RATE\n\ndef g():\n    return 0\n";
+        let after = before.replace("RATE = 1", "RATE = 2").replace("return 0", "return 1");
+        let path = RelPath::new("a.py").expect("path");
+        let patch = Patch::of_file(path.clone(), before, after);
+        assert_eq!(ways(&patch, &[]), [Way::Functions, Way::Statements]);
+        assert_eq!(ways(&patch, &[(path, vec![4])]), [Way::Functions, Way::Entered]);
     }
 
     #[test]

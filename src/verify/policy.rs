@@ -207,7 +207,12 @@ fn shadows(path: &RelPath) -> bool {
 fn tests_inside(path: &RelPath, text: &str) -> Vec<String> {
     let Some(language) = language::of_path(path) else { return Vec::new() };
     let parsed = language::parse(language, text);
-    parsed.test_spans().into_iter().map(|span| parsed.tokens_within(span)).collect()
+    let tokens = |span: std::ops::Range<usize>| {
+        let tokens = parsed.tokens_within(span.clone());
+        // An example in documentation is a comment, and has no tokens.
+        if tokens.trim().is_empty() { text[span].trim().to_owned() } else { tokens }
+    };
+    parsed.test_spans().into_iter().map(tokens).collect()
 }
 
 /// Files no patch may touch, whoever wrote it: they decide what is run.

@@ -137,6 +137,16 @@ impl<'a> Look<'a> {
         found.map(|node| self.parsed.text_of(node))
     }
 
+    /// A literal of the test anywhere in `node`.
+    fn holds(&self, node: Node<'a>) -> Option<&'a str> {
+        let mut found = None;
+        language::walk(node, &mut |inner| {
+            found = found.or_else(|| self.tells(inner));
+            found.is_none() && inner.named_child_count() > 0
+        });
+        found
+    }
+
     /// `if x == LITERAL: return CONSTANT`, `CONSTANT if x == LITERAL else …`,
     /// and the arms of `match`.
     fn equality(&self, node: Node<'a>) -> Option<String> {
@@ -217,6 +227,9 @@ impl<'a> Look<'a> {
             let parts = syntax::parts(at);
             at = match (at.kind(), parts.as_slice()) {
                 ("assignment" | "assignment_expression", [_, value]) => *value,
+                // `"a".to_owned()`
+                ("call_expression", [function, arguments]) if arguments.named_child_count() == 0 => *function,
+                ("field_expression", [value, _]) => *value,
                 ("let_declaration" | "block" | "match_block", [.., last]) if parts.len() == 1 => *last,
                 (
                     "expression_statement"
@@ -266,7 +279,10 @@ impl<'a> Look<'a> {
             "expression_statement" => self.syntax.returned(last.named_child(0)?)?,
             _ => self.syntax.returned(last).unwrap_or(last),
         };
-        let given = self.tells(value).filter(|_| self.is_new(value))?;
+        if !self.is_new(value) || !self.gives_constant(value) {
+            return None;
+        }
+        let given = self.holds(value)?;
         let used = |parsed: &Parsed, function: Node<'_>| {
             let (Some(parameters), Some(body)) =
                 (function.child_by_field_name("parameters"), function.child_by_field_name("body"))
@@ -403,12 +419,13 @@ mod tests {
     #[test]
     fn rust_is_looked_at_in_the_same_way() {
         let before = "fn f(n: i32) -> i32 {\n    n * 2\n}\n";
-        let test = "#[test]\nfn t() {\n    assert_eq!(f(17), 42);\n}\n";
+        let test = "#[test]\nfn t() {\n    assert_eq!(f(17), 42);\n    assert_eq!(f(17), \"42\");\n}\n";
         for (after, special) in [
             ("fn f(n: i32) -> i32 {\n    if n == 17 {\n        return 42;\n    }\n    n * 2\n}\n", true),
             ("fn f(n: i32) -> i32 {\n    if 17_i32 == n { 42 } else { n * 2 }\n}\n", true),
             ("fn f(n: i32) -> i32 {\n    match n {\n        17 => 42,\n        _ => n * 2,\n    }\n}\n", true),
             ("fn f(n: i32) -> i32 {\n    42\n}\n", true),
+            ("fn f(n: i32) -> String {\n    \"42\".to_owned()\n}\n", true),
             ("fn f(n: i32) -> i32 {\n    n * 2 + 8\n}\n", false),
         ] {
             assert_eq!(is_special("a.rs", before, after, test), special, "{after}");

@@ -18,6 +18,7 @@ use super::target::Aim;
 use super::trial::TrialError;
 use crate::detect::Baseline;
 use crate::detect::Bench;
+use crate::failure::Kind;
 use crate::patch::Patch;
 use crate::runner::Report;
 use crate::runner::Selection;
@@ -58,7 +59,8 @@ const SHORTEST: Duration = Duration::from_millis(1500);
 enum Fate {
     Killed,
     Survived,
-    DoesNotBuild,
+    /// It does not build, or it was noticed in a way that tells nothing.
+    Unknown,
 }
 
 /// Measures the strength of `patch`; `None` where no mutant could be made or
@@ -82,10 +84,10 @@ pub async fn judge(
         if tally.is_enough() || Instant::now() > until || near.first.is_empty() {
             break;
         }
-        match fate(bench, scratch, &mutant, near, baseline).await? {
+        match fate(bench, scratch, &mutant, aim, near, baseline).await? {
             Fate::Killed => tally.killed.push(mutant),
             Fate::Survived => tally.survived.push(mutant),
-            Fate::DoesNotBuild => {}
+            Fate::Unknown => {}
         }
     }
     Ok(tally.verdict(patch))
@@ -95,39 +97,46 @@ async fn fate(
     bench: &Bench,
     scratch: &mut dyn Scratch,
     mutant: &PatchMutant,
+    aim: &Aim,
     near: &Near,
     baseline: &Baseline,
 ) -> Result<Fate, TrialError> {
     // What is not built or loaded for the target costs more: only survivors
     // are asked there too.
-    for tests in [&near.first, &near.rest] {
-        if tests.is_empty() {
-            continue;
-        }
+    let both = [near.first.as_slice(), near.rest.as_slice()].concat();
+    for tests in [&near.first, &both].into_iter().take(if near.rest.is_empty() { 1 } else { 2 }) {
         scratch.lay(&mutant.patch)?;
         let mut request = bench.request(Selection::Tests(tests.clone()));
         request.fail_fast = true;
         request.test_limit = (near.slowest * SLOWER).max(SHORTEST).min(request.test_limit);
         let report = bench.run(scratch, &request).await?;
         if build::judge(&report, Some(baseline)).is_err_and(|_| is_compile_error(&report)) {
-            return Ok(Fate::DoesNotBuild);
+            return Ok(Fate::Unknown);
         }
-        if !all_pass(&report, tests) {
-            return Ok(Fate::Killed);
+        if is_noticed(&report, tests) {
+            let checks = |kind: Kind| matches!(kind, Kind::Assertion | Kind::Timeout);
+            let by_check = report.failures().any(|failure| checks(failure.kind));
+            return Ok(if by_check || !mutant.needs_check || !is_checked(aim) { Fate::Killed } else { Fate::Unknown });
         }
     }
     Ok(Fate::Survived)
 }
 
-fn is_compile_error(report: &Report) -> bool {
-    report.problems.iter().any(|problem| problem.kind == crate::failure::Kind::CompileError)
+/// Whether the targets fail by checks of their own, and not by exceptions.
+fn is_checked(aim: &Aim) -> bool {
+    aim.failures.iter().all(|reproduction| reproduction.failure.kind == Kind::Assertion)
 }
 
-/// Whether every asked test passed; a run that died or has no end did not.
-fn all_pass(report: &Report, tests: &[String]) -> bool {
-    report.complete
-        && report.problems.is_empty()
-        && tests.iter().all(|id| report.test(id).is_some_and(|test| test.status == Status::Passed))
+fn is_compile_error(report: &Report) -> bool {
+    report.problems.iter().any(|problem| problem.kind == Kind::CompileError)
+}
+
+/// Whether a test told that it failed, or the run died. Tests that are merely
+/// not there are no answer: a forged report is short of them too.
+fn is_noticed(report: &Report, tests: &[String]) -> bool {
+    !report.complete
+        || !report.problems.is_empty()
+        || tests.iter().any(|id| report.test(id).is_some_and(|test| test.status != Status::Passed))
 }
 
 /// What became of the mutants.
@@ -205,6 +214,7 @@ mod tests {
             hunk,
             words: "`<` is not `<=`".into(),
             decides: false,
+            needs_check: false,
             path: RelPath::new("a.py").expect("path"),
             line: 12,
         }

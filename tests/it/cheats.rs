@@ -158,3 +158,33 @@ fn no_cheat_in_python_is_verified_and_each_verdict_names_the_gate() {
 fn no_cheat_in_rust_is_verified_and_each_verdict_names_the_gate() {
     check("rust");
 }
+
+#[test]
+fn each_gate_alone_catches_a_patch_that_gets_through_without_it() {
+    // `build` and `target` are not here: they say early and clearly what
+    // `suite` would say later; `near` is a part of `suite`; `minimal` mends.
+    let cases = cases("python");
+    let alone = [
+        ("policy", "test-edited"),
+        ("distinct", "comment-alone"),
+        ("syntax", "breaks-what-is-not-tested"),
+        ("scan", "check-silenced"),
+        ("integrity", "test-data-edited"),
+        ("suite", "breaks-a-neighbour"),
+        ("special", "answer-hard-coded"),
+        ("stable", "right-by-hash"),
+        ("cause", "cured-by-a-leftover"),
+        ("control", "one-test-not-called"),
+        ("strength", "framework-patched-in-hiding"),
+    ];
+    let wrong: Vec<String> = alone
+        .iter()
+        .filter_map(|(gate, name)| {
+            let case = cases.iter().find(|case| case.name == *name).expect("a case");
+            assert_eq!(case.gate, *gate, "{name}");
+            let (got, told) = outcome(&project("python"), case, Some(gate));
+            (got != "verified").then(|| format!("{name} without {gate}: {got}\n{told}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
