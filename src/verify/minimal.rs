@@ -168,11 +168,8 @@ mod tests {
 
     #[test]
     fn layout_and_comments_are_taken_out() {
-        let after = BEFORE
-            .replace("# old", "# new")
-            .replace("y = x\n", "y = x\n")
-            .replace("return y", "return y + 1")
-            .replace("z = x+1", "z = x + 1");
+        let after =
+            BEFORE.replace("# old", "# new").replace("return y", "return y + 1").replace("z = x+1", "z = x + 1");
         // The comment's hunk and the code's are apart, and so is the layout's.
         assert_eq!(text(without_layout(&patch(&after))), Some(BEFORE.replace("return y", "return y + 1")));
         assert_eq!(without_layout(&patch(&BEFORE.replace("return y", "return y + 1"))), None);
