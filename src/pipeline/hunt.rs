@@ -99,7 +99,7 @@ pub async fn hunt(
     }
     if !ended.proposals.is_empty() {
         ended.reason = None;
-        ended.proposals.sort_by(|a, b| rank::compare((&a.patch, &a.evidence), (&b.patch, &b.evidence)));
+        rank::order(&mut ended.proposals, |proposal| (&proposal.patch, &proposal.evidence));
         keep(&mut ended, known, case, tools)?;
     } else if matches!(&ended.reason, Some(reason) if matches!(reason.word, "none-verified" | "no-candidate"))
         && !tried.iter().any(changed_the_outcome)
