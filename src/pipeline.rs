@@ -6,6 +6,7 @@ pub mod asking;
 pub mod canary;
 pub mod case;
 pub mod ended;
+pub mod endless;
 pub mod error;
 pub mod explain;
 pub mod hunt;
@@ -48,10 +49,15 @@ use survey::Survey;
 pub async fn heal(settings: &Settings, tools: &Tools) -> Result<RunReport, PipelineError> {
     let began = Instant::now();
     let mut prepared = prepare::prepare(settings, tools).await?;
-    let survey = survey::survey(&mut prepared, settings, tools).await?;
+    let mut survey = survey::survey(&mut prepared, settings, tools).await?;
     let mut report = prepared.report("heal.fix/1", tools);
+    let mut healed = heal_failures(&prepared, &survey, settings, tools, &mut report).await;
+    if matches!(healed, Err(PipelineError::MerelySlow)) {
+        survey = survey::patient(&mut prepared, settings, tools).await?;
+        healed = heal_failures(&prepared, &survey, settings, tools, &mut report).await;
+    }
+    report.failures = healed?;
     report.notes.extend(survey.notes.iter().cloned());
-    report.failures = heal_failures(&prepared, &survey, settings, tools, &mut report).await?;
     finish(&mut report, &prepared, tools, began);
     Ok(report)
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::bench::Bench;
 use super::bench::BenchError;
 use crate::failure::Failure;
+use crate::failure::Kind;
 use crate::runner::Report;
 use crate::runner::Selection;
 use crate::runner::Status;
@@ -121,15 +122,25 @@ pub async fn reproduce(
     whole: bool,
 ) -> Result<Vec<Reproduction>, ReproduceError> {
     let mut found: Vec<Reproduction> = wanted.iter().map(|failure| Reproduction::new(failure)).collect();
-    scratch.restore()?;
-    let mut request = bench.request(selection(first, wanted));
-    // The second run also shows which lines the tests execute.
-    request.trace_lines = true;
-    let second = bench.run(scratch, &request).await?;
-    for reproduction in &mut found {
-        reproduction.record(&second);
-        if let Some(test) = second.test(&reproduction.failure.id) {
-            reproduction.executed.clone_from(&test.executed);
+    // What ran into its deadline once is not given all of it again.
+    let (endless, others): (Vec<&Failure>, Vec<&Failure>) =
+        wanted.iter().partition(|failure| failure.kind == Kind::Timeout && first.test(&failure.id).is_some());
+    for (group, limit) in [(others, bench.limits.test), (endless, bench.limits.brief)] {
+        if group.is_empty() {
+            continue;
+        }
+        scratch.restore()?;
+        let mut request = bench.request(selection(first, &group));
+        request.test_limit = limit;
+        // The second run also shows which lines the tests execute.
+        request.trace_lines = true;
+        let second = bench.run(scratch, &request).await?;
+        let ids: BTreeSet<&str> = group.iter().map(|failure| failure.id.as_str()).collect();
+        for reproduction in found.iter_mut().filter(|one| ids.contains(one.failure.id.as_str())) {
+            reproduction.record(&second);
+            if let Some(test) = second.test(&reproduction.failure.id) {
+                reproduction.executed.clone_from(&test.executed);
+            }
         }
     }
     if found.iter().any(Reproduction::disagrees) {
@@ -178,7 +189,6 @@ async fn settle(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Kind;
 
     fn failure(message: &str) -> Failure {
         Failure {

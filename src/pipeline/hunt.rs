@@ -46,6 +46,9 @@ const GRACE: Duration = Duration::from_secs(10);
 /// everything tells that the tests leave the choice open.
 const AFTERTHOUGHT: f64 = 0.5;
 
+/// The same, at most.
+const LONGEST_AFTERTHOUGHT: Duration = Duration::from_secs(15);
+
 /// Hunts for patches of one case.
 ///
 /// # Errors
@@ -86,12 +89,24 @@ pub async fn hunt(
         began: Instant::now(),
         enough_at: None,
     };
-    let outcome = tokio::select! {
+    let mut outcome = tokio::select! {
         outcome = hunt.run() => outcome,
         error = late_baseline => Err(error),
+        error = survey.settling.surprise() => Err(error),
     };
     let Hunt { crew, mut ended, tried, .. } = hunt;
     crew.stop().await;
+    if case.aim.is_endless() {
+        // What hangs on a failure that may be none is not verified.
+        match survey.settling.is_slow().await {
+            Ok(false) => {}
+            Ok(true) => return Err(PipelineError::MerelySlow),
+            Err(error) => {
+                ended.proposals.clear();
+                outcome = Err(error);
+            }
+        }
+    }
     match outcome {
         Ok(reason) => ended.reason = reason,
         Err(PipelineError::Stopped(stop)) => ended.reason = Some(Reason::of_stop(stop)),
@@ -348,7 +363,9 @@ impl Hunt<'_> {
             evidence: evidence.clone(),
         });
         let spent = self.began.elapsed();
-        let first = *self.enough_at.get_or_insert_with(|| Instant::now() + spent.mul_f64(AFTERTHOUGHT));
+        let more = spent.mul_f64(AFTERTHOUGHT).min(LONGEST_AFTERTHOUGHT);
+        let first = *self.enough_at.get_or_insert_with(|| Instant::now() + more);
+        self.crew.leave_late();
         if self.ended.proposals.len() >= 3 {
             self.crew.clear();
         }

@@ -3,9 +3,12 @@
 //! Reads a report; a test counts as passed only through the runner's own
 //! channel, and only when the run came to its proper end.
 
+use std::time::Duration;
+
 use super::Gate;
 use super::Miss;
 use crate::detect::Reproduction;
+use crate::failure::Kind;
 use crate::runner::Report;
 use crate::runner::Selection;
 use crate::runner::Status;
@@ -24,6 +27,25 @@ pub struct Aim {
     pub failures: Vec<Reproduction>,
     /// The tests to run to see them.
     pub selection: Selection,
+}
+
+impl Aim {
+    /// Whether every failure is a test that does not end.
+    pub fn is_endless(&self) -> bool {
+        self.failures.iter().all(|reproduction| reproduction.failure.kind == Kind::Timeout)
+    }
+
+    /// Whether a test of it was ended at its deadline.
+    pub fn ran_out(&self, report: &Report) -> bool {
+        let of = |reproduction: &Reproduction| crate::detect::reproduce::find(report, &reproduction.failure.id);
+        self.failures.iter().filter_map(of).any(|failure| failure.kind == Kind::Timeout)
+    }
+
+    /// The longest time a test of it took.
+    pub fn longest(&self, report: &Report) -> Duration {
+        let of = |reproduction: &Reproduction| report.test(&reproduction.failure.id);
+        self.failures.iter().filter_map(of).map(|test| test.took).max().unwrap_or_default()
+    }
 }
 
 /// Judges a run with the patch in.
@@ -59,11 +81,8 @@ pub fn judge(aim: &Aim, report: &Report) -> Result<(), Miss> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::failure::Failure;
-    use crate::failure::Kind;
     use crate::runner::TestResult;
 
     fn failure(id: &str) -> Failure {
