@@ -14,6 +14,7 @@ pub mod joint;
 pub mod prepare;
 pub mod reason;
 pub mod record;
+pub mod reverting;
 pub mod survey;
 pub mod tools;
 pub mod verify_patch;

@@ -32,6 +32,8 @@ pub struct Case {
     pub aim: Arc<Aim>,
     /// Where the fault probably is.
     pub diagnosis: Diagnosis,
+    /// Where its failing tests are defined, where that is known.
+    pub tests: Vec<runner::TestPlace>,
     /// What the compiler would change.
     pub suggestions: Vec<runner::Suggestion>,
 }
@@ -61,6 +63,7 @@ impl Case {
         Some(Case {
             aim: Arc::new(Aim { failures: members, selection }),
             diagnosis,
+            tests,
             suggestions: survey.first.suggestions.clone(),
         })
     }

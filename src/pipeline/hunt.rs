@@ -17,6 +17,7 @@ use super::ended::Ended;
 use super::ended::Proposal;
 use super::prepare::Prepared;
 use super::reason::Reason;
+use super::reverting;
 use super::survey::Survey;
 use super::workers;
 use super::workers::Crew;
@@ -260,7 +261,12 @@ impl Hunt<'_> {
         let read = |path: &crate::source::RelPath| self.prepared.text(path);
         let mut candidates: Vec<Candidate> = self.known.iter().map(again).collect();
         candidates.extend(propose::compiler::propose(&read, &self.case.suggestions));
-        candidates.extend(propose::rules::propose(&read, &self.case.diagnosis, &propose::rules::Config::default()));
+        let rules = propose::rules::propose(&read, &self.case.diagnosis, &propose::rules::Config::default());
+        let mut ranked = reverting::candidates(self.prepared, self.case);
+        ranked.extend(rules);
+        // The sort is stable: of equals the revert comes first.
+        ranked.sort_by(|one, other| other.prior.total_cmp(&one.prior));
+        candidates.extend(ranked);
         candidates
     }
 

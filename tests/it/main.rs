@@ -16,4 +16,5 @@ mod model;
 mod process;
 #[cfg(feature = "ecosystem")]
 mod pytest;
+mod revert;
 mod untouched;
