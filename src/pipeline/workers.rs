@@ -73,8 +73,8 @@ enum Work {
     Leave(Late),
 }
 
-/// Time that second trials may take together before they must stay below that
-/// of the first ones.
+/// Time that second trials may take together before they must stay below a
+/// quarter of that of the first ones: few of them end at all.
 const LATE_TRIALS: Duration = Duration::from_secs(20);
 
 /// A crew of workers and its queue.
@@ -175,7 +175,7 @@ impl Shared {
                 }
                 if let Some(late) = queue.late.pop_front() {
                     queue.in_trial += 1;
-                    let spent = queue.late_trials > queue.first_trials.max(LATE_TRIALS);
+                    let spent = queue.late_trials > (queue.first_trials / 4).max(LATE_TRIALS);
                     return Some(if spent { Work::Leave(late) } else { Work::TryAgain(late) });
                 }
             }
