@@ -28,6 +28,7 @@ use crate::event::Event;
 use crate::ledger::NewProposal;
 use crate::options::Settings;
 use crate::patch::Patch;
+use crate::propose;
 use crate::report::FailureReport;
 use crate::report::RunReport;
 use crate::report::Together;
@@ -41,6 +42,11 @@ use joint::Solved;
 use prepare::Prepared;
 use reason::Reason;
 use survey::Survey;
+
+/// One fault often has several faces. Where all that the rules know failed on
+/// one, the next at the same suspect gets the likelier candidates only.
+const FURTHER_FACE: propose::rules::Config =
+    propose::rules::Config { max_candidates: 120, max_suspects: 12, max_bytes: 64 << 20 };
 
 /// Heals what fails: reproduces, diagnoses, proposes, verifies.
 ///
@@ -83,11 +89,13 @@ async fn heal_failures(
     let failures: Vec<_> = healable.iter().map(|reproduction| reproduction.failure.clone()).collect();
     let mut solved = Vec::new();
     let mut known: Vec<Proposal> = Vec::new();
+    let mut unsolved = Vec::new();
     for cluster in diagnose::clusters(&failures) {
         let members: Vec<_> = cluster.iter().map(|index| healable[*index].clone()).collect();
         let Some(case) = Case::diagnose(prepared, survey, members) else { continue };
         tools.events.emit(case.diagnosed_event());
-        let ended = hunt::hunt(prepared, survey, &case, &known, settings, tools).await?;
+        let rules = if unsolved.contains(&case.place()) { FURTHER_FACE } else { propose::rules::Config::default() };
+        let ended = hunt::hunt(prepared, survey, &case, &known, &rules, settings, tools).await?;
         report.cost = add_cost(report.cost, ended.cost);
         report.time.model_s += ended.model_time.as_secs_f64();
         if let Some(best) = ended.proposals.first() {
@@ -95,6 +103,9 @@ async fn heal_failures(
             if !known.iter().any(|proposal| proposal.patch == best.patch) {
                 known.push(best.clone());
             }
+        }
+        if ended.proposals.is_empty() {
+            unsolved.push(case.place());
         }
         rows.extend(case.rows(&ended, tools));
         if tools.interrupt.raised().is_some() {

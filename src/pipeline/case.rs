@@ -24,6 +24,8 @@ use crate::report::Location;
 use crate::report::ProposalReport;
 use crate::report::Reproduced;
 use crate::runner;
+use crate::source::Lines;
+use crate::source::RelPath;
 use crate::verify::target::Aim;
 
 /// A cluster of failures and where its fault probably is.
@@ -66,6 +68,11 @@ impl Case {
             tests,
             suggestions: survey.first.suggestions.clone(),
         })
+    }
+
+    /// The suspect that comes first: its file and its lines.
+    pub fn place(&self) -> Option<(RelPath, Lines)> {
+        self.diagnosis.suspects.first().map(|suspect| (suspect.path.clone(), suspect.lines))
     }
 
     /// What progress shows of it.

@@ -50,7 +50,7 @@ const AFTERTHOUGHT: f64 = 0.5;
 /// The same, at most.
 const LONGEST_AFTERTHOUGHT: Duration = Duration::from_secs(15);
 
-/// Hunts for patches of one case.
+/// Hunts for patches of one case; `rules` bounds what the rules propose.
 ///
 /// # Errors
 /// heal is stuck; never a candidate's fault.
@@ -59,10 +59,11 @@ pub async fn hunt(
     survey: &Survey,
     case: &Case,
     known: &[Proposal],
+    rules: &propose::rules::Config,
     settings: &Settings,
     tools: &Tools,
 ) -> Result<Ended, PipelineError> {
-    if let Some(reason) = hopeless(case) {
+    if let Some(reason) = Reason::of_hopeless(&case.diagnosis) {
         return Ok(Ended { reason: Some(reason), ..Ended::default() });
     }
     let (sender, receiver) = watch::channel(survey.baseline.clone());
@@ -83,6 +84,7 @@ pub async fn hunt(
         settings,
         tools,
         known,
+        rules,
         crew,
         ended: Ended::default(),
         tried: Vec::new(),
@@ -124,16 +126,6 @@ pub async fn hunt(
         ended.reason = Some(Reason::new("scratch-not-exercised", what));
     }
     Ok(ended)
-}
-
-/// What no patch of the code can mend.
-fn hopeless(case: &Case) -> Option<Reason> {
-    let why = case.diagnosis.class_why.clone();
-    match case.diagnosis.class {
-        Class::MissingDependency => Some(Reason::new("environment", format!("{why}; install it and run heal again"))),
-        Class::Environment | Class::RunnerCrash => Some(Reason::new("environment", why)),
-        Class::Code | Class::CompileError | Class::Timeout | Class::TestSuspected => None,
-    }
 }
 
 /// The user's policy.
@@ -221,6 +213,8 @@ pub(super) struct Hunt<'a> {
     pub(super) tools: &'a Tools,
     /// Verified patches of earlier cases: one cause often has several faces.
     known: &'a [Proposal],
+    /// What the rules may cost.
+    rules: &'a propose::rules::Config,
     pub(super) crew: Crew,
     pub(super) ended: Ended,
     pub(super) tried: Vec<Tried>,
@@ -261,7 +255,7 @@ impl Hunt<'_> {
         let read = |path: &crate::source::RelPath| self.prepared.text(path);
         let mut candidates: Vec<Candidate> = self.known.iter().map(again).collect();
         candidates.extend(propose::compiler::propose(&read, &self.case.suggestions));
-        let rules = propose::rules::propose(&read, &self.case.diagnosis, &propose::rules::Config::default());
+        let rules = propose::rules::propose(&read, &self.case.diagnosis, self.rules);
         let mut ranked = reverting::candidates(self.prepared, self.case);
         ranked.extend(rules);
         // The sort is stable: of equals the revert comes first.

@@ -29,7 +29,7 @@ pub fn compare(one: (&Patch, &Evidence), other: (&Patch, &Evidence)) -> Ordering
 /// Orders verified patches, the best first. Of two of which one changes the
 /// behaviour in a part of the cases only in which the other does, that one is
 /// the better, whatever their tests say of the rest: nothing asked for more.
-pub fn order<T>(items: &mut Vec<T>, of: impl Fn(&T) -> (&Patch, &Evidence)) {
+pub fn order<T>(items: &mut [T], of: impl Fn(&T) -> (&Patch, &Evidence)) {
     items.sort_by(|one, other| compare(of(one), of(other)));
     for at in 1..items.len() {
         // Before the first that it is narrower than.

@@ -262,3 +262,24 @@ fn the_runs_are_listed_and_shown() {
     assert_eq!(project.heal(&["show", run, "--json"]).code(0).json()["run"], run);
     project.heal(&["show", "ZZZZ"]).code(2);
 }
+
+#[test]
+fn a_fix_is_found_whose_test_takes_longer_than_a_first_trial_waits() {
+    let test = "import time\nimport unittest\n\nfrom rates import rate\n\n\nclass RateTest(unittest.TestCase):\n    def test_ten(self):\n        self.assertEqual(rate(10), 5)\n        time.sleep(1.2)\n        self.assertEqual([rate(9), rate(11)], [0, 5])\n";
+    let project = Project::new(&[
+        ("rates.py", "def rate(quantity):\n    if quantity > 10:\n        return 5\n    return 0\n"),
+        ("test_rates.py", test),
+    ]);
+    let json = project.heal(&["fix", "--offline", "--json"]).code(0).json();
+    let diff = json["failures"][0]["proposals"][0]["diff"].as_str().expect("a diff");
+    assert!(diff.contains("+    if quantity >= 10:"), "{diff}");
+}
+
+#[test]
+fn a_test_that_is_merely_slow_is_no_failure() {
+    let test = "import time\nimport unittest\n\n\nclass SlowTest(unittest.TestCase):\n    def test_slow(self):\n        time.sleep(10.5)\n\n    def test_quick(self):\n        self.assertEqual(1, 1)\n";
+    let project = Project::new(&[("test_slow.py", test)]);
+    let json = project.heal(&["fix", "--offline", "--json"]).code(0).json();
+    assert_eq!(json["failures"], serde_json::json!([]), "{json:#}");
+    assert!(json["notes"].to_string().contains("some tests are slow"), "{json:#}");
+}

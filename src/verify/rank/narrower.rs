@@ -99,7 +99,7 @@ fn holds_more_rarely(one: &str, other: &str) -> bool {
     let (Some((name, narrow)), Some((same, wide))) = (form(one), form(other)) else { return false };
     let place = |chain: &[&str], pattern: &str| chain.iter().position(|known| *known == pattern);
     let below = |chain: &&[&str]| matches!((place(chain, &narrow), place(chain, &wide)), (Some(a), Some(b)) if a < b);
-    name == same && CHAINS.iter().any(|chain| below(&chain))
+    name == same && CHAINS.iter().any(below)
 }
 
 #[cfg(test)]
