@@ -63,8 +63,9 @@ pub async fn heal(settings: &Settings, tools: &Tools) -> Result<RunReport, Pipel
         survey = survey::patient(&mut prepared, settings, tools).await?;
         healed = heal_failures(&prepared, &survey, settings, tools, &mut report).await;
     }
+    survey.settling.give_up().await;
     report.failures = healed?;
-    report.notes.extend(survey.notes.iter().cloned());
+    report.notes.extend(survey.notes);
     finish(&mut report, &prepared, tools, began);
     Ok(report)
 }

@@ -81,6 +81,15 @@ impl Settling {
         }
     }
 
+    /// Ends it, and waits until its scratch is given back.
+    pub async fn give_up(mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+            // Given up is what it was asked to be.
+            let _ = task.await;
+        }
+    }
+
     /// Ends only when a test turns out to be merely slow, or the question
     /// cannot be answered.
     pub async fn surprise(&self) -> PipelineError {
