@@ -2,6 +2,7 @@
 //!
 //! The only place that knows all five stages. Returns data; prints nothing.
 
+pub mod agree;
 pub mod asking;
 pub mod canary;
 pub mod case;
@@ -37,6 +38,7 @@ pub use error::PipelineError;
 pub use tools::Tools;
 
 use case::Case;
+use ended::Ended;
 use ended::Proposal;
 use joint::Solved;
 use prepare::Prepared;
@@ -88,7 +90,7 @@ async fn heal_failures(
         }
     }
     let failures: Vec<_> = healable.iter().map(|reproduction| reproduction.failure.clone()).collect();
-    let mut solved = Vec::new();
+    let mut cases: Vec<(Case, Ended)> = Vec::new();
     let mut known: Vec<Proposal> = Vec::new();
     let mut unsolved = Vec::new();
     for cluster in diagnose::clusters(&failures) {
@@ -99,19 +101,27 @@ async fn heal_failures(
         let ended = hunt::hunt(prepared, survey, &case, &known, &rules, settings, tools).await?;
         report.cost = add_cost(report.cost, ended.cost);
         report.time.model_s += ended.model_time.as_secs_f64();
-        if let Some(best) = ended.proposals.first() {
-            solved.push(Solved { first: rows.len(), rows: case.aim.failures.len(), patch: best.patch.clone() });
-            if !known.iter().any(|proposal| proposal.patch == best.patch) {
-                known.push(best.clone());
-            }
+        if let Some(best) = ended.proposals.first()
+            && !known.iter().any(|proposal| proposal.patch == best.patch)
+        {
+            known.push(best.clone());
         }
         if ended.proposals.is_empty() {
             unsolved.push(case.place());
         }
-        rows.extend(case.rows(&ended, tools));
+        cases.push((case, ended));
         if tools.interrupt.raised().is_some() {
             break;
         }
+    }
+    agree::look_back(prepared, survey, &mut cases, settings, tools).await?;
+    agree::prefer_shared(&mut cases);
+    let mut solved = Vec::new();
+    for (case, ended) in &cases {
+        if let Some(best) = ended.proposals.first() {
+            solved.push(Solved { first: rows.len(), rows: case.aim.failures.len(), patch: best.patch.clone() });
+        }
+        rows.extend(case.rows(ended, tools));
     }
     if let Some(whole) = joint::check(prepared, survey, &solved, &mut rows).await? {
         report.together = Some(together(&whole, &rows, tools)?);

@@ -68,15 +68,7 @@ pub async fn hunt(
     }
     let (sender, receiver) = watch::channel(survey.baseline.clone());
     let late_baseline = run_baseline(prepared, survey, settings, tools, sender);
-    let trials = Trials {
-        bench: prepared.bench.clone(),
-        aim: case.aim.clone(),
-        policy: Arc::new(policy_of(settings)?),
-        author: policy::Author::Machine,
-        seen: Arc::default(),
-        suite_scope: prepared.suite.name().to_owned(),
-        sandbox: prepared.sandbox.clone(),
-    };
+    let trials = trials(prepared, case, settings)?;
     let crew = Crew::start(trials, prepared.pool.clone(), receiver, settings.jobs);
     let mut hunt = Hunt {
         prepared,
@@ -126,6 +118,19 @@ pub async fn hunt(
         ended.reason = Some(Reason::new("scratch-not-exercised", what));
     }
     Ok(ended)
+}
+
+/// Trials of patches for `case`.
+pub(super) fn trials(prepared: &Prepared, case: &Case, settings: &Settings) -> Result<Trials, PipelineError> {
+    Ok(Trials {
+        bench: prepared.bench.clone(),
+        aim: case.aim.clone(),
+        policy: Arc::new(policy_of(settings)?),
+        author: policy::Author::Machine,
+        seen: Arc::default(),
+        suite_scope: prepared.suite.name().to_owned(),
+        sandbox: prepared.sandbox.clone(),
+    })
 }
 
 /// The user's policy.

@@ -285,3 +285,15 @@ fn a_test_that_is_merely_slow_is_no_failure() {
     assert_eq!(json["failures"], serde_json::json!([]), "{json:#}");
     assert!(json["notes"].to_string().contains("some tests are slow"), "{json:#}");
 }
+
+#[test]
+fn a_patch_that_cures_several_failures_takes_the_place_of_one_that_was_fitted_to_the_first() {
+    let test = "import unittest\n\nfrom pages import pages\n\n\nclass PagesTest(unittest.TestCase):\n    def test_a_rest(self):\n        self.assertEqual(pages(25, 10), 3)\n\n    def test_full(self):\n        self.assertEqual(pages(20, 10), 2)\n        self.assertEqual(pages(31, 10), 4)\n        self.assertEqual(pages(0, 10), 0)\n";
+    let code = "def pages(items, size):\n    return (items + size) // size\n";
+    let project = Project::new(&[("pages.py", code), ("test_pages.py", &test.replace("25, 10), 3", "30, 10), 3"))]);
+    let json = project.heal(&["fix", "--offline", "--json"]).code(0).json();
+    let failures = json["failures"].as_array().expect("failures");
+    assert_eq!(failures.len(), 2);
+    let diff = |at: usize| failures[at]["proposals"][0]["diff"].as_str().expect("a diff").to_owned();
+    assert_eq!(diff(0), diff(1));
+}
