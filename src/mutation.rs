@@ -34,6 +34,7 @@ pub mod scope;
 pub mod shape;
 mod statement;
 pub mod syntax;
+mod text;
 mod update;
 mod value;
 
@@ -109,6 +110,7 @@ pub static OPERATORS: &[&Operator] = &[
     &arithmetic::AUGMENTED,
     &arithmetic::OPERANDS_SWAPPED,
     &arithmetic::OPERAND_DROPPED,
+    &arithmetic::OPERAND_MISSING,
     &condition::LOGICAL,
     &condition::NEGATED,
     &condition::CLAUSE_DROPPED,
@@ -142,6 +144,10 @@ pub static OPERATORS: &[&Operator] = &[
     &rust::UNWRAP,
     &rust::CHECKED,
     &rust::ORDER,
+    &rust::PART,
+    &rust::LOOKUP,
+    &rust::VARIANT,
+    &text::FORM,
     &rust::BORROW,
 ];
 

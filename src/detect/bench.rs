@@ -32,6 +32,8 @@ use crate::trace::places::Places;
 pub struct Limits {
     /// At most this for one test.
     pub test: Duration,
+    /// At most this for a test that is expected to run into it.
+    pub brief: Duration,
     /// At most this for one run of the suite.
     pub suite: Duration,
 }

@@ -24,6 +24,8 @@ use crate::report::Location;
 use crate::report::ProposalReport;
 use crate::report::Reproduced;
 use crate::runner;
+use crate::source::Lines;
+use crate::source::RelPath;
 use crate::verify::target::Aim;
 
 /// A cluster of failures and where its fault probably is.
@@ -32,6 +34,8 @@ pub struct Case {
     pub aim: Arc<Aim>,
     /// Where the fault probably is.
     pub diagnosis: Diagnosis,
+    /// Where its failing tests are defined, where that is known.
+    pub tests: Vec<runner::TestPlace>,
     /// What the compiler would change.
     pub suggestions: Vec<runner::Suggestion>,
 }
@@ -61,8 +65,14 @@ impl Case {
         Some(Case {
             aim: Arc::new(Aim { failures: members, selection }),
             diagnosis,
+            tests,
             suggestions: survey.first.suggestions.clone(),
         })
+    }
+
+    /// The suspect that comes first: its file and its lines.
+    pub fn place(&self) -> Option<(RelPath, Lines)> {
+        self.diagnosis.suspects.first().map(|suspect| (suspect.path.clone(), suspect.lines))
     }
 
     /// What progress shows of it.

@@ -47,7 +47,7 @@ pub async fn verify(name: &str, text: &str, settings: &Settings, tools: &Tools) 
     let diffs = unified::parse(text).map_err(|error| no_patch(error.to_string()))?;
     let mut prepared = prepare::prepare(settings, tools).await?;
     let all = Settings { tests: Vec::new(), trace: None, ..settings.clone() };
-    let survey = survey::survey(&mut prepared, &all, tools).await?;
+    let survey = survey::settled(&mut prepared, &all, tools).await?;
     let mut report = prepared.report("heal.verify/1", tools);
     report.notes.extend(survey.notes.iter().cloned());
     let resolved = unified::resolve(&diffs, &|path| prepared.text(path));

@@ -3,6 +3,7 @@
 //! Walks the gates in the order of the table; decides nothing itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Evidence;
 use super::Miss;
@@ -61,6 +62,16 @@ pub struct Trials {
 /// A candidate's evidence beyond the target.
 pub type Proof = Result<Box<Evidence>, Miss>;
 
+/// What became of the failing tests.
+pub enum Cure {
+    /// They pass.
+    Works,
+    /// They do not, or nothing compiles.
+    Missed(Miss),
+    /// One was still running at its deadline.
+    RanOut(Miss),
+}
+
 impl Trials {
     /// The gates that run nothing: `policy`, `distinct`, `syntax`.
     pub fn screen(&self, patch: &Patch) -> Result<(), Miss> {
@@ -69,7 +80,8 @@ impl Trials {
         syntax::judge(patch)
     }
 
-    /// The gates `build` and `target`: one run of the failing tests.
+    /// The gates `build` and `target`: one run of the failing tests, each
+    /// within `limit`.
     ///
     /// # Errors
     /// Only where the tests cannot be run.
@@ -78,15 +90,21 @@ impl Trials {
         scratch: &mut dyn Scratch,
         patch: &Patch,
         baseline: Option<&Baseline>,
-    ) -> Result<Result<(), Miss>, TrialError> {
+        limit: Duration,
+    ) -> Result<Cure, TrialError> {
         scratch.lay(patch)?;
         let mut request = self.bench.request(self.aim.selection.clone());
         request.fail_fast = true;
+        request.test_limit = limit;
         let report = self.bench.run(scratch, &request).await?;
         if let Err(miss) = build::judge(&report, baseline) {
-            return Ok(Err(miss));
+            return Ok(Cure::Missed(miss));
         }
-        Ok(target::judge(&self.aim, &report))
+        Ok(match target::judge(&self.aim, &report) {
+            Ok(()) => Cure::Works,
+            Err(miss) if self.aim.ran_out(&report) => Cure::RanOut(miss),
+            Err(miss) => Cure::Missed(miss),
+        })
     }
 
     /// The gates `suite`, `stable` and `cause`, for a patch that passed
@@ -109,6 +127,15 @@ impl Trials {
                 ..miss
             }));
         }
+        let took = self.aim.longest(&report);
+        // A person may mend one form at a time; a machine that does has fitted
+        // its patch to one.
+        if self.author == Author::Machine
+            && let Some(form) = self.aim.form_that_still_fails(&report, baseline)
+        {
+            let detail = format!("{form}, another form of the same test, still fails");
+            return Ok(Err(Miss { gate: suite::GATE.name.to_owned(), detail, output: String::new() }));
+        }
         let counts = match suite::judge(&self.bench, scratch, patch, baseline, report).await? {
             Ok(counts) => counts,
             Err(miss) => return Ok(Err(miss)),
@@ -117,7 +144,7 @@ impl Trials {
             Ok(target) => target,
             Err(miss) => return Ok(Err(miss)),
         };
-        if let Err(miss) = cause::judge(&self.bench, scratch, &self.aim).await? {
+        if let Err(miss) = cause::judge(&self.bench, scratch, &self.aim, took).await? {
             return Ok(Err(miss));
         }
         Ok(Ok(Box::new(self.evidence(scratch, target, counts, cause::PROVEN))))
@@ -176,8 +203,9 @@ impl Trials {
         if let Err(miss) = self.screen(patch) {
             return Ok(Verdict::Missed(miss));
         }
-        if let Err(miss) = self.cure(scratch, patch, Some(baseline)).await? {
-            return Ok(Verdict::Missed(miss));
+        match self.cure(scratch, patch, Some(baseline), self.bench.limits.test).await? {
+            Cure::Works => {}
+            Cure::Missed(miss) | Cure::RanOut(miss) => return Ok(Verdict::Missed(miss)),
         }
         Ok(match self.prove(scratch, patch, baseline).await? {
             Ok(evidence) => Verdict::Verified(evidence),

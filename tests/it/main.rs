@@ -20,6 +20,7 @@ mod model;
 mod process;
 #[cfg(feature = "ecosystem")]
 mod pytest;
+mod revert;
 mod trace;
 mod untouched;
 mod wrapped;
