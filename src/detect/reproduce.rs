@@ -48,6 +48,9 @@ pub struct Reproduction {
     pub fingerprints: BTreeSet<String>,
     /// Lines of the repository the test executed, where they are known.
     pub executed: Vec<(RelPath, Vec<u32>)>,
+    /// Whether the runner runs it when it is asked for; else only the whole
+    /// suite shows it.
+    pub by_itself: bool,
 }
 
 /// Why reproducing stopped.
@@ -70,6 +73,7 @@ impl Reproduction {
             failed: 1,
             runs: 1,
             executed: Vec::new(),
+            by_itself: true,
         }
     }
 
@@ -107,6 +111,19 @@ pub fn selection(report: &Report, failures: &[&Failure]) -> Selection {
     if all_tests && !ids.is_empty() { Selection::Tests(ids) } else { Selection::All }
 }
 
+/// The selection that shows these failures again.
+pub fn selection_of(report: &Report, members: &[Reproduction]) -> Selection {
+    if members.iter().any(|member| !member.by_itself) {
+        return Selection::All;
+    }
+    selection(report, &members.iter().map(|member| &member.failure).collect::<Vec<_>>())
+}
+
+/// Whether a run says anything of `id`: a test that did not run did not pass.
+fn tells_of(report: &Report, id: &str) -> bool {
+    report.test(id).is_some() || find(report, id).is_some()
+}
+
 /// Runs the failures of `first` again until each has its outcome.
 ///
 /// `whole` says whether `first` was a run of the whole suite: only then can a
@@ -134,9 +151,19 @@ pub async fn reproduce(
         request.test_limit = limit;
         // The second run also shows which lines the tests execute.
         request.trace_lines = true;
-        let second = bench.run(scratch, &request).await?;
+        let mut second = bench.run(scratch, &request).await?;
+        let silent = |failure: &&Failure| !tells_of(&second, &failure.id);
+        let is_chosen = request.selection != Selection::All;
+        let unheard: BTreeSet<&str> =
+            group.iter().copied().filter(|failure| is_chosen && silent(failure)).map(|f| f.id.as_str()).collect();
+        if !unheard.is_empty() {
+            scratch.restore()?;
+            request.selection = Selection::All;
+            second = bench.run(scratch, &request).await?;
+        }
         let ids: BTreeSet<&str> = group.iter().map(|failure| failure.id.as_str()).collect();
         for reproduction in found.iter_mut().filter(|one| ids.contains(one.failure.id.as_str())) {
+            reproduction.by_itself = !unheard.contains(reproduction.failure.id.as_str());
             reproduction.record(&second);
             if let Some(test) = second.test(&reproduction.failure.id) {
                 reproduction.executed.clone_from(&test.executed);
@@ -158,7 +185,7 @@ async fn settle(
     whole: bool,
 ) -> Result<(), ReproduceError> {
     for reproduction in found.iter_mut().filter(|reproduction| reproduction.disagrees()) {
-        let chosen = selection(first, &[&reproduction.failure]);
+        let chosen = selection_of(first, std::slice::from_ref(reproduction));
         let by_itself = chosen != Selection::All;
         for _ in 0..MORE_RUNS {
             scratch.restore()?;

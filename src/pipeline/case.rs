@@ -44,8 +44,7 @@ impl Case {
     /// Diagnoses the cluster of `members`; `None` for no members.
     pub fn diagnose(prepared: &Prepared, survey: &Survey, members: Vec<Reproduction>) -> Option<Case> {
         let failures: Vec<Failure> = members.iter().map(|member| member.failure.clone()).collect();
-        let refs: Vec<&Failure> = failures.iter().collect();
-        let selection = reproduce::selection(&survey.first, &refs);
+        let selection = reproduce::selection_of(&survey.first, &members);
         let places = failures.iter().filter_map(|failure| survey.places.get(&failure.id));
         let tests: Vec<_> = places.cloned().collect();
         let executed: Vec<_> = members.iter().map(|member| member.executed.clone()).collect();

@@ -92,8 +92,7 @@ async fn judge(
         }
     }
     let baseline = survey.baseline.clone().unwrap_or_else(|| Arc::new(Baseline::of(&survey.first)));
-    let failures: Vec<&Failure> = aimed.iter().map(|reproduction| &reproduction.failure).collect();
-    let selection = reproduce::selection(&survey.first, &failures);
+    let selection = reproduce::selection_of(&survey.first, &aimed);
     let trials = Trials {
         bench: prepared.bench.clone(),
         aim: Arc::new(Aim { selection, failures: aimed.clone() }),

@@ -117,6 +117,7 @@ mod tests {
             runs: 2,
             fingerprints: [failure("t").fingerprint()].into(),
             executed: vec![],
+            by_itself: true,
         };
         Aim { failures: vec![reproduction], selection: Selection::Tests(vec!["t".into()]) }
     }
