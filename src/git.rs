@@ -22,6 +22,7 @@ use crate::process::Launcher;
 use crate::process::ProcessError;
 use crate::source::RelPath;
 use call::Git;
+pub use changes::Change;
 pub use listing::Kind;
 pub use listing::Listed;
 pub use listing::Listing;

@@ -35,6 +35,7 @@ pub mod scope;
 pub mod shape;
 mod statement;
 pub mod syntax;
+mod text;
 mod update;
 mod value;
 
@@ -110,6 +111,7 @@ pub static OPERATORS: &[&Operator] = &[
     &arithmetic::AUGMENTED,
     &arithmetic::OPERANDS_SWAPPED,
     &arithmetic::OPERAND_DROPPED,
+    &arithmetic::OPERAND_MISSING,
     &condition::LOGICAL,
     &condition::NEGATED,
     &condition::CLAUSE_DROPPED,
@@ -143,6 +145,10 @@ pub static OPERATORS: &[&Operator] = &[
     &rust::UNWRAP,
     &rust::CHECKED,
     &rust::ORDER,
+    &rust::PART,
+    &rust::LOOKUP,
+    &rust::VARIANT,
+    &text::FORM,
     &rust::BORROW,
 ];
 

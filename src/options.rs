@@ -108,12 +108,21 @@ impl Settings {
     pub const LONGEST_TEST: Duration = Duration::from_secs(60);
     /// Shortest deadline of a test.
     pub const SHORTEST_TEST: Duration = Duration::from_secs(2);
+    /// Shortest brief deadline of a test.
+    pub const BRIEFEST_TEST: Duration = Duration::from_millis(500);
 
     /// The deadline of a test whose baseline took `baseline`: ten times that,
     /// within the bounds (DECISIONS 12).
     pub fn test_limit(&self, baseline: Duration) -> Duration {
         let most = self.test_timeout.unwrap_or(Settings::LONGEST_TEST);
         (baseline * 10).max(Settings::SHORTEST_TEST).min(most)
+    }
+
+    /// The deadline of a test that is expected to run into it: one that is
+    /// known to be endless, or a candidate's first trial, which is repeated
+    /// with the full deadline before anything follows from it.
+    pub fn brief_limit(&self, baseline: Duration) -> Duration {
+        (baseline * 3).max(Settings::BRIEFEST_TEST).min(self.test_limit(baseline))
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! The only place that knows all five stages. Returns data; prints nothing.
 
+pub mod agree;
 pub mod asking;
 pub mod canary;
 pub mod case;
 pub mod ended;
+pub mod endless;
 pub mod error;
 pub mod explain;
 pub mod hunt;
@@ -13,6 +15,7 @@ pub mod joint;
 pub mod prepare;
 pub mod reason;
 pub mod record;
+pub mod reverting;
 pub mod survey;
 pub mod tools;
 pub mod verify_patch;
@@ -26,6 +29,7 @@ use crate::event::Event;
 use crate::ledger::NewProposal;
 use crate::options::Settings;
 use crate::patch::Patch;
+use crate::propose;
 use crate::report::FailureReport;
 use crate::report::RunReport;
 use crate::report::Together;
@@ -34,11 +38,17 @@ pub use error::PipelineError;
 pub use tools::Tools;
 
 use case::Case;
+use ended::Ended;
 use ended::Proposal;
 use joint::Solved;
 use prepare::Prepared;
 use reason::Reason;
 use survey::Survey;
+
+/// One fault often has several faces. Where all that the rules know failed on
+/// one, the next at the same suspect gets the likelier candidates only.
+const FURTHER_FACE: propose::rules::Config =
+    propose::rules::Config { max_candidates: 120, max_suspects: 12, max_bytes: 64 << 20 };
 
 /// Heals what fails: reproduces, diagnoses, proposes, verifies.
 ///
@@ -48,10 +58,16 @@ use survey::Survey;
 pub async fn heal(settings: &Settings, tools: &Tools) -> Result<RunReport, PipelineError> {
     let began = Instant::now();
     let mut prepared = prepare::prepare(settings, tools).await?;
-    let survey = survey::survey(&mut prepared, settings, tools).await?;
+    let mut survey = survey::survey(&mut prepared, settings, tools).await?;
     let mut report = prepared.report("heal.fix/1", tools);
-    report.notes.extend(survey.notes.iter().cloned());
-    report.failures = heal_failures(&prepared, &survey, settings, tools, &mut report).await?;
+    let mut healed = heal_failures(&prepared, &survey, settings, tools, &mut report).await;
+    if matches!(healed, Err(PipelineError::MerelySlow)) {
+        survey = survey::patient(&mut prepared, settings, tools).await?;
+        healed = heal_failures(&prepared, &survey, settings, tools, &mut report).await;
+    }
+    survey.settling.give_up().await;
+    report.failures = healed?;
+    report.notes.extend(survey.notes);
     finish(&mut report, &prepared, tools, began);
     Ok(report)
 }
@@ -74,25 +90,38 @@ async fn heal_failures(
         }
     }
     let failures: Vec<_> = healable.iter().map(|reproduction| reproduction.failure.clone()).collect();
-    let mut solved = Vec::new();
+    let mut cases: Vec<(Case, Ended)> = Vec::new();
     let mut known: Vec<Proposal> = Vec::new();
+    let mut unsolved = Vec::new();
     for cluster in diagnose::clusters(&failures) {
         let members: Vec<_> = cluster.iter().map(|index| healable[*index].clone()).collect();
         let Some(case) = Case::diagnose(prepared, survey, members) else { continue };
         tools.events.emit(case.diagnosed_event());
-        let ended = hunt::hunt(prepared, survey, &case, &known, settings, tools).await?;
+        let rules = if unsolved.contains(&case.place()) { FURTHER_FACE } else { propose::rules::Config::default() };
+        let ended = hunt::hunt(prepared, survey, &case, &known, &rules, settings, tools).await?;
         report.cost = add_cost(report.cost, ended.cost);
         report.time.model_s += ended.model_time.as_secs_f64();
-        if let Some(best) = ended.proposals.first() {
-            solved.push(Solved { first: rows.len(), rows: case.aim.failures.len(), patch: best.patch.clone() });
-            if !known.iter().any(|proposal| proposal.patch == best.patch) {
-                known.push(best.clone());
-            }
+        if let Some(best) = ended.proposals.first()
+            && !known.iter().any(|proposal| proposal.patch == best.patch)
+        {
+            known.push(best.clone());
         }
-        rows.extend(case.rows(&ended, tools));
+        if ended.proposals.is_empty() {
+            unsolved.push(case.place());
+        }
+        cases.push((case, ended));
         if tools.interrupt.raised().is_some() {
             break;
         }
+    }
+    agree::look_back(prepared, survey, &mut cases, settings, tools).await?;
+    agree::prefer_shared(&mut cases);
+    let mut solved = Vec::new();
+    for (case, ended) in &cases {
+        if let Some(best) = ended.proposals.first() {
+            solved.push(Solved { first: rows.len(), rows: case.aim.failures.len(), patch: best.patch.clone() });
+        }
+        rows.extend(case.rows(ended, tools));
     }
     if let Some(whole) = joint::check(prepared, survey, &solved, &mut rows).await? {
         report.together = Some(together(&whole, &rows, tools)?);

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::failure::Failure;
+use crate::failure::Kind;
 use crate::runner::Report;
 use crate::runner::Status;
 
@@ -16,7 +18,8 @@ pub struct Baseline {
     pub tests: BTreeMap<String, Status>,
     /// Tests that passed and failed on the same tree: they decide nothing.
     pub flaky: BTreeSet<String>,
-    /// Longest time a single passing test took.
+    /// Longest time a single test took that came to its own end, passed or
+    /// failed.
     pub slowest: Duration,
     /// Time of all tests together, one after the other.
     pub took: Duration,
@@ -56,11 +59,12 @@ impl Difference {
 impl Baseline {
     /// The baseline that a full run of the suite gives.
     pub fn of(report: &Report) -> Baseline {
-        let passing = report.tests.iter().filter(|test| test.status == Status::Passed);
+        let timed_out = |failure: &Failure| failure.kind == Kind::Timeout;
+        let ended = report.tests.iter().filter(|test| !test.failure.as_ref().is_some_and(timed_out));
         Baseline {
             tests: report.tests.iter().map(|test| (test.id.clone(), test.status)).collect(),
             flaky: BTreeSet::new(),
-            slowest: passing.map(|test| test.took).max().unwrap_or_default(),
+            slowest: ended.map(|test| test.took).max().unwrap_or_default(),
             took: report.tests.iter().map(|test| test.took).sum(),
             complete: report.complete,
             exit_only: report.exit_only,

@@ -32,6 +32,8 @@ use crate::trace::places::Places;
 pub struct Limits {
     /// At most this for one test.
     pub test: Duration,
+    /// At most this for a test that is expected to run into it.
+    pub brief: Duration,
     /// At most this for one run of the suite.
     pub suite: Duration,
 }
@@ -211,12 +213,14 @@ mod tests {
     #[test]
     fn commands_side_by_side_count_once() {
         let clock = TestClock::default();
+        let began = Instant::now();
         let first = clock.start();
         let second = clock.start();
         std::thread::sleep(Duration::from_millis(20));
         drop(first);
         drop(second);
         let total = clock.total();
-        assert!(total >= Duration::from_millis(20) && total < Duration::from_millis(39), "{total:?}");
+        // However slow the machine: counted twice, it is more than has passed.
+        assert!(total >= Duration::from_millis(20) && total <= began.elapsed(), "{total:?}");
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::bench::Bench;
 use super::bench::BenchError;
 use crate::failure::Failure;
+use crate::failure::Kind;
 use crate::runner::Report;
 use crate::runner::Selection;
 use crate::runner::Status;
@@ -47,6 +48,9 @@ pub struct Reproduction {
     pub fingerprints: BTreeSet<String>,
     /// Lines of the repository the test executed, where they are known.
     pub executed: Vec<(RelPath, Vec<u32>)>,
+    /// Whether the runner runs it when it is asked for; else only the whole
+    /// suite shows it.
+    pub by_itself: bool,
 }
 
 /// Why reproducing stopped.
@@ -69,12 +73,16 @@ impl Reproduction {
             failed: 1,
             runs: 1,
             executed: Vec::new(),
+            by_itself: true,
         }
     }
 
-    /// Whether `failure` is this one again.
+    /// Whether `failure` is this one again. Where the words were different
+    /// from run to run on the same tree, they cannot tell: then the same thing
+    /// raised at the same place is the same failure.
     pub fn is_same(&self, failure: &Failure) -> bool {
-        self.fingerprints.contains(&failure.fingerprint())
+        let varies = self.outcome == Outcome::Reproduced && self.fingerprints.len() > 2;
+        self.fingerprints.contains(&failure.fingerprint()) || (varies && self.failure.outline() == failure.outline())
     }
 
     fn record(&mut self, report: &Report) {
@@ -103,6 +111,19 @@ pub fn selection(report: &Report, failures: &[&Failure]) -> Selection {
     if all_tests && !ids.is_empty() { Selection::Tests(ids) } else { Selection::All }
 }
 
+/// The selection that shows these failures again.
+pub fn selection_of(report: &Report, members: &[Reproduction]) -> Selection {
+    if members.iter().any(|member| !member.by_itself) {
+        return Selection::All;
+    }
+    selection(report, &members.iter().map(|member| &member.failure).collect::<Vec<_>>())
+}
+
+/// Whether a run says anything of `id`: a test that did not run did not pass.
+fn tells_of(report: &Report, id: &str) -> bool {
+    report.test(id).is_some() || find(report, id).is_some()
+}
+
 /// Runs the failures of `first` again until each has its outcome.
 ///
 /// `whole` says whether `first` was a run of the whole suite: only then can a
@@ -118,15 +139,35 @@ pub async fn reproduce(
     whole: bool,
 ) -> Result<Vec<Reproduction>, ReproduceError> {
     let mut found: Vec<Reproduction> = wanted.iter().map(|failure| Reproduction::new(failure)).collect();
-    scratch.restore()?;
-    let mut request = bench.request(selection(first, wanted));
-    // The second run also shows which lines the tests execute.
-    request.trace_lines = true;
-    let second = bench.run(scratch, &request).await?;
-    for reproduction in &mut found {
-        reproduction.record(&second);
-        if let Some(test) = second.test(&reproduction.failure.id) {
-            reproduction.executed.clone_from(&test.executed);
+    // What ran into its deadline once is not given all of it again.
+    let (endless, others): (Vec<&Failure>, Vec<&Failure>) =
+        wanted.iter().partition(|failure| failure.kind == Kind::Timeout && first.test(&failure.id).is_some());
+    for (group, limit) in [(others, bench.limits.test), (endless, bench.limits.brief)] {
+        if group.is_empty() {
+            continue;
+        }
+        scratch.restore()?;
+        let mut request = bench.request(selection(first, &group));
+        request.test_limit = limit;
+        // The second run also shows which lines the tests execute.
+        request.trace_lines = true;
+        let mut second = bench.run(scratch, &request).await?;
+        let silent = |failure: &&Failure| !tells_of(&second, &failure.id);
+        let is_chosen = request.selection != Selection::All;
+        let unheard: BTreeSet<&str> =
+            group.iter().copied().filter(|failure| is_chosen && silent(failure)).map(|f| f.id.as_str()).collect();
+        if !unheard.is_empty() {
+            scratch.restore()?;
+            request.selection = Selection::All;
+            second = bench.run(scratch, &request).await?;
+        }
+        let ids: BTreeSet<&str> = group.iter().map(|failure| failure.id.as_str()).collect();
+        for reproduction in found.iter_mut().filter(|one| ids.contains(one.failure.id.as_str())) {
+            reproduction.by_itself = !unheard.contains(reproduction.failure.id.as_str());
+            reproduction.record(&second);
+            if let Some(test) = second.test(&reproduction.failure.id) {
+                reproduction.executed.clone_from(&test.executed);
+            }
         }
     }
     if found.iter().any(Reproduction::disagrees) {
@@ -144,7 +185,7 @@ async fn settle(
     whole: bool,
 ) -> Result<(), ReproduceError> {
     for reproduction in found.iter_mut().filter(|reproduction| reproduction.disagrees()) {
-        let chosen = selection(first, &[&reproduction.failure]);
+        let chosen = selection_of(first, std::slice::from_ref(reproduction));
         let by_itself = chosen != Selection::All;
         for _ in 0..MORE_RUNS {
             scratch.restore()?;
@@ -170,4 +211,32 @@ async fn settle(
             if reproduction.failed == reproduction.runs { Outcome::Reproduced } else { Outcome::Flaky };
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(message: &str) -> Failure {
+        Failure {
+            id: "t".into(),
+            kind: Kind::Exception,
+            message: message.into(),
+            expected: None,
+            actual: None,
+            frames: vec![],
+            output: String::new(),
+        }
+    }
+
+    #[test]
+    fn words_that_differ_in_every_run_do_not_tell_failures_apart() {
+        let mut steady = Reproduction::new(&failure("KeyError: 'a'"));
+        assert!(!steady.is_same(&failure("KeyError: 'd'")));
+        for key in ["b", "c"] {
+            steady.fingerprints.insert(failure(&format!("KeyError: '{key}'")).fingerprint());
+        }
+        assert!(steady.is_same(&failure("KeyError: 'd'")));
+        assert!(!steady.is_same(&failure("ValueError: 'd'")));
+    }
 }

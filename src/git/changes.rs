@@ -10,6 +10,7 @@
 //! span   = start ["," count]      1-based; count 1 where it is left out
 //! ```
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::GitError;
@@ -28,7 +29,56 @@ const MOST_BYTES: usize = 1 << 20;
 /// Longest time one text is compared; then the rest counts as changed.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// One change of the repository's history, or of its work tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The revision before it.
+    pub before: String,
+    /// The commit that made it and the first line of its message; `None` for
+    /// what is not committed.
+    pub commit: Option<(String, String)>,
+    /// The files it changed that nothing changed later, with the lines as they
+    /// are now. A file that it made is among them.
+    pub files: Vec<(RelPath, Vec<Lines>)>,
+}
+
 impl Repository {
+    /// The latest changes, the newest first: what is not committed, then at
+    /// most `commits` commits from `commit` on, of merges the first parent's
+    /// way. `changed` are the files that differ from it, `read` gives their
+    /// text.
+    ///
+    /// # Errors
+    /// git cannot be run or fails.
+    pub fn last_changes(
+        &self,
+        commit: Option<&str>,
+        changed: &[RelPath],
+        read: &dyn Fn(&RelPath) -> Option<String>,
+        commits: usize,
+    ) -> Result<Vec<Change>, GitError> {
+        let mut found = Vec::new();
+        let Some(mut at) = commit.map(str::to_owned) else { return Ok(found) };
+        if !changed.is_empty() {
+            let files = self.recent_changes(commit, changed, read)?;
+            found.push(Change { before: at.clone(), commit: None, files });
+        }
+        let mut later: HashSet<RelPath> = changed.iter().cloned().collect();
+        for _ in 0..commits {
+            let Some(parent) = self.git.answer(["rev-parse", "--verify", "--quiet", &format!("{at}^1")])? else {
+                break;
+            };
+            let all = self.changed_lines(&[&parent, &at])?;
+            let files: Vec<_> = all.iter().filter(|(path, _)| !later.contains(path)).cloned().collect();
+            later.extend(all.into_iter().map(|(path, _)| path));
+            let subject =
+                self.git.answer(["log", "-1", "--no-show-signature", "--format=%s", &at])?.unwrap_or_default();
+            found.push(Change { before: parent.clone(), commit: Some((at, subject)), files });
+            at = parent;
+        }
+        Ok(found)
+    }
+
     /// Lines of text files that differ from `commit`, new files whole; where
     /// no file does, those that the commit itself changed. Sorted by path;
     /// lines 1-based in the text of now; a deletion is the line before it.

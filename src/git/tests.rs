@@ -18,7 +18,8 @@ fn names(listing: &Listing) -> Vec<String> {
     listing.entries.iter().map(|entry| entry.path.to_string_lossy().into_owned()).collect()
 }
 
-fn changes(repository: &Repository) -> Vec<(String, Vec<Lines>)> {
+/// The commit, the files that differ from it, and their texts now.
+fn tree(repository: &Repository) -> (Option<String>, Vec<RelPath>, impl Fn(&RelPath) -> Option<String>) {
     let listing = repository.listing().expect("listing");
     let changed: Vec<RelPath> = listing
         .entries
@@ -26,9 +27,19 @@ fn changes(repository: &Repository) -> Vec<(String, Vec<Lines>)> {
         .filter(|entry| entry.changed)
         .filter_map(|entry| RelPath::new(entry.path.to_str()?).ok())
         .collect();
-    let read = |path: &RelPath| std::fs::read_to_string(path.under(repository.root())).ok();
-    let changes = repository.recent_changes(listing.commit.as_deref(), &changed, &read).expect("changes");
+    let root = repository.root().to_owned();
+    (listing.commit, changed, move |path| std::fs::read_to_string(path.under(&root)).ok())
+}
+
+fn changes(repository: &Repository) -> Vec<(String, Vec<Lines>)> {
+    let (commit, changed, read) = tree(repository);
+    let changes = repository.recent_changes(commit.as_deref(), &changed, &read).expect("changes");
     changes.into_iter().map(|(path, lines)| (path.as_str().to_owned(), lines)).collect()
+}
+
+fn last_changes(repository: &Repository) -> Vec<Change> {
+    let (commit, changed, read) = tree(repository);
+    repository.last_changes(commit.as_deref(), &changed, &read, 3).expect("changes")
 }
 
 #[test]
@@ -164,6 +175,33 @@ fn recent_changes_are_those_of_the_tree_or_of_the_last_commit() {
     assert_eq!(changes(&fixture.repository()), wanted);
     fixture.git(&["add", "b b é.py"]);
     assert_eq!(changes(&fixture.repository()), wanted);
+}
+
+#[test]
+fn the_last_changes_are_told_apart_and_a_file_counts_for_the_latest() {
+    let fixture = Fixture::empty();
+    assert_eq!(last_changes(&fixture.repository()), []);
+    fixture.write("a.py", "1\n");
+    fixture.write("b.py", "1\n");
+    fixture.commit("first");
+    fixture.write("a.py", "1\n2\n");
+    fixture.write("b.py", "1\n2\n");
+    fixture.commit("second");
+    fixture.write("a.py", "1\n2\n3\n");
+    fixture.commit("third");
+    fixture.write("c.py", "1\n");
+    let changes = last_changes(&fixture.repository());
+    let told: Vec<(Option<&str>, Vec<&str>)> = changes
+        .iter()
+        .map(|change| {
+            let subject = change.commit.as_ref().map(|(_, subject)| subject.as_str());
+            (subject, change.files.iter().map(|(path, _)| path.as_str()).collect())
+        })
+        .collect();
+    let wanted = [(None, vec!["c.py"]), (Some("third"), vec!["a.py"]), (Some("second"), vec!["b.py"])];
+    assert_eq!(told, wanted);
+    assert_eq!(changes[1].files[0].1, [Lines::new(3, 3)]);
+    assert_eq!(fixture.git(&["rev-parse", "HEAD^"]), changes[1].before);
 }
 
 #[test]

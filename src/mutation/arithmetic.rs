@@ -5,6 +5,7 @@ use super::Operator;
 use super::Replacement;
 use super::Site;
 use super::place::grouped;
+use super::place::sum_in_place;
 use super::shape;
 use super::shape::Shape;
 
@@ -31,6 +32,14 @@ pub static OPERANDS_SWAPPED: Operator = Operator {
 /// `a + b` becomes `a` or `b`.
 pub static OPERAND_DROPPED: Operator =
     Operator { name: "operand-dropped", what: "one side of a calculation goes", prior: 0.4, apply: operand_dropped };
+
+/// `a` becomes `a * b`.
+pub static OPERAND_MISSING: Operator = Operator {
+    name: "operand-missing",
+    what: "a number of a calculation or comparison is multiplied, raised or reduced by another",
+    prior: 0.2,
+    apply: operand_missing,
+};
 
 /// The others of an operator, the likeliest first.
 fn others(operator: &str, python: bool) -> &'static [(&'static str, f64)] {
@@ -158,5 +167,28 @@ fn operand_dropped<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
         let weight = if literal { 0.2 } else { 0.9 };
         let note = format!("`{}` does not belong here", super::place::short(site.of(dropped)));
         out.push(Replacement::new(site.node.byte_range(), site.of(kept), note, weight));
+    }
+}
+
+fn operand_missing<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
+    let (scope, syntax) = (site.scope, site.scope.syntax);
+    let Some(parent) = site.parent.filter(|_| site.kind() == "identifier") else { return };
+    let calculated = |operator: &str| matches!(operator, "+" | "-" | "<" | "<=" | ">" | ">=");
+    let operand = syntax.binaries(parent).iter().any(|binary| calculated(site.of(binary.operator)));
+    let shape = scope.shape(site.text());
+    if !operand || !shape.may_be(Shape::NUMBER) || scope.name(site.text()).is_none() {
+        return;
+    }
+    let sure = if shape.has(Shape::NUMBER) { 1.0 } else { 0.7 };
+    let numbers = scope.names_at(site.node.start_byte()).filter(|name| !name.global && name.shape.has(Shape::NUMBER));
+    for name in numbers.take(6) {
+        let own = name.text == site.text();
+        let ways: &[(&str, f64)] = if own { &[("*", 0.5)] } else { &[("*", 1.0), ("-", 0.6), ("+", 0.6)] };
+        for (operator, weight) in ways {
+            let text = format!("{} {operator} {}", site.text(), name.text);
+            let note = format!("`{}` is left out of the calculation", name.text);
+            let new = sum_in_place(site, site.node, site.parent, text);
+            out.push(Replacement::new(site.node.byte_range(), new, note, weight * sure));
+        }
     }
 }

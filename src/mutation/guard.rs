@@ -3,7 +3,11 @@
 //! "range checker", "collection size checker"; TBar FP2).
 //!
 //! A guard returns what the function already returns, or the empty value of
-//! its kind. It takes behaviour out, so its prior is low.
+//! its kind. It takes behaviour out, so its prior is low, and of the places
+//! where it may stand the one comes first that takes least: behind the guards
+//! that are there already.
+
+use tree_sitter::Node;
 
 use super::Operator;
 use super::Replacement;
@@ -14,6 +18,10 @@ use super::place::short;
 use super::place::statements;
 use super::scope::Name;
 use super::shape::Shape;
+use super::syntax::parts;
+
+/// What a new guard before existing ones counts beside the same behind them.
+const IN_FRONT: f64 = 0.35;
 
 /// `if not x: return …` at the beginning of a function.
 pub static GUARD: Operator = Operator {
@@ -70,23 +78,48 @@ fn calls_itself(site: &Site<'_>) -> bool {
 
 fn guards_of_function(site: &Site<'_>, out: &mut Vec<Replacement>) {
     let Some(body) = site.node.child_by_field_name("body") else { return };
-    let Some(first) = statements(site, body).first().copied() else { return };
-    let Some(gap) = before(site, first) else { return };
-    let tested: String = site.parsed.text_of(first).chars().take(200).collect();
-    for name in site.scope.parameters().take(6) {
-        for (condition, weight) in tests(site, name) {
-            // Already there, or nearly.
-            if tested.starts_with("if") && tested.contains(condition.as_str()) {
-                continue;
-            }
-            for (value, fits) in values(site, name) {
-                let action = if value.is_empty() { "return".to_owned() } else { format!("return {value}") };
-                let note = format!("`{}` is not handled", short(&condition));
-                let text = gap.text(site, &guard_lines(site, &condition, &action));
-                out.push(Replacement::new(gap.bytes(), text, note, weight * fits));
+    let all = statements(site, body);
+    let leading = all.iter().take_while(|statement| is_guard(site, **statement)).count();
+    let tested: Vec<String> =
+        all.iter().take(leading + 1).map(|first| site.parsed.text_of(*first).chars().take(200).collect()).collect();
+    // Behind the guards that are there, a new one changes only what none of
+    // them answers; before them it may take a case away from one.
+    let behind = all.get(leading).and_then(|statement| before(site, *statement));
+    let in_front = all.first().filter(|_| leading > 0).and_then(|statement| before(site, *statement));
+    for (gap, place) in [(behind, 1.0), (in_front, IN_FRONT)] {
+        let Some(gap) = gap else { continue };
+        for name in site.scope.parameters().take(6) {
+            for (condition, weight) in tests(site, name) {
+                // Already there, or nearly.
+                if tested.iter().any(|text| text.starts_with("if") && text.contains(condition.as_str())) {
+                    continue;
+                }
+                for (value, fits) in values(site, name) {
+                    let action = if value.is_empty() { "return".to_owned() } else { format!("return {value}") };
+                    let note = format!("`{}` is not handled", short(&condition));
+                    let text = gap.text(site, &guard_lines(site, &condition, &action));
+                    out.push(Replacement::new(gap.bytes(), text, note, weight * fits * place));
+                }
             }
         }
     }
+}
+
+/// Whether the statement does nothing but leave the function in one case.
+fn is_guard(site: &Site<'_>, statement: Node<'_>) -> bool {
+    let tested = match statement.kind() {
+        "expression_statement" => statement.named_child(0).unwrap_or(statement),
+        _ => statement,
+    };
+    if !matches!(tested.kind(), "if_statement" | "if_expression") || tested.child_by_field_name("alternative").is_some()
+    {
+        return false;
+    }
+    let Some(last) = tested.child_by_field_name("consequence").and_then(|block| parts(block).pop()) else {
+        return false;
+    };
+    let last = if last.kind() == "expression_statement" { last.named_child(0).unwrap_or(last) } else { last };
+    last.kind() == site.scope.syntax.returns || last.kind() == "raise_statement"
 }
 
 /// What a parameter may have to be tested for.

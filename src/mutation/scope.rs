@@ -45,6 +45,8 @@ pub struct FileFacts<'a> {
     pub all_members: Vec<(&'a str, bool)>,
     /// Functions defined: name and number of parameters.
     pub functions: Vec<(&'a str, usize)>,
+    /// Variants and constants by their type's name, those of Rust.
+    pub variants: HashMap<&'a str, Vec<&'a str>>,
     /// Variables bound at the top level.
     globals: Vec<Name<'a>>,
 }
@@ -90,6 +92,7 @@ impl<'a> FileFacts<'a> {
                 push_once(facts.members.entry(parsed.text_of(object)).or_default(), use_);
                 push_once(&mut facts.all_members, use_);
             }
+            facts.note_variants(parsed, node);
             if node.kind() == syntax.function
                 && let Some(name) = node.child_by_field_name("name")
             {
@@ -117,6 +120,41 @@ impl<'a> FileFacts<'a> {
             }
         }
         facts
+    }
+}
+
+impl<'a> FileFacts<'a> {
+    /// Notes the variants that an enum defines, and those that are named.
+    fn note_variants(&mut self, parsed: &'a Parsed, node: Node<'a>) {
+        let is_type = |text: &str| text.starts_with(char::is_uppercase);
+        match node.kind() {
+            "enum_item" => {
+                let (Some(name), Some(body)) = (node.child_by_field_name("name"), node.child_by_field_name("body"))
+                else {
+                    return;
+                };
+                for variant in parts(body).into_iter().take(64) {
+                    // With a payload it stands for nothing else.
+                    if variant.child_by_field_name("body").is_none()
+                        && let Some(own) = variant.child_by_field_name("name")
+                    {
+                        push_once(self.variants.entry(parsed.text_of(name)).or_default(), parsed.text_of(own));
+                    }
+                }
+            }
+            "scoped_identifier" => {
+                if let (Some(path), Some(name)) = (node.child_by_field_name("path"), node.child_by_field_name("name"))
+                    && is_type(parsed.text_of(path))
+                    && is_type(parsed.text_of(name))
+                    && !node
+                        .parent()
+                        .is_some_and(|parent| matches!(parent.kind(), "call_expression" | "tuple_struct_pattern"))
+                {
+                    push_once(self.variants.entry(parsed.text_of(path)).or_default(), parsed.text_of(name));
+                }
+            }
+            _ => {}
+        }
     }
 }
 

@@ -37,7 +37,13 @@ struct Collection<'a> {
     tested: bool,
     /// What is added to it elsewhere.
     known: Vec<&'a str>,
+    /// It begins empty, something is taken out of it, nothing ever added: the
+    /// addition is missing for sure.
+    starves: bool,
 }
+
+/// What an addition counts to a collection that starves.
+const STARVING: f64 = 2.0;
 
 fn collections<'a>(site: &Site<'a>) -> Vec<Collection<'a>> {
     let (scope, syntax) = (site.scope, site.scope.syntax);
@@ -80,11 +86,21 @@ fn collections<'a>(site: &Site<'a>) -> Vec<Collection<'a>> {
             }
         }
         let returned = scope.returned.iter().any(|node| site.of(*node) == name.text);
+        let taken =
+            scope.expressions.iter().any(|node| {
+                let rest = site.of(*node).strip_prefix(name.text).unwrap_or_default();
+                rest.starts_with('[') || rest.starts_with(".pop")
+            }) || scope.updates.iter().any(|(object, method, _)| *object == name.text && method.starts_with("pop"));
+        let starves = known.is_empty() && taken && value.is_some_and(is_empty);
         if !methods.is_empty() && (tested || returned || !known.is_empty() || value.is_some()) {
-            found.push(Collection { name: name.text, methods, tested, known });
+            found.push(Collection { name: name.text, methods, tested, known, starves });
         }
     }
     found
+}
+
+fn is_empty(value: &str) -> bool {
+    matches!(value, "[]" | "list()" | "set()" | "deque()" | "vec![]") || value.ends_with("::new()")
 }
 
 fn is_adding(method: &str) -> bool {
@@ -153,7 +169,8 @@ fn record<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
                 for (method, likely) in &collection.methods {
                     let line = format!("{}.{method}({element}){}", collection.name, scope.syntax.end);
                     let note = format!("`{element}` is never recorded in `{}`", collection.name);
-                    let weight = weight * place * likely * if whole { 0.8 } else { 1.0 };
+                    let sure = if collection.starves { STARVING } else { 1.0 };
+                    let weight = weight * place * likely * sure * if whole { 0.8 } else { 1.0 };
                     out.push(Replacement::new(gap.bytes(), gap.text(site, &[line]), note, weight));
                 }
             }

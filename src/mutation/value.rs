@@ -295,7 +295,11 @@ fn reused<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     }
     // A whole calculation that is a plain name.
     if calculation || kind == syntax.index || kind == syntax.call {
-        let own = shape::of_value(site.parsed, syntax, site.node);
+        let own = match shape::of_value(site.parsed, syntax, site.node) {
+            // What is calculated with is a number, whatever gives it.
+            Shape::UNKNOWN if is_operand(site) => Shape::NUMBER,
+            known => known,
+        };
         let argument = site.parent.is_some_and(|parent| matches!(parent.kind(), "argument_list" | "arguments"));
         if argument || own == Shape::BOOL {
             return;
@@ -308,6 +312,15 @@ fn reused<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
             }
         }
     }
+}
+
+/// Whether the node is a side of a difference, product or quotient.
+fn is_operand(site: &Site<'_>) -> bool {
+    let arithmetic = |operator: &str| matches!(operator, "+" | "-" | "*" | "/" | "//" | "**");
+    site.parent.is_some_and(|parent| {
+        let binaries = site.scope.syntax.binaries(parent);
+        binaries.iter().any(|binary| arithmetic(site.parsed.text_of(binary.operator)))
+    })
 }
 
 /// What an expression is built on: the indexed value, the callee, the object.

@@ -25,6 +25,8 @@ use crate::report::Location;
 use crate::report::ProposalReport;
 use crate::report::Reproduced;
 use crate::runner;
+use crate::source::Lines;
+use crate::source::RelPath;
 use crate::verify::special::Literals;
 use crate::verify::target::Aim;
 
@@ -34,6 +36,8 @@ pub struct Case {
     pub aim: Arc<Aim>,
     /// Where the fault probably is.
     pub diagnosis: Diagnosis,
+    /// Where its failing tests are defined, where that is known.
+    pub tests: Vec<runner::TestPlace>,
     /// What the compiler would change.
     pub suggestions: Vec<runner::Suggestion>,
 }
@@ -42,8 +46,7 @@ impl Case {
     /// Diagnoses the cluster of `members`; `None` for no members.
     pub fn diagnose(prepared: &Prepared, survey: &Survey, members: Vec<Reproduction>) -> Option<Case> {
         let failures: Vec<Failure> = members.iter().map(|member| member.failure.clone()).collect();
-        let refs: Vec<&Failure> = failures.iter().collect();
-        let selection = reproduce::selection(&survey.first, &refs);
+        let selection = reproduce::selection_of(&survey.first, &members);
         let places = failures.iter().filter_map(|failure| survey.places.get(&failure.id));
         let tests: Vec<_> = places.cloned().collect();
         let executed: Vec<_> = members.iter().map(|member| member.executed.clone()).collect();
@@ -63,8 +66,14 @@ impl Case {
         Some(Case {
             aim: Arc::new(Aim { literals: literals(prepared, survey, &failures), failures: members, selection }),
             diagnosis,
+            tests,
             suggestions: survey.first.suggestions.clone(),
         })
+    }
+
+    /// The suspect that comes first: its file and its lines.
+    pub fn place(&self) -> Option<(RelPath, Lines)> {
+        self.diagnosis.suspects.first().map(|suspect| (suspect.path.clone(), suspect.lines))
     }
 
     /// What progress shows of it.

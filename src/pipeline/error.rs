@@ -78,6 +78,10 @@ pub enum PipelineError {
     /// The run was interrupted before there was anything to report.
     #[error("interrupted")]
     Stopped(Stop),
+    /// What ran into its first deadline ends after all. Never leaves the
+    /// pipeline: the survey is repeated with the full time.
+    #[error("a test is slow, not endless\n  Give it more time: --test-timeout 60s")]
+    MerelySlow,
     /// A worker ended without a result; a bug in heal.
     #[error("a trial ended without a result: {0}\n  This is a bug in heal; nothing of yours was changed")]
     Worker(String),
@@ -102,6 +106,7 @@ impl PipelineError {
             PipelineError::Scratch(_)
             | PipelineError::Bench(_)
             | PipelineError::Ledger(_)
+            | PipelineError::MerelySlow
             | PipelineError::Worker(_) => 70,
         }
     }

@@ -17,6 +17,7 @@ use super::ended::Ended;
 use super::ended::Proposal;
 use super::prepare::Prepared;
 use super::reason::Reason;
+use super::reverting;
 use super::survey::Survey;
 use super::workers;
 use super::workers::Crew;
@@ -48,10 +49,16 @@ const GRACE: Duration = Duration::from_secs(10);
 /// everything tells that the tests leave the choice open.
 const AFTERTHOUGHT: f64 = 0.5;
 
+/// The same where the tests killed every mutant of it: they leave little open.
+const STRONG_AFTERTHOUGHT: f64 = 0.2;
+
 /// Patches that are shown as leads.
 const LEADS: usize = 3;
 
-/// Hunts for patches of one case.
+/// The same, at most.
+const LONGEST_AFTERTHOUGHT: Duration = Duration::from_secs(15);
+
+/// Hunts for patches of one case; `rules` bounds what the rules propose.
 ///
 /// # Errors
 /// heal is stuck; never a candidate's fault.
@@ -60,25 +67,16 @@ pub async fn hunt(
     survey: &Survey,
     case: &Case,
     known: &[Proposal],
+    rules: &propose::rules::Config,
     settings: &Settings,
     tools: &Tools,
 ) -> Result<Ended, PipelineError> {
-    if let Some(reason) = hopeless(case) {
+    if let Some(reason) = Reason::of_hopeless(&case.diagnosis) {
         return Ok(Ended { reason: Some(reason), ..Ended::default() });
     }
     let (sender, receiver) = watch::channel(survey.baseline.clone());
     let late_baseline = run_baseline(prepared, survey, settings, tools, sender);
-    let trials = Trials {
-        bench: prepared.bench.clone(),
-        aim: case.aim.clone(),
-        policy: Arc::new(policy_of(settings)?),
-        author: policy::Author::Machine,
-        seen: Arc::default(),
-        guard: Guard::of(&prepared.snapshot.files()),
-        suite_scope: prepared.suite.name().to_owned(),
-        sandbox: prepared.sandbox.clone(),
-        without: None,
-    };
+    let trials = trials(prepared, case, settings)?;
     let crew = Crew::start(trials, prepared.pool.clone(), receiver, settings.jobs);
     let mut hunt = Hunt {
         prepared,
@@ -86,6 +84,7 @@ pub async fn hunt(
         settings,
         tools,
         known,
+        rules,
         crew,
         ended: Ended::default(),
         tried: Vec::new(),
@@ -93,12 +92,24 @@ pub async fn hunt(
         began: Instant::now(),
         enough_at: None,
     };
-    let outcome = tokio::select! {
+    let mut outcome = tokio::select! {
         outcome = hunt.run() => outcome,
         error = late_baseline => Err(error),
+        error = survey.settling.surprise() => Err(error),
     };
     let Hunt { crew, mut ended, tried, .. } = hunt;
     crew.stop().await;
+    if case.aim.is_endless() {
+        // What hangs on a failure that may be none is not verified.
+        match survey.settling.is_slow().await {
+            Ok(false) => {}
+            Ok(true) => return Err(PipelineError::MerelySlow),
+            Err(error) => {
+                ended.proposals.clear();
+                outcome = Err(error);
+            }
+        }
+    }
     match outcome {
         Ok(reason) => ended.reason = reason,
         Err(PipelineError::Stopped(stop)) => ended.reason = Some(Reason::of_stop(stop)),
@@ -106,7 +117,7 @@ pub async fn hunt(
     }
     if !ended.proposals.is_empty() {
         ended.reason = None;
-        ended.proposals.sort_by(|a, b| rank::compare((&a.patch, &a.evidence), (&b.patch, &b.evidence)));
+        rank::order(&mut ended.proposals, |proposal| (&proposal.patch, &proposal.evidence));
         keep(&mut ended, known, case, tools)?;
     } else if matches!(&ended.reason, Some(reason) if matches!(reason.word, "none-verified" | "no-candidate"))
         && !tried.iter().any(changed_the_outcome)
@@ -117,14 +128,19 @@ pub async fn hunt(
     Ok(ended)
 }
 
-/// What no patch of the code can mend.
-fn hopeless(case: &Case) -> Option<Reason> {
-    let why = case.diagnosis.class_why.clone();
-    match case.diagnosis.class {
-        Class::MissingDependency => Some(Reason::new("environment", format!("{why}; install it and run heal again"))),
-        Class::Environment | Class::RunnerCrash => Some(Reason::new("environment", why)),
-        Class::Code | Class::CompileError | Class::Timeout | Class::TestSuspected => None,
-    }
+/// Trials of patches for `case`.
+pub(super) fn trials(prepared: &Prepared, case: &Case, settings: &Settings) -> Result<Trials, PipelineError> {
+    Ok(Trials {
+        bench: prepared.bench.clone(),
+        aim: case.aim.clone(),
+        policy: Arc::new(policy_of(settings)?),
+        author: policy::Author::Machine,
+        seen: Arc::default(),
+        guard: Guard::of(&prepared.snapshot.files()),
+        suite_scope: prepared.suite.name().to_owned(),
+        sandbox: prepared.sandbox.clone(),
+        without: None,
+    })
 }
 
 /// The user's policy.
@@ -218,6 +234,8 @@ pub(super) struct Hunt<'a> {
     pub(super) tools: &'a Tools,
     /// Verified patches of earlier cases: one cause often has several faces.
     known: &'a [Proposal],
+    /// What the rules may cost.
+    rules: &'a propose::rules::Config,
     pub(super) crew: Crew,
     pub(super) ended: Ended,
     pub(super) tried: Vec<Tried>,
@@ -258,7 +276,12 @@ impl Hunt<'_> {
         let read = |path: &crate::source::RelPath| self.prepared.text(path);
         let mut candidates: Vec<Candidate> = self.known.iter().map(again).collect();
         candidates.extend(propose::compiler::propose(&read, &self.case.suggestions));
-        candidates.extend(propose::rules::propose(&read, &self.case.diagnosis, &propose::rules::Config::default()));
+        let rules = propose::rules::propose(&read, &self.case.diagnosis, self.rules);
+        let mut ranked = reverting::candidates(self.prepared, self.case);
+        ranked.extend(rules);
+        // The sort is stable: of equals the revert comes first.
+        ranked.sort_by(|one, other| other.prior.total_cmp(&one.prior));
+        candidates.extend(ranked);
         candidates
     }
 
@@ -365,10 +388,10 @@ impl Hunt<'_> {
             explanation: candidate.explanation.clone(),
             evidence: evidence.clone(),
         });
-        // Where every mutant was killed, the tests leave little open.
-        let more = if is_strong(evidence) { Duration::ZERO } else { self.began.elapsed().mul_f64(AFTERTHOUGHT) };
-        let until = Instant::now() + more;
+        let part = if is_strong(evidence) { STRONG_AFTERTHOUGHT } else { AFTERTHOUGHT };
+        let until = Instant::now() + self.began.elapsed().mul_f64(part).min(LONGEST_AFTERTHOUGHT);
         let first = self.enough_at.map_or(until, |at| at.min(until));
+        self.crew.leave_late();
         if self.ended.proposals.len() >= 3 {
             self.crew.clear();
         }

@@ -105,7 +105,11 @@ pub async fn prepare(settings: &Settings, tools: &Tools) -> Result<Prepared, Pip
         heal: tools.heal.clone(),
         python,
         places,
-        limits: Limits { test: settings.test_timeout.unwrap_or(FIRST_TEST_LIMIT), suite: settings.timeout },
+        limits: Limits {
+            test: settings.test_timeout.unwrap_or(FIRST_TEST_LIMIT),
+            brief: settings.test_timeout.unwrap_or(FIRST_TEST_LIMIT),
+            suite: settings.timeout,
+        },
         clock: Default::default(),
     };
     Ok(Prepared { repository, snapshot, pool, bench, sandbox: CONTAINMENT.into(), suite: settings.suite })

@@ -4,6 +4,8 @@
 
 use crate::detect::Outcome;
 use crate::detect::Reproduction;
+use crate::diagnose::Class;
+use crate::diagnose::Diagnosis;
 use crate::interrupt::Stop;
 use crate::report::RunReport;
 use crate::report::reason;
@@ -21,6 +23,18 @@ impl Reason {
     /// A reason with its sentence.
     pub fn new(word: &'static str, why: impl Into<String>) -> Reason {
         Reason { word, why: why.into() }
+    }
+
+    /// The reason where no patch of the code can mend it.
+    pub fn of_hopeless(diagnosis: &Diagnosis) -> Option<Reason> {
+        let why = diagnosis.class_why.clone();
+        match diagnosis.class {
+            Class::MissingDependency => {
+                Some(Reason::new("environment", format!("{why}; install it and run heal again")))
+            }
+            Class::Environment | Class::RunnerCrash => Some(Reason::new("environment", why)),
+            Class::Code | Class::CompileError | Class::Timeout | Class::TestSuspected => None,
+        }
     }
 
     /// The reason that a failure's way of reproducing gives.

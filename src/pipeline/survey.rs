@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use super::PipelineError;
 use super::Tools;
+use super::endless;
+use super::endless::Settling;
 use super::prepare::Prepared;
 use crate::detect::Baseline;
 use crate::detect::Reproduction;
@@ -24,7 +26,6 @@ use crate::runner::RunnerKind;
 use crate::runner::Selection;
 use crate::runner::Status;
 use crate::runner::TestPlace;
-use crate::runner::TestResult;
 use crate::scratch::Scratch;
 use crate::trace;
 
@@ -45,6 +46,8 @@ pub struct Survey {
     pub other_copies: Vec<OtherCopy>,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// Whether what ran into its first deadline is endless or merely slow.
+    pub settling: Settling,
 }
 
 /// A module of the repository that the tests load from elsewhere.
@@ -58,7 +61,29 @@ pub struct OtherCopy {
     pub own: crate::source::RelPath,
 }
 
-/// Finds and reproduces the failures.
+/// The same, with tests that are merely slow told from endless ones.
+///
+/// # Errors
+/// As for [`survey`].
+pub async fn settled(prepared: &mut Prepared, settings: &Settings, tools: &Tools) -> Result<Survey, PipelineError> {
+    let found = survey(prepared, settings, tools).await?;
+    if found.settling.is_slow().await? { patient(prepared, settings, tools).await } else { Ok(found) }
+}
+
+/// The survey with the full time for every test.
+///
+/// # Errors
+/// As for [`survey`].
+pub async fn patient(prepared: &mut Prepared, settings: &Settings, tools: &Tools) -> Result<Survey, PipelineError> {
+    let full = settings.test_timeout.unwrap_or(Settings::LONGEST_TEST);
+    prepared.bench.limits.test = full;
+    let mut found = survey(prepared, settings, tools).await?;
+    found.notes.push(format!("some tests are slow; each may take {} s", full.as_secs()));
+    Ok(found)
+}
+
+/// Finds and reproduces the failures. Whether a test that ran into its first
+/// deadline ends after all is found out beside what follows.
 ///
 /// # Errors
 /// The tests cannot be run, run another copy of the code, or the tests asked
@@ -79,16 +104,14 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
     if wanted.is_empty() {
         return nothing_fails(prepared, &mut *scratch, first, &asked, whole, other_copies).await;
     }
-    let mut notes = scratch.notes();
-    let (first, endless) = settle_endless(prepared, &mut *scratch, first, &wanted, settings).await?;
-    notes.extend(endless);
-    let wanted: Vec<Failure> = wanted_failures(prepared, &first, &asked)?;
-    if wanted.is_empty() {
-        return nothing_fails(prepared, &mut *scratch, first, &asked, whole, other_copies).await;
-    }
-    let baseline = whole.then(|| Arc::new(Baseline::of(&first)));
+    let notes = scratch.notes();
+    let settling = settle(prepared, &first, &wanted, settings);
+    let reference = Baseline::of(&first);
+    let limits = &mut prepared.bench.limits;
+    limits.brief = settings.brief_limit(reference.slowest).min(limits.test);
+    let baseline = whole.then(|| Arc::new(reference));
     if let Some(baseline) = &baseline {
-        prepared.bench.limits.test = settings.test_limit(baseline.slowest);
+        limits.test = settings.test_limit(baseline.slowest);
     }
     tools.events.emit(Event::Stage { name: "reproduce".into(), what: format!("{} failing", wanted.len()) });
     let wanted_refs: Vec<&Failure> = wanted.iter().collect();
@@ -108,7 +131,7 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
         true => spectrum::measure(&prepared.bench, &*scratch, &first, took, &wanted_refs).await?,
         false => Spectrum::default(),
     };
-    Ok(Survey { baseline, reproductions, places, spectrum, first, other_copies, notes })
+    Ok(Survey { baseline, reproductions, places, spectrum, first, other_copies, notes, settling })
 }
 
 /// Where the tests of `failures` are defined: looked up in the scratch, since
@@ -120,6 +143,16 @@ fn places(prepared: &Prepared, scratch: &dyn Scratch, failures: &[Failure]) -> B
         Some((failure.id.clone(), place))
     };
     failures.iter().filter_map(place).collect()
+}
+
+/// Gives what ran into the first, short deadline its full time.
+fn settle(prepared: &Prepared, first: &Report, wanted: &[Failure], settings: &Settings) -> Settling {
+    let full = settings.test_timeout.unwrap_or(Settings::LONGEST_TEST);
+    let ids = endless::timed_out(first, wanted.iter().map(|failure| failure.id.as_str()));
+    if ids.is_empty() || full <= prepared.bench.limits.test {
+        return Settling::nothing();
+    }
+    Settling::start(prepared.bench.clone(), prepared.pool.clone(), &ids, full)
 }
 
 /// The tests the user or a saved log names; none for whatever fails.
@@ -205,7 +238,8 @@ async fn nothing_fails(
     let failures: Vec<Failure> = reproductions.iter().map(|reproduction| reproduction.failure.clone()).collect();
     let places = places(prepared, scratch, &failures);
     let spectrum = Spectrum::default();
-    Ok(Survey { baseline, reproductions, places, spectrum, first, other_copies, notes: Vec::new() })
+    let settling = Settling::nothing();
+    Ok(Survey { baseline, reproductions, places, spectrum, first, other_copies, notes: Vec::new(), settling })
 }
 
 /// Runs tests that passed three more times.
@@ -241,64 +275,9 @@ async fn passing(
         failed: count,
         runs: runs + 1,
         executed: Vec::new(),
+        by_itself: true,
     };
     Ok(ids.iter().zip(failed).map(row).collect())
-}
-
-/// What ran into the first, short deadline gets its full time once: slow is
-/// not endless. Of several forms of one test (parameters) the first stands for
-/// all.
-async fn settle_endless(
-    prepared: &mut Prepared,
-    scratch: &mut dyn Scratch,
-    mut first: Report,
-    wanted: &[Failure],
-    settings: &Settings,
-) -> Result<(Report, Option<String>), PipelineError> {
-    let timed_out = wanted.iter().filter(|failure| failure.kind == Kind::Timeout && first.test(&failure.id).is_some());
-    let endless: Vec<String> = timed_out.map(|failure| failure.id.clone()).collect();
-    let full = settings.test_timeout.unwrap_or(Settings::LONGEST_TEST);
-    if endless.is_empty() || full <= prepared.bench.limits.test {
-        return Ok((first, None));
-    }
-    let mut spokesmen: Vec<String> = Vec::new();
-    for id in &endless {
-        if !spokesmen.iter().any(|other| without_parameters(other) == without_parameters(id)) {
-            spokesmen.push(id.clone());
-        }
-    }
-    let mut slow = Vec::new();
-    for spokesman in spokesmen {
-        scratch.restore()?;
-        let mut request = prepared.bench.request(Selection::Tests(vec![spokesman.clone()]));
-        request.test_limit = full;
-        let again = prepared.bench.run(scratch, &request).await?;
-        if !again.tests.iter().any(is_timeout) {
-            slow.push(without_parameters(&spokesman).to_owned());
-        }
-    }
-    if slow.is_empty() {
-        return Ok((first, None));
-    }
-    // Some are merely slow: all forms of those get the full time.
-    prepared.bench.limits.test = full;
-    scratch.restore()?;
-    let ids = endless.iter().filter(|id| slow.iter().any(|slow| slow == without_parameters(id))).cloned().collect();
-    let again = prepared.bench.run(scratch, &prepared.bench.request(Selection::Tests(ids))).await?;
-    for test in again.tests {
-        if let Some(row) = first.tests.iter_mut().find(|row| row.id == test.id) {
-            *row = test;
-        }
-    }
-    Ok((first, Some(format!("some tests are slow; each may take {} s", full.as_secs()))))
-}
-
-fn is_timeout(test: &TestResult) -> bool {
-    test.failure.as_ref().is_some_and(|failure| failure.kind == Kind::Timeout)
-}
-
-fn without_parameters(id: &str) -> &str {
-    id.split('[').next().unwrap_or(id)
 }
 
 fn suite_event(report: &Report, prepared: &Prepared) -> Event {

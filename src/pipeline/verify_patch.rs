@@ -47,7 +47,7 @@ pub async fn verify(name: &str, text: &str, settings: &Settings, tools: &Tools) 
     let diffs = unified::parse(text).map_err(|error| no_patch(error.to_string()))?;
     let mut prepared = prepare::prepare(settings, tools).await?;
     let all = Settings { tests: Vec::new(), trace: None, ..settings.clone() };
-    let survey = survey::survey(&mut prepared, &all, tools).await?;
+    let survey = survey::settled(&mut prepared, &all, tools).await?;
     let mut report = prepared.report("heal.verify/1", tools);
     report.notes.extend(survey.notes.iter().cloned());
     let resolved = unified::resolve(&diffs, &|path| prepared.text(path));
@@ -92,9 +92,8 @@ async fn judge(
         }
     }
     let baseline = survey.baseline.clone().unwrap_or_else(|| Arc::new(Baseline::of(&survey.first)));
-    let failures: Vec<&Failure> = aimed.iter().map(|reproduction| &reproduction.failure).collect();
-    let selection = reproduce::selection(&survey.first, &failures);
-    let wanted: Vec<Failure> = failures.into_iter().cloned().collect();
+    let selection = reproduce::selection_of(&survey.first, &aimed);
+    let wanted: Vec<Failure> = aimed.iter().map(|reproduction| reproduction.failure.clone()).collect();
     let trials = Trials {
         bench: prepared.bench.clone(),
         aim: Arc::new(Aim { selection, literals: case::literals(prepared, survey, &wanted), failures: aimed.clone() }),

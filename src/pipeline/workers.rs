@@ -22,6 +22,7 @@ use crate::verify::Evidence;
 use crate::verify::Miss;
 use crate::verify::Trials;
 use crate::verify::Verdict;
+use crate::verify::trial::Cure;
 
 /// A candidate that has been tried.
 pub struct Tried {
@@ -45,9 +46,36 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Candidate>,
+    /// Candidates whose target was still running at the brief deadline. They
+    /// are tried again when nothing else waits.
+    late: VecDeque<Late>,
     in_trial: usize,
     closed: bool,
+    /// Time spent in first trials, and in second ones, by all workers.
+    first_trials: Duration,
+    late_trials: Duration,
 }
+
+/// A candidate that needs more time, or never ends.
+struct Late {
+    candidate: Candidate,
+    miss: Miss,
+    took: Duration,
+}
+
+/// What a worker does next.
+enum Work {
+    /// The candidate's first trial.
+    Try(Candidate),
+    /// The same with the full deadline.
+    TryAgain(Late),
+    /// Too much time went into such candidates: it stays as it was.
+    Leave(Late),
+}
+
+/// Time that second trials may take together before they must stay below a
+/// quarter of that of the first ones: few of them end at all.
+const LATE_TRIALS: Duration = Duration::from_secs(20);
 
 /// A crew of workers and its queue.
 pub struct Crew {
@@ -83,7 +111,7 @@ impl Crew {
     /// Whether nothing waits and nothing is on trial.
     pub fn is_idle(&self) -> bool {
         let queue = self.shared.lock();
-        queue.waiting.is_empty() && queue.in_trial == 0
+        queue.waiting.is_empty() && queue.late.is_empty() && queue.in_trial == 0
     }
 
     /// Whether results wait to be read.
@@ -93,7 +121,14 @@ impl Crew {
 
     /// Throws away what waits; what is on trial goes on.
     pub fn clear(&self) {
-        self.shared.lock().waiting.clear();
+        let mut queue = self.shared.lock();
+        queue.waiting.clear();
+        queue.late.clear();
+    }
+
+    /// Throws away what ran out of its first, brief time.
+    pub fn leave_late(&self) {
+        self.shared.lock().late.clear();
     }
 
     /// The next trial that ends.
@@ -107,6 +142,7 @@ impl Crew {
             let mut queue = self.shared.lock();
             queue.closed = true;
             queue.waiting.clear();
+            queue.late.clear();
         }
         self.shared.changed.notify_waiters();
         for worker in self.workers {
@@ -122,8 +158,8 @@ impl Shared {
         self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// The next candidate; `None` when the crew is closed.
-    async fn take(&self) -> Option<Candidate> {
+    /// What is to be done next; `None` when the crew is closed.
+    async fn take(&self) -> Option<Work> {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -135,7 +171,12 @@ impl Shared {
                 }
                 if let Some(candidate) = queue.waiting.pop_front() {
                     queue.in_trial += 1;
-                    return Some(candidate);
+                    return Some(Work::Try(candidate));
+                }
+                if let Some(late) = queue.late.pop_front() {
+                    queue.in_trial += 1;
+                    let spent = queue.late_trials > (queue.first_trials / 4).max(LATE_TRIALS);
+                    return Some(if spent { Work::Leave(late) } else { Work::TryAgain(late) });
                 }
             }
             changed.await;
@@ -154,43 +195,102 @@ impl Shared {
 
 async fn work(shared: Arc<Shared>, sender: mpsc::UnboundedSender<Result<Tried, PipelineError>>) {
     let mut scratch = None;
-    while let Some(mut candidate) = shared.take().await {
+    while let Some(work) = shared.take().await {
         let began = Instant::now();
-        let result = attempt(&shared, &mut scratch, &candidate).await;
-        if let Ok(Verdict::Verified(proved)) = &result {
-            candidate.patch = proved.patch.clone();
-        }
-        shared.lock().in_trial -= 1;
-        let message = result.map(|verdict| Tried { candidate, verdict, took: began.elapsed() });
+        let done = match work {
+            Work::Leave(late) => Ok(Done::Ended(Tried {
+                candidate: late.candidate,
+                verdict: Verdict::Missed(late.miss),
+                took: late.took,
+            })),
+            Work::Try(candidate) => {
+                let done = attempt(&shared, &mut scratch, candidate, Duration::ZERO, true).await;
+                shared.lock().first_trials += began.elapsed();
+                done
+            }
+            Work::TryAgain(late) => {
+                let done = attempt(&shared, &mut scratch, late.candidate, late.took, false).await;
+                shared.lock().late_trials += began.elapsed();
+                done
+            }
+        };
+        let mut queue = shared.lock();
+        queue.in_trial -= 1;
+        let message = match done {
+            Ok(Done::RanOut(late)) => {
+                queue.late.push_back(late);
+                drop(queue);
+                shared.changed.notify_waiters();
+                continue;
+            }
+            Ok(Done::Ended(tried)) => Ok(tried),
+            Err(error) => Err(error),
+        };
         let failed = message.is_err();
+        // Sent before the lock is given back: an idle crew without results is
+        // one that has told everything.
         if sender.send(message).is_err() || failed {
             return;
         }
     }
 }
 
-/// One candidate through the gates. What is screened out needs no scratch.
+/// How a trial ended for now.
+enum Done {
+    Ended(Tried),
+    RanOut(Late),
+}
+
+/// One candidate through the gates, `before` the time it took so far. In its
+/// first trial (`brief`) a test that is still running after the brief deadline
+/// decides nothing: the candidate comes again. What is screened out needs no
+/// scratch.
 async fn attempt(
     shared: &Shared,
     scratch: &mut Option<Box<dyn crate::scratch::Scratch>>,
+    mut candidate: Candidate,
+    before: Duration,
+    brief: bool,
+) -> Result<Done, PipelineError> {
+    let began = Instant::now();
+    let verdict = match judge(shared, scratch, &candidate, brief).await? {
+        Ok(verdict) => verdict,
+        Err(miss) => return Ok(Done::RanOut(Late { candidate, miss, took: before + began.elapsed() })),
+    };
+    if let Verdict::Verified(proved) = &verdict {
+        candidate.patch = proved.patch.clone();
+    }
+    Ok(Done::Ended(Tried { candidate, verdict, took: before + began.elapsed() }))
+}
+
+/// The verdict, or the miss of a target that was ended at its brief deadline.
+async fn judge(
+    shared: &Shared,
+    scratch: &mut Option<Box<dyn crate::scratch::Scratch>>,
     candidate: &Candidate,
-) -> Result<Verdict, PipelineError> {
-    if let Err(miss) = shared.trials.screen(&candidate.patch) {
-        return Ok(Verdict::Missed(miss));
+    brief: bool,
+) -> Result<Result<Verdict, Miss>, PipelineError> {
+    // Seen before is who comes a second time.
+    if brief && let Err(miss) = shared.trials.screen(&candidate.patch) {
+        return Ok(Ok(Verdict::Missed(miss)));
     }
     let scratch = match scratch {
         Some(scratch) => scratch,
         empty => empty.insert(prepare::take(&shared.pool).await?),
     };
     let known = shared.baseline.borrow().clone();
-    if let Err(miss) = shared.trials.cure(&mut **scratch, &candidate.patch, known.as_deref()).await? {
-        return Ok(Verdict::Missed(miss));
+    let limits = shared.trials.bench.limits;
+    let limit = if brief { limits.brief } else { limits.test };
+    match shared.trials.cure(&mut **scratch, &candidate.patch, known.as_deref(), limit).await? {
+        Cure::Works => {}
+        Cure::RanOut(miss) if limit < limits.test => return Ok(Err(miss)),
+        Cure::Missed(miss) | Cure::RanOut(miss) => return Ok(Ok(Verdict::Missed(miss))),
     }
     let baseline = shared.baseline().await?;
-    Ok(match shared.trials.prove(&mut **scratch, &candidate.patch, &baseline).await? {
+    Ok(Ok(match shared.trials.prove(&mut **scratch, &candidate.patch, &baseline).await? {
         Ok(proved) => Verdict::Verified(proved),
         Err(miss) => Verdict::Missed(miss),
-    })
+    }))
 }
 
 /// What a verdict says in a word and a line.

@@ -4,6 +4,8 @@
 //! Proves two things at once: that the scratch is what the tests exercise, and
 //! that the patch is the cure.
 
+use std::time::Duration;
+
 use super::Gate;
 use super::Miss;
 use super::target::Aim;
@@ -23,13 +25,25 @@ pub const GATE: Gate = Gate {
 /// What the evidence says of a patch that passes.
 pub const PROVEN: &str = "fails-passes-fails";
 
-/// Takes the patch out and runs the target.
+/// Takes the patch out and runs the target; `took` is the longest time a test
+/// of it took with the patch.
 ///
 /// # Errors
 /// Only where the tests cannot be run.
-pub async fn judge(bench: &Bench, scratch: &mut dyn Scratch, aim: &Aim) -> Result<Result<(), Miss>, TrialError> {
+pub async fn judge(
+    bench: &Bench,
+    scratch: &mut dyn Scratch,
+    aim: &Aim,
+    took: Duration,
+) -> Result<Result<(), Miss>, TrialError> {
     scratch.restore()?;
-    let report = bench.run(scratch, &bench.request(aim.selection.clone())).await?;
+    let mut request = bench.request(aim.selection.clone());
+    if aim.is_endless() {
+        // It has run into its whole deadline before; still running after
+        // several times what the patched code takes is the same again.
+        request.test_limit = bench.limits.brief.max(took * 4).min(bench.limits.test);
+    }
+    let report = bench.run(scratch, &request).await?;
     Ok(compare(aim, &report))
 }
 

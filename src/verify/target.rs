@@ -3,10 +3,14 @@
 //! Reads a report; a test counts as passed only through the runner's own
 //! channel, and only when the run came to its proper end.
 
+use std::time::Duration;
+
 use super::Gate;
 use super::Miss;
 use super::special::Literals;
+use crate::detect::Baseline;
 use crate::detect::Reproduction;
+use crate::failure::Kind;
 use crate::runner::Report;
 use crate::runner::Selection;
 use crate::runner::Status;
@@ -27,6 +31,36 @@ pub struct Aim {
     pub selection: Selection,
     /// The literals of the failing tests.
     pub literals: Literals,
+}
+
+impl Aim {
+    /// Whether every failure is a test that does not end.
+    pub fn is_endless(&self) -> bool {
+        self.failures.iter().all(|reproduction| reproduction.failure.kind == Kind::Timeout)
+    }
+
+    /// A failing test of `report` that is another form of one of these (other
+    /// parameters) and failed in the baseline too: one function under test,
+    /// one fault, and so a cure of some forms alone fits those by chance.
+    pub fn form_that_still_fails<'r>(&self, report: &'r Report, baseline: &Baseline) -> Option<&'r str> {
+        let own: Vec<&str> = self.failures.iter().map(|reproduction| reproduction.failure.id.as_str()).collect();
+        let is_form = |id: &str| id.contains('[') && own.iter().any(|of| of.split('[').next() == id.split('[').next());
+        let failed = report.tests.iter().filter(|test| test.status == Status::Failed).map(|test| test.id.as_str());
+        let known = |id: &str| baseline.tests.get(id) == Some(&Status::Failed) && !baseline.flaky.contains(id);
+        failed.filter(|id| !own.contains(id)).find(|id| is_form(id) && known(id))
+    }
+
+    /// Whether a test of it was ended at its deadline.
+    pub fn ran_out(&self, report: &Report) -> bool {
+        let of = |reproduction: &Reproduction| crate::detect::reproduce::find(report, &reproduction.failure.id);
+        self.failures.iter().filter_map(of).any(|failure| failure.kind == Kind::Timeout)
+    }
+
+    /// The longest time a test of it took.
+    pub fn longest(&self, report: &Report) -> Duration {
+        let of = |reproduction: &Reproduction| report.test(&reproduction.failure.id);
+        self.failures.iter().filter_map(of).map(|test| test.took).max().unwrap_or_default()
+    }
 }
 
 /// Judges a run with the patch in.
@@ -62,11 +96,8 @@ pub fn judge(aim: &Aim, report: &Report) -> Result<(), Miss> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::failure::Failure;
-    use crate::failure::Kind;
     use crate::runner::TestResult;
 
     fn failure(id: &str) -> Failure {
@@ -89,6 +120,7 @@ mod tests {
             runs: 2,
             fingerprints: [failure("t").fingerprint()].into(),
             executed: vec![],
+            by_itself: true,
         };
         Aim {
             failures: vec![reproduction],
@@ -120,6 +152,32 @@ mod tests {
         ] {
             assert_eq!(judge(&aim(), &report(status, complete)).is_ok(), passes, "{status:?} {complete}");
         }
+    }
+
+    #[test]
+    fn another_form_of_the_same_test_that_fails_as_before_is_found() {
+        let test = |id: &str, status| TestResult {
+            id: id.into(),
+            status,
+            took: Duration::ZERO,
+            failure: (status == Status::Failed).then(|| failure(id)),
+            executed: vec![],
+        };
+        let mut aim = aim();
+        aim.failures[0].failure.id = "t.py::rows[2]".into();
+        let suite = |of| Report {
+            tests: vec![
+                test("t.py::rows[2]", Status::Passed),
+                test("t.py::rows[x[3]]", of),
+                test("t.py::other[2]", Status::Failed),
+            ],
+            ..Report::default()
+        };
+        let baseline = Baseline::of(&suite(Status::Failed));
+        assert_eq!(aim.form_that_still_fails(&suite(Status::Failed), &baseline), Some("t.py::rows[x[3]]"));
+        assert_eq!(aim.form_that_still_fails(&suite(Status::Passed), &baseline), None);
+        // What passed before is the suite's affair.
+        assert_eq!(aim.form_that_still_fails(&suite(Status::Failed), &Baseline::of(&suite(Status::Passed))), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Walks the gates in the order of the table; decides nothing itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use super::Evidence;
@@ -99,7 +100,17 @@ struct Found {
 struct SuiteRun {
     patch: Patch,
     report: Report,
-    took: std::time::Duration,
+    took: Duration,
+}
+
+/// What became of the failing tests.
+pub enum Cure {
+    /// They pass.
+    Works,
+    /// They do not, or nothing compiles.
+    Missed(Miss),
+    /// One was still running at its deadline.
+    RanOut(Miss),
 }
 
 impl Trials {
@@ -125,7 +136,7 @@ impl Trials {
     }
 
     /// The gates `build`, `target` and `integrity`: one run of the failing
-    /// tests.
+    /// tests, each within `limit`.
     ///
     /// # Errors
     /// Only where the tests cannot be run.
@@ -134,14 +145,22 @@ impl Trials {
         scratch: &mut dyn Scratch,
         patch: &Patch,
         baseline: Option<&Baseline>,
-    ) -> Result<Result<(), Miss>, TrialError> {
+        limit: Duration,
+    ) -> Result<Cure, TrialError> {
         let mut request = self.bench.request(self.aim.selection.clone());
         request.fail_fast = true;
+        request.test_limit = limit;
         let (report, held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
-        Ok(self
-            .of(&build::GATE, build::judge(&report, baseline))
-            .and_then(|()| self.of(&target::GATE, target::judge(&self.aim, &report)))
-            .and_then(|()| self.of(&integrity::GATE, held)))
+        if let Err(miss) = self.of(&build::GATE, build::judge(&report, baseline)) {
+            return Ok(Cure::Missed(miss));
+        }
+        let judged = self.of(&target::GATE, target::judge(&self.aim, &report));
+        Ok(match judged.map(|()| self.of(&integrity::GATE, held)) {
+            Ok(Ok(())) => Cure::Works,
+            Ok(Err(miss)) => Cure::Missed(miss),
+            Err(miss) if self.aim.ran_out(&report) => Cure::RanOut(miss),
+            Err(miss) => Cure::Missed(miss),
+        })
     }
 
     /// The other gates, for a patch that passed `target`.
@@ -159,6 +178,15 @@ impl Trials {
             Ok(run) => run,
             Err(miss) => return Ok(Err(miss)),
         };
+        // A person may mend one form at a time; a machine that does has fitted
+        // its patch to one.
+        if self.author == Author::Machine
+            && let Some(form) = self.aim.form_that_still_fails(&report, baseline)
+        {
+            let detail = format!("{form}, another form of the same test, still fails");
+            return Ok(Err(Miss { gate: suite::GATE.name.to_owned(), detail, output: String::new() }));
+        }
+        let longest = self.aim.longest(&report);
         let near = near::of(&report, &self.aim, &patch, baseline);
         found.cured = cured(baseline, &report);
         let counts = suite::judge(&self.bench, scratch, &patch, baseline, report).await?;
@@ -174,7 +202,7 @@ impl Trials {
             };
         }
         if self.asks(&cause::GATE)
-            && let Err(miss) = cause::judge(&self.bench, scratch, &self.aim).await?
+            && let Err(miss) = cause::judge(&self.bench, scratch, &self.aim, longest).await?
         {
             return Ok(Err(miss));
         }
@@ -315,8 +343,9 @@ impl Trials {
         if let Err(miss) = self.screen(patch) {
             return Ok(Verdict::Missed(miss));
         }
-        if let Err(miss) = self.cure(scratch, patch, Some(baseline)).await? {
-            return Ok(Verdict::Missed(miss));
+        match self.cure(scratch, patch, Some(baseline), self.bench.limits.test).await? {
+            Cure::Works => {}
+            Cure::Missed(miss) | Cure::RanOut(miss) => return Ok(Verdict::Missed(miss)),
         }
         Ok(match self.prove(scratch, patch, baseline).await? {
             Ok(proved) => Verdict::Verified(proved),

@@ -262,3 +262,38 @@ fn the_runs_are_listed_and_shown() {
     assert_eq!(project.heal(&["show", run, "--json"]).code(0).json()["run"], run);
     project.heal(&["show", "ZZZZ"]).code(2);
 }
+
+#[test]
+fn a_fix_is_found_whose_test_takes_longer_than_a_first_trial_waits() {
+    let test = "import time\nimport unittest\n\nfrom rates import rate\n\n\nclass RateTest(unittest.TestCase):\n    def test_ten(self):\n        self.assertEqual(rate(10), 5)\n        time.sleep(0.8)\n        self.assertEqual([rate(9), rate(11)], [0, 5])\n";
+    let project = Project::new(&[
+        ("rates.py", "def rate(quantity):\n    if quantity > 10:\n        return 5\n    return 0\n"),
+        ("test_rates.py", test),
+    ]);
+    // Which of the two right patches is the first is for the machine's load to
+    // say.
+    let json = project.heal(&["fix", "--offline", "--json"]).code(0).json();
+    let diff = json["failures"][0]["proposals"][0]["diff"].as_str().expect("a diff");
+    assert!(diff.contains("+    if quantity >= 10:") || diff.contains("+    if quantity > 9:"), "{diff}");
+}
+
+#[test]
+fn a_test_that_is_merely_slow_is_no_failure() {
+    let test = "import time\nimport unittest\n\n\nclass SlowTest(unittest.TestCase):\n    def test_slow(self):\n        time.sleep(10.5)\n\n    def test_quick(self):\n        self.assertEqual(1, 1)\n";
+    let project = Project::new(&[("test_slow.py", test)]);
+    let json = project.heal(&["fix", "--offline", "--json"]).code(0).json();
+    assert_eq!(json["failures"], serde_json::json!([]), "{json:#}");
+    assert!(json["notes"].to_string().contains("some tests are slow"), "{json:#}");
+}
+
+#[test]
+fn a_patch_that_cures_several_failures_takes_the_place_of_one_that_was_fitted_to_the_first() {
+    let test = "import unittest\n\nfrom pages import pages\n\n\nclass PagesTest(unittest.TestCase):\n    def test_a_rest(self):\n        self.assertEqual(pages(25, 10), 3)\n\n    def test_full(self):\n        self.assertEqual(pages(20, 10), 2)\n        self.assertEqual(pages(31, 10), 4)\n        self.assertEqual(pages(0, 10), 0)\n";
+    let code = "def pages(items, size):\n    return (items + size) // size\n";
+    let project = Project::new(&[("pages.py", code), ("test_pages.py", &test.replace("25, 10), 3", "30, 10), 3"))]);
+    let json = project.heal(&["fix", "--offline", "--json"]).code(0).json();
+    let failures = json["failures"].as_array().expect("failures");
+    assert_eq!(failures.len(), 2);
+    let diff = |at: usize| failures[at]["proposals"][0]["diff"].as_str().expect("a diff").to_owned();
+    assert_eq!(diff(0), diff(1));
+}

@@ -46,3 +46,18 @@ fn a_shared_target_directory_is_not_shared_with_scratches() {
     ran.code(0);
     assert!(!shared.exists(), "a scratch built into the user's target directory");
 }
+
+#[test]
+fn a_crate_whose_tools_use_an_older_crate_of_its_name_is_healed() {
+    let manifest = "[package]\nname = \"shop\"\nversion = \"0.2.0\"\nedition = \"2021\"\n\n[dev-dependencies]\nolder = { path = \"older\", package = \"shop\" }\n\n[workspace]\nexclude = [\"older\"]\n";
+    let older = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[workspace]\n";
+    let project = Project::new(&[
+        ("Cargo.toml", manifest),
+        ("src/lib.rs", LIB),
+        ("older/Cargo.toml", older),
+        ("older/src/lib.rs", "pub fn price() -> u32 {\n    1\n}\n"),
+        (".gitignore", "target\nCargo.lock\n"),
+    ]);
+    let json = project.heal(&["fix", "--offline", "--json"]).code(0).json();
+    assert_eq!(json["failures"][0]["outcome"], "verified", "{json}");
+}

@@ -21,6 +21,7 @@ mod model;
 mod process;
 #[cfg(feature = "ecosystem")]
 mod pytest;
+mod revert;
 mod trace;
 mod untouched;
 mod wrapped;

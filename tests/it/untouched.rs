@@ -60,7 +60,7 @@ fn start(project: &Project) -> Child {
     let began = Instant::now();
     // Until both the test and its grandchild run in the scratch.
     while processes_of(&scratch).len() < 3 {
-        assert!(began.elapsed() < Duration::from_secs(20), "the test did not start: {:?}", processes_of(&scratch));
+        assert!(began.elapsed() < Duration::from_secs(60), "the test did not start: {:?}", processes_of(&scratch));
         std::thread::sleep(Duration::from_millis(50));
     }
     child

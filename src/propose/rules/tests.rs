@@ -137,6 +137,32 @@ fn a_statement_that_moves_out_of_a_block_is_another_text() {
 }
 
 #[test]
+fn a_new_guard_is_tried_behind_those_that_are_there_before_it_is_tried_in_front_of_them() {
+    for (name, text, guard) in [
+        (
+            "a.py",
+            include_str!("../../../fixtures/rules/python/reaches_goal/buggy.py"),
+            "if not weights:\n        return False\n    ",
+        ),
+        (
+            "src/a.rs",
+            include_str!("../../../fixtures/rules/rust/slices_each/buggy.rs"),
+            "if people == 0 {\n        return 0;\n    }\n    ",
+        ),
+    ] {
+        let function = text.split(['(', ' ']).find(|word| ["reaches", "slices"].contains(word)).expect("a name");
+        let candidates = rules_for(name, text, function);
+        let at = |wanted: &str| candidates.iter().position(|candidate| after(candidate) == wanted);
+        let last = ["last =", "cut /"].iter().find_map(|start| text.find(start)).expect("the work");
+        let behind = format!("{}{guard}{}", &text[..last], &text[last..]);
+        let first = text.find("if ").expect("a guard");
+        let in_front = format!("{}{guard}{}", &text[..first], &text[first..]);
+        let (behind, in_front) = (at(&behind).expect("behind"), at(&in_front).expect("in front"));
+        assert!(behind < in_front, "{name}: {behind} and {in_front}");
+    }
+}
+
+#[test]
 fn explanations_name_the_line_the_reason_and_the_change() {
     let text = "def gcd(a, b):\n    if b == 0:\n        return a\n    return gcd(a % b, b)\n";
     let candidates = rules_for("a.py", text, "gcd");
@@ -146,7 +172,7 @@ fn explanations_name_the_line_the_reason_and_the_change() {
     };
     insta::assert_snapshot!([of("arguments-swapped"), of("missing-base-case"), of("statement-deleted")].join("\n"), @r"
     line 4: the arguments of the recursive call are in the wrong order: `return gcd(a % b, b)` becomes `return gcd(b, a % b)`.
-    line 2: `not a` is not handled: `if not a: ⏎ return 0` is added.
+    line 4: `not a` is not handled: `if not a: ⏎ return 0` is added.
     line 2: `if b == 0: return a` is one statement too many: `if b == 0: ⏎ return a` is taken out.
     ");
 }

@@ -15,7 +15,9 @@ const MOST_BYTES: u64 = 16 << 20;
 /// The specification of the project's own package `name`; `None` where the
 /// name alone says enough, or nothing tells.
 pub(super) fn specification(root: &RelPath, tree: &Path, name: &str) -> Option<String> {
-    specified(&lock_text(&root.under(tree), tree)?, name)
+    let folder = root.under(tree);
+    let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+    specified(&lock_text(&folder, tree)?, &manifest, name)
 }
 
 /// The lock file of the workspace that `folder` belongs to: its own, or the
@@ -27,13 +29,17 @@ fn lock_text(folder: &Path, tree: &Path) -> Option<String> {
     small.then(|| std::fs::read_to_string(lock).ok()).flatten()
 }
 
-/// A package of the workspace has no source.
-fn specified(lock: &str, name: &str) -> Option<String> {
+/// A package of the workspace has no source, as have those that it finds by
+/// their path: of several the one that the manifest describes is meant.
+fn specified(lock: &str, manifest: &str, name: &str) -> Option<String> {
     let lock: toml::Table = lock.parse().ok()?;
     let packages = lock.get("package")?.as_array()?;
     let named = packages.iter().filter(|package| package.get("name").and_then(toml::Value::as_str) == Some(name));
     let (own, others): (Vec<_>, Vec<_>) = named.partition(|package| package.get("source").is_none());
-    let version = own.first()?.get("version")?.as_str()?;
+    let manifest: toml::Table = manifest.parse().unwrap_or_default();
+    let described = manifest.get("package").and_then(|package| package.get("version")?.as_str());
+    let versions: Vec<&str> = own.iter().filter_map(|package| package.get("version")?.as_str()).collect();
+    let version = versions.iter().find(|version| Some(**version) == described).or(versions.first())?;
     (own.len() + others.len() > 1).then(|| format!("{name}@{version}"))
 }
 
@@ -48,11 +54,14 @@ mod tests {
             [[package]]\nname = \"textwrap\"\nversion = \"0.15.0\"\ndependencies = [\"textwrap 0.11.0\"]\n\
             [[package]]\nname = \"itoa\"\nversion = \"1.0.0\"\nsource = \"registry+https://example.org\"\n\
             [[package]]\nname = \"cli\"\nversion = \"0.1.0\"\n";
-        assert_eq!(specified(lock, "textwrap").as_deref(), Some("textwrap@0.15.0"));
+        assert_eq!(specified(lock, "", "textwrap").as_deref(), Some("textwrap@0.15.0"));
         for name in ["cli", "itoa", "nowhere"] {
-            assert_eq!(specified(lock, name), None, "{name}");
+            assert_eq!(specified(lock, "", name), None, "{name}");
         }
-        assert_eq!(specified("no lock file", "textwrap"), None);
+        let both = "[[package]]\nname = \"a\"\nversion = \"0.1.0\"\n[[package]]\nname = \"a\"\nversion = \"0.2.0\"\n";
+        let manifest = "[package]\nname = \"a\"\nversion = \"0.2.0\"\n";
+        assert_eq!(specified(both, manifest, "a").as_deref(), Some("a@0.2.0"));
+        assert_eq!(specified("no lock file", "no manifest", "textwrap"), None);
     }
 
     #[test]

@@ -1,0 +1,82 @@
+//! Reverts: the change that broke an older test is taken back, what it brought
+//! along stays.
+
+use crate::support::Project;
+
+const RIGHT: &str = r#"def shipping(weight, zone):
+    fees = {"near": 4, "far": 9}
+    return fees[zone] + 2 * weight
+"#;
+
+/// The change: another way to look the fee up, wrong for one zone, and a
+/// function that was not there before.
+const WRONG: &str = r#"def shipping(weight, zone):
+    fees = {"near": 4, "far": 31}
+    return fees[zone] + 2 * weight
+
+
+def parcels(weights, most):
+    return sum(1 for weight in weights if weight <= most)
+"#;
+
+const TESTS: &str = r#"import unittest
+
+from shipping import shipping
+
+
+class ShippingTest(unittest.TestCase):
+    def test_far(self):
+        self.assertEqual([shipping(weight, "far") for weight in (1, 3, 8)], [11, 15, 25])
+
+    def test_near(self):
+        self.assertEqual([shipping(weight, "near") for weight in (1, 3, 8)], [6, 10, 20])
+"#;
+
+/// A project whose last commit broke `test_far`.
+fn broken(first: &[(&str, &str)], then: &[(&str, &str)]) -> Project {
+    let project = Project::new(first);
+    project.write(then);
+    project
+}
+
+#[test]
+fn the_commit_that_broke_an_older_test_is_taken_back_without_what_it_brought_along() {
+    let project = broken(&[("shipping.py", RIGHT), ("test_shipping.py", TESTS)], &[("shipping.py", WRONG)]);
+    project.commit("Count parcels");
+    let json = project.heal(&["fix", "--offline", "--json"]).code(0).json();
+    let proposal = &json["failures"][0]["proposals"][0];
+    assert_eq!(proposal["source"]["kind"], "revert", "{proposal:#}");
+    let explanation = proposal["explanation"].as_str().expect("a text");
+    assert!(explanation.contains("commit ") && explanation.contains("(`Count parcels`) broke it"), "{explanation}");
+    let diff = proposal["diff"].as_str().expect("a diff");
+    assert!(diff.contains("-    fees = {\"near\": 4, \"far\": 31}\n+    fees = {\"near\": 4, \"far\": 9}\n"), "{diff}");
+    assert!(!diff.contains("-def parcels"), "{diff}");
+}
+
+#[test]
+fn a_change_that_is_not_committed_is_taken_back_and_named_so() {
+    let project = broken(&[("shipping.py", RIGHT), ("test_shipping.py", TESTS)], &[("shipping.py", WRONG)]);
+    let json = project.heal(&["fix", "--offline", "--json"]).code(0).json();
+    let proposal = &json["failures"][0]["proposals"][0];
+    assert_eq!(proposal["source"]["kind"], "revert", "{proposal:#}");
+    assert!(proposal["explanation"].as_str().is_some_and(|text| text.starts_with("a change that is not committed")));
+}
+
+#[test]
+fn a_change_that_came_with_the_failing_test_is_never_taken_back() {
+    let older = TESTS.replace("(1, 3, 8)], [11, 15, 25]", "(1, 3)], [11, 15]");
+    let later = RIGHT
+        .replace("2 * weight", "2 * weight + far")
+        .replace("    return", "    far = 1 if zone == \"far\" else 0\n    return");
+    let project = broken(
+        &[("shipping.py", RIGHT), ("test_shipping.py", &older)],
+        &[("shipping.py", &later), ("test_shipping.py", TESTS)],
+    );
+    project.commit("New fees");
+    let ran = project.heal(&["fix", "--offline", "--json", "-v"]).code(0);
+    let json = ran.json();
+    let proposals = json["failures"][0]["proposals"].as_array().cloned().unwrap_or_default();
+    assert!(!proposals.is_empty());
+    assert!(proposals.iter().all(|proposal| proposal["source"]["kind"] == "rule"), "{json:#}");
+    assert!(ran.stderr.contains("by rule") && !ran.stderr.contains("by revert"), "{}", ran.stderr);
+}
