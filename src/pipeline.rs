@@ -12,6 +12,7 @@ pub mod error;
 pub mod explain;
 pub mod hunt;
 pub mod joint;
+pub mod leads;
 pub mod prepare;
 pub mod reason;
 pub mod record;

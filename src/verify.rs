@@ -150,6 +150,13 @@ pub struct Evidence {
     pub taken_out: usize,
 }
 
+impl Evidence {
+    /// Whether the tests killed every one of several mutants.
+    pub fn is_strong(&self) -> bool {
+        self.strength.as_ref().is_some_and(|strength| strength.mutants >= 4 && strength.killed == strength.mutants)
+    }
+}
+
 /// The target's runs with the patch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {

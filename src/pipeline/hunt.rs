@@ -15,6 +15,7 @@ use super::canary;
 use super::case::Case;
 use super::ended::Ended;
 use super::ended::Proposal;
+use super::leads;
 use super::prepare::Prepared;
 use super::reason::Reason;
 use super::reverting;
@@ -30,7 +31,6 @@ use crate::options::Settings;
 use crate::propose;
 use crate::propose::Candidate;
 use crate::propose::model::Asker;
-use crate::report::LeadReport;
 use crate::runner::Selection;
 use crate::verify;
 use crate::verify::Evidence;
@@ -51,9 +51,6 @@ const AFTERTHOUGHT: f64 = 0.5;
 
 /// The same where the tests killed every mutant of it: they leave little open.
 const STRONG_AFTERTHOUGHT: f64 = 0.2;
-
-/// Patches that are shown as leads.
-const LEADS: usize = 3;
 
 /// The same, at most.
 const LONGEST_AFTERTHOUGHT: Duration = Duration::from_secs(15);
@@ -193,11 +190,6 @@ fn changed_the_outcome(tried: &Tried) -> bool {
                 || (miss.gate == "target" && miss.detail.contains("fails in another way"))
         }
     }
-}
-
-/// Whether the tests killed every one of several mutants of the patch.
-fn is_strong(evidence: &Evidence) -> bool {
-    evidence.strength.as_ref().is_some_and(|strength| strength.mutants >= 4 && strength.killed == strength.mutants)
 }
 
 /// A verified patch of another case, to be tried on this one.
@@ -361,21 +353,8 @@ impl Hunt<'_> {
                 self.verified(&tried.candidate, &proved.evidence);
             }
         }
-        if let Verdict::Missed(miss) = &tried.verdict
-            && (verify::is_weak(&miss.gate)
-                || matches!(miss.gate.as_str(), "near" | "suite" | "stable" | "cause" | "control"))
-        {
-            let lead = LeadReport {
-                source: tried.candidate.origin.clone(),
-                diff: tried.candidate.patch.diff(),
-                missed: miss.gate.clone(),
-                detail: miss.detail.clone(),
-            };
-            // What passes everything and is merely weak comes first.
-            let leads = &mut self.ended.leads;
-            let at = leads.iter().take_while(|lead| verify::is_weak(&lead.missed)).count();
-            leads.insert(if verify::is_weak(&miss.gate) { at } else { leads.len() }, lead);
-            leads.truncate(LEADS);
+        if let Verdict::Missed(miss) = &tried.verdict {
+            leads::note(&mut self.ended.leads, &tried.candidate, miss);
         }
         self.tried.push(tried);
     }
@@ -388,7 +367,7 @@ impl Hunt<'_> {
             explanation: candidate.explanation.clone(),
             evidence: evidence.clone(),
         });
-        let part = if is_strong(evidence) { STRONG_AFTERTHOUGHT } else { AFTERTHOUGHT };
+        let part = if evidence.is_strong() { STRONG_AFTERTHOUGHT } else { AFTERTHOUGHT };
         let until = Instant::now() + self.began.elapsed().mul_f64(part).min(LONGEST_AFTERTHOUGHT);
         let first = self.enough_at.map_or(until, |at| at.min(until));
         self.crew.leave_late();
@@ -400,8 +379,8 @@ impl Hunt<'_> {
 
     fn why_nothing(&self) -> Reason {
         let counts = &self.ended.counts;
-        if let Some(lead) = self.ended.leads.iter().find(|lead| verify::is_weak(&lead.missed)) {
-            return Reason::new("only-weak", lead.detail.clone());
+        if let Some(weak) = leads::weak(&self.ended.leads) {
+            return weak;
         }
         let hint = if self.settings.models.is_empty() || self.settings.offline {
             "; a model may find more: --model PROVIDER/NAME"

@@ -106,6 +106,18 @@ impl<'a> Look<'a> {
         self.hunks.iter().any(|hunk| hunk.overlaps(&lines))
     }
 
+    /// Whether the unpatched file has a node of that kind and text.
+    fn stood(&self, node: Node<'_>, counts: &dyn Fn(Node<'_>) -> bool) -> bool {
+        let Some(before) = self.before else { return false };
+        let (kind, text) = (node.kind(), self.parsed.text_of(node));
+        let mut found = false;
+        language::walk(before.tree.root_node(), &mut |old| {
+            found |= old.kind() == kind && before.text_of(old) == text && counts(old);
+            !found && old.named_child_count() > 0
+        });
+        found
+    }
+
     /// The literal of the test that `node` is, or holds as a tuple or list.
     fn tells(&self, node: Node<'a>) -> Option<&'a str> {
         let mut found = None;
@@ -159,7 +171,7 @@ impl<'a> Look<'a> {
             "match_arm" => (node.child_by_field_name("pattern")?, node.child_by_field_name("value")?),
             _ => return None,
         };
-        if !self.is_new(condition) || !self.gives_constant(branch) {
+        if !self.is_new(condition) || !self.gives_constant(branch) || self.stood(condition, &|_| true) {
             return None;
         }
         let value = match node.kind() {
@@ -261,6 +273,10 @@ impl<'a> Look<'a> {
         let others =
             node.parent()?.named_children(&mut cursor).filter(|row| row.kind() == "pair" && !self.is_new(*row));
         if others.count() >= 2 || !self.gives_constant(value) {
+            return None;
+        }
+        // Another value for a row that was there is a change like any other.
+        if self.stood(key, &|node| node.parent().is_some_and(|parent| parent.kind() == "pair")) {
             return None;
         }
         let key = self.tells(key)?;
@@ -437,6 +453,11 @@ mod tests {
         let before = "def name(code):\n    if code == 200:\n        return 'ok'\n    if code == 500:\n        return 'broken'\n    return '?'\n";
         let after = before.replace("    return '?'", "    if code == 404:\n        return 'not found'\n    return '?'");
         assert!(!is_special("a.py", before, &after, "assert name(404) == 'not found'\n"));
+        // Another value for a row that was there.
+        let before = "FEES = {'near': 4, 'away': 31}\n";
+        assert!(!is_special("a.py", before, &before.replace("31", "9"), "assert FEES['away'] == 9\n"));
+        let before = "def f(n):\n    return 41 if n == 17 else n\n";
+        assert!(!is_special("a.py", before, &before.replace("41", "42"), "assert f(17) == 42\n"));
         let before = "KINDS = {\n    'a1x': 1,\n    'b2x': 2,\n}\n";
         let after = before.replace("}\n", "    'jpeg': 3,\n}\n");
         assert!(!is_special("a.py", before, &after, "assert KINDS['jpeg'] == 3\n"));
