@@ -21,6 +21,7 @@ use crate::source::Lines;
 mod arithmetic;
 mod binding;
 mod call;
+mod classic;
 mod collection;
 mod comparison;
 mod condition;
@@ -151,19 +152,18 @@ pub static OPERATORS: &[&Operator] = &[
     &rust::BORROW,
 ];
 
-/// The operators whose mutants show whether tests notice a change: small,
-/// rarely equivalent, and each keeps the types.
-pub static STRENGTH: &[&Operator] = &[
-    &comparison::BOUNDARY,
-    &comparison::OPERATOR,
-    &number::OFF_BY_ONE,
-    &arithmetic::OPERATOR,
-    &arithmetic::AUGMENTED,
-    &condition::LOGICAL,
-    &condition::NEGATED,
+/// The operators whose mutants show whether tests notice a change: the classic
+/// ones of mutation testing, and two arguments that change places.
+pub static CLASSIC: &[&Operator] = &[
+    &classic::TRUTH,
+    &classic::RELATIONAL,
+    &classic::ARITHMETIC,
+    &classic::LOGICAL,
+    &classic::CONDITION,
+    &classic::CONSTANT,
+    &classic::DELETED,
+    &classic::RESULT,
     &call::ARGUMENTS_SWAPPED,
-    &literal::LITERAL,
-    &statement::DELETED,
 ];
 
 /// Mutants made of one span; more come only from generated code.

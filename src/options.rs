@@ -98,6 +98,9 @@ pub struct Settings {
     pub scratch: ScratchMethod,
     /// Print what a model would be sent, and stop.
     pub show_context: bool,
+    /// A gate that `verify` leaves out, so that heal's own tests can show what
+    /// it alone catches; never set in a release.
+    pub without_gate: Option<String>,
 }
 
 impl Settings {

@@ -178,7 +178,7 @@ impl Patch {
 
 /// The difference by lines that end in `\n` alone, as git counts them: a lone
 /// carriage return ends no line.
-fn by_lines<'t>(before: &'t str, after: &'t str) -> TextDiff<'t, 't, str> {
+pub(crate) fn by_lines<'t>(before: &'t str, after: &'t str) -> TextDiff<'t, 't, str> {
     let lines = |text: &'t str| text.split_inclusive('\n').collect::<Vec<_>>();
     TextDiff::configure().newline_terminated(true).diff_slices(&lines(before), &lines(after))
 }

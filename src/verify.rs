@@ -5,10 +5,19 @@
 pub mod build;
 pub mod cause;
 pub mod constructs;
+pub mod control;
 pub mod distinct;
+pub mod integrity;
+pub mod minimal;
+pub mod mutants;
+pub mod near;
+pub mod plant;
 pub mod policy;
 pub mod rank;
+pub mod scan;
+pub mod special;
 pub mod stable;
+pub mod strength;
 pub mod suite;
 pub mod syntax;
 pub mod target;
@@ -16,6 +25,8 @@ pub mod trial;
 
 use serde::Deserialize;
 use serde::Serialize;
+
+use crate::patch::Patch;
 
 pub use trial::Proof;
 pub use trial::Trials;
@@ -32,19 +43,58 @@ pub struct Gate {
 
 /// The gates in the order they are walked; the first miss ends the trial.
 ///
-/// `cause` stands last among those that run tests: taking the patch out and
-/// putting it back compiles twice, so it is done once, for what is otherwise
-/// verified.
-pub static GATES: &[Gate] =
-    &[policy::GATE, distinct::GATE, syntax::GATE, build::GATE, target::GATE, suite::GATE, stable::GATE, cause::GATE];
+/// What runs nothing comes first, then what runs the patched tree as it was
+/// built for the target. Behind it stand the gates that change the patched
+/// code and so build again, once each: `cause` takes the patch out, `control`
+/// and `strength` plant faults in it. The patch is never put in again.
+pub static GATES: &[Gate] = &[
+    policy::GATE,
+    distinct::GATE,
+    syntax::GATE,
+    scan::GATE,
+    build::GATE,
+    target::GATE,
+    integrity::GATE,
+    minimal::GATE,
+    near::GATE,
+    suite::GATE,
+    special::GATE,
+    stable::GATE,
+    cause::GATE,
+    control::GATE,
+    strength::GATE,
+];
+
+/// The gates whose miss means that a patch passes and the tests do not hold
+/// it: a lead, never a proposal.
+pub fn is_weak(gate: &str) -> bool {
+    gate == strength::GATE.name || gate == special::GATE.name
+}
+
+/// Whether a gate runs no test: what it refuses was never tried.
+pub fn is_screen(gate: &str) -> bool {
+    [policy::GATE, distinct::GATE, syntax::GATE, scan::GATE].iter().any(|screen| screen.name == gate)
+}
 
 /// How a trial ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// Every gate was passed.
-    Verified(Box<Evidence>),
+    Verified(Box<Proved>),
     /// The first gate that was missed.
     Missed(Miss),
+}
+
+/// A patch that passed every gate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proved {
+    /// The patch that was proved: the candidate's, or what `minimal` left of
+    /// it.
+    pub patch: Patch,
+    /// What executed evidence says of it.
+    pub evidence: Evidence,
+    /// Tests that failed before and pass now.
+    pub cured: Vec<String>,
 }
 
 /// A gate that a candidate missed.
@@ -94,6 +144,10 @@ pub struct Evidence {
     pub suite_scope: String,
     /// Independent sources that proposed the same change.
     pub agreement: usize,
+    /// Hunks that were taken out of the candidate: layout, comments, and what
+    /// no test executes.
+    #[serde(default)]
+    pub taken_out: usize,
 }
 
 /// The target's runs with the patch.

@@ -339,6 +339,7 @@ impl Site {
             sandbox: Sandbox::Auto,
             scratch: ScratchMethod::Auto,
             show_context: false,
+            without_gate: None,
         }
     }
 

@@ -21,6 +21,8 @@ pub struct Baseline {
     /// Longest time a single test took that came to its own end, passed or
     /// failed.
     pub slowest: Duration,
+    /// Time of all tests together, one after the other.
+    pub took: Duration,
     /// Whether the suite could be run to its end.
     pub complete: bool,
     /// Set where only an exit code is known.
@@ -63,6 +65,7 @@ impl Baseline {
             tests: report.tests.iter().map(|test| (test.id.clone(), test.status)).collect(),
             flaky: BTreeSet::new(),
             slowest: ended.map(|test| test.took).max().unwrap_or_default(),
+            took: report.tests.iter().map(|test| test.took).sum(),
             complete: report.complete,
             exit_only: report.exit_only,
             problems: report.problems.iter().map(|problem| problem.id.clone()).collect(),

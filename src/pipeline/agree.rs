@@ -102,8 +102,11 @@ async fn cures(
     let mut scratch = prepared.scratch().await?;
     let trials = hunt::trials(prepared, case, settings)?;
     Ok(match trials.attempt(&mut *scratch, &proposal.patch, baseline).await? {
-        Verdict::Verified(evidence) => Some(Proposal { evidence: *evidence, ..proposal.clone() }),
-        Verdict::Missed(_) => None,
+        // Where `minimal` leaves less of it here, it is not the same patch.
+        Verdict::Verified(proved) if proved.patch == proposal.patch => {
+            Some(Proposal { evidence: proved.evidence, ..proposal.clone() })
+        }
+        Verdict::Verified(_) | Verdict::Missed(_) => None,
     })
 }
 

@@ -18,6 +18,7 @@ use crate::diagnose::Diagnosis;
 use crate::diagnose::Suspect;
 use crate::event::Event;
 use crate::failure::Failure;
+use crate::language;
 use crate::report::Counts;
 use crate::report::FailureReport;
 use crate::report::Location;
@@ -26,6 +27,7 @@ use crate::report::Reproduced;
 use crate::runner;
 use crate::source::Lines;
 use crate::source::RelPath;
+use crate::verify::special::Literals;
 use crate::verify::target::Aim;
 
 /// A cluster of failures and where its fault probably is.
@@ -62,7 +64,7 @@ impl Case {
         };
         let diagnosis = diagnose::diagnose(&evidence, &diagnose::Config::default())?;
         Some(Case {
-            aim: Arc::new(Aim { failures: members, selection }),
+            aim: Arc::new(Aim { literals: literals(prepared, survey, &failures), failures: members, selection }),
             diagnosis,
             tests,
             suggestions: survey.first.suggestions.clone(),
@@ -119,6 +121,27 @@ impl Case {
         }
         rows
     }
+}
+
+/// What the failing tests give and want, as far as their code and the
+/// failures show it.
+pub fn literals(prepared: &Prepared, survey: &Survey, failures: &[Failure]) -> Literals {
+    let mut all = Literals::default();
+    for failure in failures {
+        let shown =
+            [failure.expected.as_deref(), failure.actual.as_deref(), failure.id.split_once('[').map(|(_, p)| p)];
+        all = all.and(Literals::of_values(shown.into_iter().flatten()));
+        let Some(place) = survey.places.get(&failure.id) else { continue };
+        let (Some(text), Some(language)) = (prepared.text(&place.path), language::of_path(&place.path)) else {
+            continue;
+        };
+        let parsed = language::parse(language, &text);
+        let named = parsed.definitions().into_iter().find(|definition| definition.name == place.function);
+        if let Some(lines) = named.map(|definition| definition.lines).or(place.lines) {
+            all = all.and(Literals::of_test(&parsed, lines));
+        }
+    }
+    all
 }
 
 /// A suspect in a line: `path:line symbol (reason)`.

@@ -32,9 +32,11 @@ use crate::propose::Candidate;
 use crate::propose::model::Asker;
 use crate::report::LeadReport;
 use crate::runner::Selection;
+use crate::verify;
 use crate::verify::Evidence;
 use crate::verify::Trials;
 use crate::verify::Verdict;
+use crate::verify::integrity::Guard;
 use crate::verify::policy;
 use crate::verify::rank;
 
@@ -49,6 +51,9 @@ const AFTERTHOUGHT: f64 = 0.5;
 
 /// The same, at most.
 const LONGEST_AFTERTHOUGHT: Duration = Duration::from_secs(15);
+
+/// Patches that are shown as leads.
+const LEADS: usize = 3;
 
 /// Hunts for patches of one case; `rules` bounds what the rules propose.
 ///
@@ -128,8 +133,10 @@ pub(super) fn trials(prepared: &Prepared, case: &Case, settings: &Settings) -> R
         policy: Arc::new(policy_of(settings)?),
         author: policy::Author::Machine,
         seen: Arc::default(),
+        guard: Guard::of(&prepared.snapshot.files()),
         suite_scope: prepared.suite.name().to_owned(),
         sandbox: prepared.sandbox.clone(),
+        without: None,
     })
 }
 
@@ -178,10 +185,16 @@ fn changed_the_outcome(tried: &Tried) -> bool {
     match &tried.verdict {
         Verdict::Verified(_) => true,
         Verdict::Missed(miss) => {
-            matches!(miss.gate.as_str(), "build" | "suite" | "stable")
+            matches!(miss.gate.as_str(), "build" | "near" | "suite" | "stable")
+                || verify::is_weak(&miss.gate)
                 || (miss.gate == "target" && miss.detail.contains("fails in another way"))
         }
     }
+}
+
+/// Whether the tests killed every one of several mutants of the patch.
+fn is_strong(evidence: &Evidence) -> bool {
+    evidence.strength.as_ref().is_some_and(|strength| strength.mutants >= 4 && strength.killed == strength.mutants)
 }
 
 /// A verified patch of another case, to be tried on this one.
@@ -335,26 +348,31 @@ impl Hunt<'_> {
         let counts = &mut self.ended.counts;
         match &tried.verdict {
             Verdict::Missed(miss) => match miss.gate.as_str() {
-                "policy" | "syntax" => counts.refused += 1,
+                "policy" | "syntax" | "scan" => counts.refused += 1,
                 "distinct" => counts.duplicate += 1,
                 _ => counts.tried += 1,
             },
-            Verdict::Verified(evidence) => {
+            Verdict::Verified(proved) => {
                 counts.tried += 1;
                 counts.verified += 1;
-                self.verified(&tried.candidate, evidence);
+                self.verified(&tried.candidate, &proved.evidence);
             }
         }
         if let Verdict::Missed(miss) = &tried.verdict
-            && matches!(miss.gate.as_str(), "suite" | "stable" | "cause")
-            && self.ended.leads.len() < 3
+            && (verify::is_weak(&miss.gate)
+                || matches!(miss.gate.as_str(), "near" | "suite" | "stable" | "cause" | "control"))
         {
-            self.ended.leads.push(LeadReport {
+            let lead = LeadReport {
                 source: tried.candidate.origin.clone(),
                 diff: tried.candidate.patch.diff(),
                 missed: miss.gate.clone(),
                 detail: miss.detail.clone(),
-            });
+            };
+            // What passes everything and is merely weak comes first.
+            let leads = &mut self.ended.leads;
+            let at = leads.iter().take_while(|lead| verify::is_weak(&lead.missed)).count();
+            leads.insert(if verify::is_weak(&miss.gate) { at } else { leads.len() }, lead);
+            leads.truncate(LEADS);
         }
         self.tried.push(tried);
     }
@@ -367,9 +385,11 @@ impl Hunt<'_> {
             explanation: candidate.explanation.clone(),
             evidence: evidence.clone(),
         });
-        let spent = self.began.elapsed();
-        let more = spent.mul_f64(AFTERTHOUGHT).min(LONGEST_AFTERTHOUGHT);
-        let first = *self.enough_at.get_or_insert_with(|| Instant::now() + more);
+        // Where every mutant was killed, the tests leave little open.
+        let spent = self.began.elapsed().mul_f64(AFTERTHOUGHT).min(LONGEST_AFTERTHOUGHT);
+        let more = if is_strong(evidence) { Duration::ZERO } else { spent };
+        let until = Instant::now() + more;
+        let first = self.enough_at.map_or(until, |at| at.min(until));
         self.crew.leave_late();
         if self.ended.proposals.len() >= 3 {
             self.crew.clear();
@@ -379,6 +399,9 @@ impl Hunt<'_> {
 
     fn why_nothing(&self) -> Reason {
         let counts = &self.ended.counts;
+        if let Some(lead) = self.ended.leads.iter().find(|lead| verify::is_weak(&lead.missed)) {
+            return Reason::new("only-weak", lead.detail.clone());
+        }
         let hint = if self.settings.models.is_empty() || self.settings.offline {
             "; a model may find more: --model PROVIDER/NAME"
         } else {

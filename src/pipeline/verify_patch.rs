@@ -28,11 +28,11 @@ use crate::report::FailureReport;
 use crate::report::LeadReport;
 use crate::report::ProposalReport;
 use crate::report::RunReport;
-use crate::runner::Selection;
-use crate::scratch::Scratch;
+use crate::verify;
 use crate::verify::Miss;
 use crate::verify::Trials;
 use crate::verify::Verdict;
+use crate::verify::integrity::Guard;
 use crate::verify::policy;
 use crate::verify::target::Aim;
 
@@ -93,9 +93,10 @@ async fn judge(
     }
     let baseline = survey.baseline.clone().unwrap_or_else(|| Arc::new(Baseline::of(&survey.first)));
     let selection = reproduce::selection_of(&survey.first, &aimed);
+    let wanted: Vec<Failure> = aimed.iter().map(|reproduction| reproduction.failure.clone()).collect();
     let trials = Trials {
         bench: prepared.bench.clone(),
-        aim: Arc::new(Aim { selection, failures: aimed.clone() }),
+        aim: Arc::new(Aim { selection, literals: case::literals(prepared, survey, &wanted), failures: aimed.clone() }),
         policy: Arc::new(policy::Config {
             allow: policy::globs(&settings.allow).map_err(glob_error)?,
             deny: policy::globs(&settings.deny).map_err(glob_error)?,
@@ -103,8 +104,10 @@ async fn judge(
         }),
         author: policy::Author::Person,
         seen: Arc::default(),
+        guard: Guard::of(&prepared.snapshot.files()),
         suite_scope: prepared.suite.name().to_owned(),
         sandbox: prepared.sandbox.clone(),
+        without: settings.without_gate.clone(),
     };
     tools.events.emit(Event::Stage { name: "verify".into(), what: name.to_owned() });
     let mut scratch = prepared.scratch().await?;
@@ -122,60 +125,27 @@ async fn judge(
         detail,
         seconds: began.elapsed().as_secs_f64(),
     });
-    let cured = cured(prepared, &mut *scratch, survey, patch, &verdict).await?;
     let subjects: Vec<Failure> = if aimed.is_empty() {
         vec![blank(name)]
     } else {
         aimed.into_iter().map(|reproduction| reproduction.failure).collect()
     };
-    Ok(subjects.iter().map(|failure| row(failure, name, patch, &verdict, &cured, tools)).collect())
+    Ok(subjects.iter().map(|failure| row(failure, name, patch, &verdict, tools)).collect())
 }
 
 fn glob_error(error: globset::Error) -> PipelineError {
     PipelineError::Usage { what: format!("not a glob: {error}"), hint: "Patterns look like src/** or *.py".into() }
 }
 
-/// What fails without the patch and passes with it.
-async fn cured(
-    prepared: &Prepared,
-    scratch: &mut dyn Scratch,
-    survey: &Survey,
-    patch: &Patch,
-    verdict: &Verdict,
-) -> Result<Vec<String>, PipelineError> {
-    let failing: Vec<String> = survey
-        .reproductions
-        .iter()
-        .map(|reproduction| reproduction.failure.id.clone())
-        .filter(|id| survey.first.test(id).is_some())
-        .collect();
-    let screened_out =
-        matches!(verdict, Verdict::Missed(miss) if matches!(miss.gate.as_str(), "policy" | "distinct" | "syntax"));
-    if failing.is_empty() || screened_out {
-        return Ok(Vec::new());
-    }
-    scratch.lay(patch)?;
-    let report = prepared.bench.run(scratch, &prepared.bench.request(Selection::Tests(failing.clone()))).await?;
-    let passes = |id: &String| report.test(id).is_some_and(|test| test.status == crate::runner::Status::Passed);
-    Ok(failing.into_iter().filter(passes).collect())
-}
-
-fn row(
-    failure: &Failure,
-    name: &str,
-    patch: &Patch,
-    verdict: &Verdict,
-    cured: &[String],
-    tools: &Tools,
-) -> FailureReport {
-    let told = if cured.is_empty() {
-        "Nothing that failed before passes now.".to_owned()
-    } else {
-        format!("From failing to passing: {}.", cured.join(", "))
-    };
+fn row(failure: &Failure, name: &str, patch: &Patch, verdict: &Verdict, tools: &Tools) -> FailureReport {
     match verdict {
         Verdict::Missed(miss) => missed(failure, Some(patch), miss),
-        Verdict::Verified(evidence) => {
+        Verdict::Verified(proved) => {
+            let told = if proved.cured.is_empty() {
+                "Nothing that failed before passes now.".to_owned()
+            } else {
+                format!("From failing to passing: {}.", proved.cured.join(", "))
+            };
             let mut row = case::abstained(failure, &[], Reason::new("", ""));
             row.outcome = "verified".into();
             row.reason = None;
@@ -187,7 +157,7 @@ fn row(
                 diff: patch.diff(),
                 files: patch.files().into_iter().cloned().collect(),
                 explanation: told,
-                evidence: (**evidence).clone(),
+                evidence: proved.evidence.clone(),
             }];
             row
         }
@@ -195,7 +165,11 @@ fn row(
 }
 
 fn missed(failure: &Failure, patch: Option<&Patch>, miss: &Miss) -> FailureReport {
-    let word = if miss.gate == "policy" { "policy" } else { "none-verified" };
+    let word = match miss.gate.as_str() {
+        "policy" => "policy",
+        gate if verify::is_weak(gate) => "only-weak",
+        _ => "none-verified",
+    };
     let mut row = case::abstained(failure, &[], Reason::new(word, format!("gate {}: {}", miss.gate, miss.detail)));
     row.candidates = crate::report::Counts { proposed: 1, tried: 1, ..Default::default() };
     row.leads = patch

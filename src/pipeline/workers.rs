@@ -223,7 +223,12 @@ async fn work(shared: Arc<Shared>, sender: mpsc::UnboundedSender<Result<Tried, P
                 shared.changed.notify_waiters();
                 continue;
             }
-            Ok(Done::Ended(tried)) => Ok(tried),
+            Ok(Done::Ended(mut tried)) => {
+                if let Verdict::Verified(proved) = &tried.verdict {
+                    tried.candidate.patch = proved.patch.clone();
+                }
+                Ok(tried)
+            }
             Err(error) => Err(error),
         };
         let failed = message.is_err();
@@ -285,7 +290,7 @@ async fn judge(
     }
     let baseline = shared.baseline().await?;
     Ok(Ok(match shared.trials.prove(&mut **scratch, &candidate.patch, &baseline).await? {
-        Ok(evidence) => Verdict::Verified(evidence),
+        Ok(proved) => Verdict::Verified(proved),
         Err(miss) => Verdict::Missed(miss),
     }))
 }
@@ -293,12 +298,14 @@ async fn judge(
 /// What a verdict says in a word and a line.
 pub fn words(verdict: &Verdict) -> (String, String) {
     match verdict {
-        Verdict::Verified(evidence) => ("verified".into(), passed(evidence)),
+        Verdict::Verified(proved) => ("verified".into(), passed(&proved.evidence)),
         Verdict::Missed(Miss { gate, detail, .. }) => (gate.clone(), detail.clone()),
     }
 }
 
 fn passed(evidence: &Evidence) -> String {
     let suite = evidence.suite.map(|suite| format!(", suite {} passed", suite.passed)).unwrap_or_default();
-    format!("target {}/{}{suite}", evidence.target.passed, evidence.target.runs)
+    let strength = evidence.strength.as_ref();
+    let strength = strength.map(|strength| format!(", mutants {}/{}", strength.killed, strength.mutants));
+    format!("target {}/{}{suite}{}", evidence.target.passed, evidence.target.runs, strength.unwrap_or_default())
 }

@@ -24,6 +24,7 @@ fn evidence() -> Evidence {
         sandbox: "none".into(),
         suite_scope: "given".into(),
         agreement: 2,
+        taken_out: 0,
     }
 }
 

@@ -43,9 +43,18 @@ def take_settings():
         return None
     try:
         with open(path, encoding="utf-8") as file:
-            settings = json.load(file)
+            text = file.read()
+        settings = json.loads(text)
     except (OSError, ValueError):
         return None
+    # The nonce is the word that makes a record count. It is on the disk no
+    # longer than it takes to read it, and no attribute holds it: `sealing`.
+    if settings.get("once"):
+        try:
+            os.unlink(path)
+        except OSError:
+            pass
+    settings["seal"], settings["again"] = sealing(settings.pop("nonce", ""), path, text)
     settings["directory"] = os.path.dirname(os.path.abspath(path))
     settings["cwd"] = os.getcwd()
     settings["taken"] = {SETTINGS: path}
@@ -55,8 +64,26 @@ def take_settings():
     return settings
 
 
+def sealing(nonce, path, text):
+    """Two functions that alone know the nonce: one puts it on a record, one
+    writes the settings again for processes that are part of the runner."""
+
+    def seal(record):
+        record["nonce"] = nonce
+        return record
+
+    def again():
+        shared = json.loads(text)
+        shared["once"] = False
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(shared, file)
+
+    return seal, again
+
+
 def give_back(settings):
     """Shows the variables again, to processes that are part of the runner."""
+    settings["again"]()
     for name, value in settings["taken"].items():
         put(name, value)
 
@@ -86,8 +113,9 @@ class Channel(object):
         # A forked child is not the process heal asked.
         if getpid() != self.pid:
             return
-        record = {"nonce": self.settings["nonce"], "record": kind}
+        record = {"record": kind}
         record.update(fields)
+        record = self.settings["seal"](record)
         # Lone surrogates are no UTF-8 and no JSON either.
         data = dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
         try:

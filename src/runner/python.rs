@@ -58,7 +58,14 @@ pub fn compose(
     // `words` may name heal's own runner, which is no word that is recognised.
     let env = wrap::see(&project.command).and_then(|seen| seen.env);
     let own = own(site, env.as_ref());
-    let variables = open(site, request, channel, &own)?;
+    // One process reads the settings, and nobody after it, unless the command
+    // starts several (a matrix of environments, a recipe).
+    let several = |word: &String| {
+        let name = word.rsplit('/').next().unwrap_or(word);
+        ["tox", "nox", "hatch", "make", "just", "sh", "bash"].contains(&name)
+    };
+    let once = !project.command.iter().any(several);
+    let variables = open(site, request, channel, &own, once)?;
     let words = match env {
         Some(env) => through_env(words, &env, &variables),
         None => words,
@@ -81,19 +88,26 @@ pub fn compose(
 /// The channel's directory cannot be written.
 pub fn opaque_environment(site: &Site, request: &Request, channel: &Channel) -> Result<Vec<Variable>, RunnerError> {
     match site.python {
-        Some(_) => open(site, request, channel, &own(site, None)),
+        Some(_) => open(site, request, channel, &own(site, None), false),
         None => Ok(Vec::new()),
     }
 }
 
 /// Writes plugin and settings into the channel's directory; returns the
 /// variables that lead the test process there.
-fn open(site: &Site, request: &Request, channel: &Channel, own: &Own) -> Result<Vec<Variable>, RunnerError> {
+fn open(
+    site: &Site,
+    request: &Request,
+    channel: &Channel,
+    own: &Own,
+    once: bool,
+) -> Result<Vec<Variable>, RunnerError> {
     for (name, text) in FILES {
         write(&channel.dir.join(name), text)?;
     }
     let settings = json!({
         "nonce": channel.nonce,
+        "once": once,
         "tree": site.tree,
         "selection": match &request.selection {
             Selection::All => Value::Null,

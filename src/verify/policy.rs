@@ -104,8 +104,13 @@ fn refusal(change: &FileChange, author: Author, config: &Config) -> Option<Strin
             return Some(format!("it edits tests inside `{path}`"));
         }
     }
-    if author == Author::Machine {
-        let new = constructs::brought_in(path, before, after);
+    if change.before.is_none() && shadows(path) {
+        return Some(format!("`{path}` would be loaded in place of the library of that name"));
+    }
+    // Tests that a person adds use the framework, of course.
+    let is_test = language::of_path(path).is_some_and(|language| (language.is_test_file)(path));
+    if !(is_test || allowed && author == Author::Person) {
+        let new = constructs::brought_in(path, before, after, author == Author::Person);
         if let Some(construct) = new.first() {
             return Some(format!("it brings into `{path}` what was not there: {construct}"));
         }
@@ -113,15 +118,105 @@ fn refusal(change: &FileChange, author: Author, config: &Config) -> Option<Strin
     None
 }
 
+/// Modules that every Python test run loads: a file of that name where modules
+/// are looked for first would be loaded in their place.
+const LIBRARY: &[&str] = &[
+    "abc",
+    "argparse",
+    "ast",
+    "asyncio",
+    "atexit",
+    "builtins",
+    "collections",
+    "contextlib",
+    "copy",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "difflib",
+    "doctest",
+    "encodings",
+    "enum",
+    "faulthandler",
+    "fnmatch",
+    "functools",
+    "gc",
+    "hypothesis",
+    "importlib",
+    "inspect",
+    "io",
+    "itertools",
+    "json",
+    "linecache",
+    "logging",
+    "math",
+    "mock",
+    "nose",
+    "operator",
+    "os",
+    "pathlib",
+    "pdb",
+    "pickle",
+    "pkgutil",
+    "platform",
+    "pluggy",
+    "posixpath",
+    "pprint",
+    "pytest",
+    "random",
+    "re",
+    "runpy",
+    "shutil",
+    "signal",
+    "site",
+    "socket",
+    "string",
+    "subprocess",
+    "sys",
+    "tempfile",
+    "textwrap",
+    "threading",
+    "time",
+    "token",
+    "tokenize",
+    "tox",
+    "traceback",
+    "types",
+    "typing",
+    "unittest",
+    "uuid",
+    "warnings",
+    "weakref",
+    "zoneinfo",
+];
+
+/// Whether a new Python file would be found before the library it is named as.
+fn shadows(path: &RelPath) -> bool {
+    let package = path.file_name() == "__init__.py";
+    let (name, folder) = if package {
+        (path.parent().file_name().to_owned(), path.parent().parent())
+    } else {
+        (path.file_name().trim_end_matches(".py").to_owned(), path.parent())
+    };
+    path.extension() == Some("py")
+        && matches!(folder.as_str(), "" | "src" | "lib" | "tests" | "test")
+        && LIBRARY.contains(&name.as_str())
+}
+
 /// The tokens of the tests inside a source file, in order.
 fn tests_inside(path: &RelPath, text: &str) -> Vec<String> {
     let Some(language) = language::of_path(path) else { return Vec::new() };
     let parsed = language::parse(language, text);
-    parsed.test_spans().into_iter().map(|span| parsed.tokens_within(span)).collect()
+    let tokens = |span: std::ops::Range<usize>| {
+        let tokens = parsed.tokens_within(span.clone());
+        // An example in documentation is a comment, and has no tokens.
+        if tokens.trim().is_empty() { text[span].trim().to_owned() } else { tokens }
+    };
+    parsed.test_spans().into_iter().map(tokens).collect()
 }
 
 /// Files no patch may touch, whoever wrote it: they decide what is run.
-fn always_refused(path: &RelPath) -> Option<&'static str> {
+pub(super) fn always_refused(path: &RelPath) -> Option<&'static str> {
     let text = path.as_str();
     let name = path.file_name();
     let under = |folder: &str| {
@@ -190,6 +285,10 @@ mod tests {
             (change("conftest.py", Some("a = 1\n"), Some("a = 2\n")), false, false),
             (change("conftest.py", None, Some("a = 2\n")), false, false),
             (change("src/new.py", None, Some("x = 1\n")), true, false),
+            (change("unittest/__init__.py", None, Some("x = 1\n")), false, false),
+            (change("src/json.py", None, Some("x = 1\n")), false, false),
+            (change("shop/json.py", None, Some("x = 1\n")), true, false),
+            (change("src/a.py", Some("x = 1\n"), Some("import unittest\nx = 1\n")), false, false),
             (change("src/a.py", Some("x = 1\n"), None), true, false),
             (change("README.md", Some("a\n"), Some("b\n")), true, false),
             (change(".github/workflows/ci.yml", Some("a\n"), Some("b\n")), false, false),

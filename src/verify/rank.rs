@@ -59,6 +59,7 @@ mod tests {
             sandbox: String::new(),
             suite_scope: String::new(),
             agreement,
+            taken_out: 0,
         }
     }
 

@@ -7,6 +7,7 @@
 use super::Gate;
 use super::Miss;
 use super::Target;
+use super::near::file_part;
 use super::target::Aim;
 use super::trial::TrialError;
 use crate::detect::Baseline;
@@ -93,32 +94,4 @@ async fn base_stands(
     request.variation = variation;
     let report = bench.run(scratch, &request).await?;
     Ok(report.complete && report.count(Status::Failed) == 0)
-}
-
-/// What tests of one file share in their ids: up to the first `::` or space,
-/// or the module of a dotted name.
-fn file_part(id: &str) -> &str {
-    if let Some((file, _)) = id.split_once("::") {
-        return file;
-    }
-    if let Some((binary, _)) = id.split_once(' ') {
-        return binary;
-    }
-    id.rsplitn(3, '.').last().unwrap_or(id)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tests_of_one_file_share_a_part() {
-        for (id, part) in [
-            ("tests/test_a.py::T::a[x y]", "tests/test_a.py"),
-            ("shop tests::divide", "shop tests"),
-            ("tests.test_a.Cart.test_x", "tests.test_a"),
-        ] {
-            assert_eq!(file_part(id), part);
-        }
-    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Gate;
 use super::Miss;
+use super::special::Literals;
 use crate::detect::Baseline;
 use crate::detect::Reproduction;
 use crate::failure::Kind;
@@ -28,6 +29,8 @@ pub struct Aim {
     pub failures: Vec<Reproduction>,
     /// The tests to run to see them.
     pub selection: Selection,
+    /// The literals of the failing tests.
+    pub literals: Literals,
 }
 
 impl Aim {
@@ -119,7 +122,11 @@ mod tests {
             executed: vec![],
             by_itself: true,
         };
-        Aim { failures: vec![reproduction], selection: Selection::Tests(vec!["t".into()]) }
+        Aim {
+            failures: vec![reproduction],
+            selection: Selection::Tests(vec!["t".into()]),
+            literals: Literals::default(),
+        }
     }
 
     fn report(status: Option<Status>, complete: bool) -> Report {

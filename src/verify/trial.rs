@@ -4,19 +4,30 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use super::Evidence;
 use super::Miss;
+use super::Proved;
+use super::Strength;
 use super::SuiteCounts;
 use super::Target;
 use super::Verdict;
 use super::build;
 use super::cause;
+use super::control;
 use super::distinct;
 use super::distinct::Seen;
+use super::integrity;
+use super::integrity::Guard;
+use super::minimal;
+use super::near;
 use super::policy;
 use super::policy::Author;
+use super::scan;
+use super::special;
 use super::stable;
+use super::strength;
 use super::suite;
 use super::syntax;
 use super::target;
@@ -25,7 +36,9 @@ use crate::detect::Baseline;
 use crate::detect::Bench;
 use crate::detect::BenchError;
 use crate::patch::Patch;
+use crate::runner::Report;
 use crate::runner::Selection;
+use crate::runner::Status;
 use crate::scratch::Scratch;
 use crate::scratch::ScratchError;
 
@@ -40,6 +53,10 @@ pub enum TrialError {
     Scratch(#[from] ScratchError),
 }
 
+/// Lines of a suite with more tests than this are not traced: the record of
+/// them would be larger than all else.
+const TRACED: usize = 2_000;
+
 /// What trials of one failure have in common. Cheap to clone.
 #[derive(Clone)]
 pub struct Trials {
@@ -53,14 +70,38 @@ pub struct Trials {
     pub author: Author,
     /// What was tried so far.
     pub seen: Arc<Seen>,
+    /// The tests and what configures them.
+    pub guard: Guard,
     /// Which suite stands for "nothing else broke".
     pub suite_scope: String,
     /// The containment that is in force.
     pub sandbox: String,
+    /// A gate that is left out, so that tests can show what it alone catches.
+    /// `None` everywhere else.
+    pub without: Option<String>,
 }
 
-/// A candidate's evidence beyond the target.
-pub type Proof = Result<Box<Evidence>, Miss>;
+/// A candidate's proof beyond the target.
+pub type Proof = Result<Box<Proved>, Miss>;
+
+/// The evidence as far as the gates have come.
+#[derive(Default)]
+struct Found {
+    target: Target,
+    suite: Option<SuiteCounts>,
+    cause: &'static str,
+    control: Option<String>,
+    strength: Option<Strength>,
+    taken_out: usize,
+    cured: Vec<String>,
+}
+
+/// A run of the suite with a patch in.
+struct SuiteRun {
+    patch: Patch,
+    report: Report,
+    took: std::time::Duration,
+}
 
 /// What became of the failing tests.
 pub enum Cure {
@@ -73,15 +114,29 @@ pub enum Cure {
 }
 
 impl Trials {
-    /// The gates that run nothing: `policy`, `distinct`, `syntax`.
-    pub fn screen(&self, patch: &Patch) -> Result<(), Miss> {
-        policy::judge(patch, self.author, &self.policy)?;
-        self.seen.judge(patch)?;
-        syntax::judge(patch)
+    /// Whether the gate is asked.
+    fn asks(&self, gate: &super::Gate) -> bool {
+        self.without.as_deref() != Some(gate.name)
     }
 
-    /// The gates `build` and `target`: one run of the failing tests, each
-    /// within `limit`.
+    /// A judgement, unless the gate is left out.
+    fn of<T: Default>(&self, gate: &super::Gate, judged: Result<T, Miss>) -> Result<T, Miss> {
+        match judged {
+            Err(_) if !self.asks(gate) => Ok(T::default()),
+            judged => judged,
+        }
+    }
+
+    /// The gates that run nothing: `policy`, `distinct`, `syntax`, `scan`.
+    pub fn screen(&self, patch: &Patch) -> Result<(), Miss> {
+        self.of(&policy::GATE, policy::judge(patch, self.author, &self.policy))?;
+        self.of(&distinct::GATE, self.seen.judge(patch))?;
+        self.of(&syntax::GATE, syntax::judge(patch))?;
+        self.of(&scan::GATE, scan::judge(patch))
+    }
+
+    /// The gates `build`, `target` and `integrity`: one run of the failing
+    /// tests, each within `limit`.
     ///
     /// # Errors
     /// Only where the tests cannot be run.
@@ -92,23 +147,24 @@ impl Trials {
         baseline: Option<&Baseline>,
         limit: Duration,
     ) -> Result<Cure, TrialError> {
-        scratch.lay(patch)?;
         let mut request = self.bench.request(self.aim.selection.clone());
         request.fail_fast = true;
         request.test_limit = limit;
-        let report = self.bench.run(scratch, &request).await?;
-        if let Err(miss) = build::judge(&report, baseline) {
+        let (report, held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
+        if let Err(miss) = self.of(&build::GATE, build::judge(&report, baseline)) {
             return Ok(Cure::Missed(miss));
         }
-        Ok(match target::judge(&self.aim, &report) {
-            Ok(()) => Cure::Works,
+        Ok(match self.of(&target::GATE, target::judge(&self.aim, &report)) {
+            Ok(()) => match self.of(&integrity::GATE, held) {
+                Ok(()) => Cure::Works,
+                Err(miss) => Cure::Missed(miss),
+            },
             Err(miss) if self.aim.ran_out(&report) => Cure::RanOut(miss),
             Err(miss) => Cure::Missed(miss),
         })
     }
 
-    /// The gates `suite`, `stable` and `cause`, for a patch that passed
-    /// `target`.
+    /// The other gates, for a patch that passed `target`.
     ///
     /// # Errors
     /// Only where the tests cannot be run.
@@ -118,16 +174,11 @@ impl Trials {
         patch: &Patch,
         baseline: &Baseline,
     ) -> Result<Proof, TrialError> {
-        scratch.lay(patch)?;
-        let report = self.bench.run(scratch, &self.bench.request(Selection::All)).await?;
-        if let Err(miss) = target::judge(&Aim { selection: Selection::All, ..(*self.aim).clone() }, &report) {
-            return Ok(Err(Miss {
-                gate: suite::GATE.name.to_owned(),
-                detail: format!("in the whole suite {}", miss.detail),
-                ..miss
-            }));
-        }
-        let took = self.aim.longest(&report);
+        let mut found = Found { cause: cause::PROVEN, ..Found::default() };
+        let SuiteRun { patch, report, took } = match self.suite(scratch, patch, baseline, &mut found).await? {
+            Ok(run) => run,
+            Err(miss) => return Ok(Err(miss)),
+        };
         // A person may mend one form at a time; a machine that does has fitted
         // its patch to one.
         if self.author == Author::Machine
@@ -136,18 +187,99 @@ impl Trials {
             let detail = format!("{form}, another form of the same test, still fails");
             return Ok(Err(Miss { gate: suite::GATE.name.to_owned(), detail, output: String::new() }));
         }
-        let counts = match suite::judge(&self.bench, scratch, patch, baseline, report).await? {
+        let longest = self.aim.longest(&report);
+        let near = near::of(&report, &self.aim, &patch, baseline);
+        found.cured = cured(baseline, &report);
+        let counts = suite::judge(&self.bench, scratch, &patch, baseline, report).await?;
+        let special = self.of(&special::GATE, special::judge(&patch, &self.aim.literals));
+        found.suite = match self.of(&suite::GATE, counts).and_then(|counts| special.map(|()| counts)) {
             Ok(counts) => counts,
             Err(miss) => return Ok(Err(miss)),
         };
-        let target = match stable::judge(&self.bench, scratch, patch, &self.aim, baseline).await? {
-            Ok(target) => target,
-            Err(miss) => return Ok(Err(miss)),
-        };
-        if let Err(miss) = cause::judge(&self.bench, scratch, &self.aim, took).await? {
+        if self.asks(&stable::GATE) {
+            found.target = match stable::judge(&self.bench, scratch, &patch, &self.aim, baseline).await? {
+                Ok(target) => target,
+                Err(miss) => return Ok(Err(miss)),
+            };
+        }
+        if self.asks(&cause::GATE)
+            && let Err(miss) = cause::judge(&self.bench, scratch, &self.aim, longest).await?
+        {
             return Ok(Err(miss));
         }
-        Ok(Ok(Box::new(self.evidence(scratch, target, counts, cause::PROVEN))))
+        if self.asks(&control::GATE) {
+            found.control = match control::judge(&self.bench, scratch, &patch, &self.aim).await? {
+                Ok(control) => control,
+                Err(miss) => return Ok(Err(miss)),
+            };
+        }
+        if self.asks(&strength::GATE) {
+            found.strength =
+                match strength::judge(&self.bench, scratch, &patch, &self.aim, &near, baseline, took).await? {
+                    Ok(strength) => strength,
+                    Err(miss) => return Ok(Err(miss)),
+                };
+        }
+        Ok(Ok(Box::new(self.proved(scratch, patch, found))))
+    }
+
+    /// Runs the suite, after the tests beside the target where it is long,
+    /// with what `minimal` leaves of the patch.
+    async fn suite(
+        &self,
+        scratch: &mut dyn Scratch,
+        patch: &Patch,
+        baseline: &Baseline,
+        found: &mut Found,
+    ) -> Result<Result<SuiteRun, Miss>, TrialError> {
+        let mends = self.author == Author::Machine && self.asks(&minimal::GATE);
+        let bare = if mends { minimal::without_layout(patch) } else { None };
+        let patch = bare.as_ref().unwrap_or(patch);
+        if self.asks(&near::GATE)
+            && let Err(miss) = near::judge(&self.bench, scratch, patch, &self.aim, baseline).await?
+        {
+            return Ok(Err(miss));
+        }
+        let run = match self.run_suite(scratch, patch, baseline, mends).await? {
+            Ok(run) => run,
+            Err(miss) => return Ok(Err(miss)),
+        };
+        let less = if mends { minimal::without_unexecuted(patch, &run.report) } else { None };
+        let run = match less {
+            // The rest has to stand for itself; where it does not, the whole
+            // patch is what is judged.
+            Some(less) => self.run_suite(scratch, &less, baseline, mends).await?.unwrap_or(run),
+            None => run,
+        };
+        let hunks = |patch: &Patch| patch.touched_after().iter().map(|(_, hunks)| hunks.len()).sum::<usize>();
+        found.taken_out = hunks(patch).saturating_sub(hunks(&run.patch));
+        Ok(Ok(run))
+    }
+
+    async fn run_suite(
+        &self,
+        scratch: &mut dyn Scratch,
+        patch: &Patch,
+        baseline: &Baseline,
+        mends: bool,
+    ) -> Result<Result<SuiteRun, Miss>, TrialError> {
+        let mut request = self.bench.request(Selection::All);
+        let hunks: usize = patch.touched_after().iter().map(|(_, hunks)| hunks.len()).sum();
+        // From 3.12 on tracing costs next to nothing (`sys.monitoring`).
+        let quick = self.bench.python.as_ref().is_some_and(|python| python.version >= (3, 12, 0));
+        request.trace_lines =
+            self.bench.python.is_some() && baseline.tests.len() <= TRACED && (quick || mends && hunks > 1);
+        let began = Instant::now();
+        let (report, held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
+        let took = began.elapsed();
+        let whole = Aim { selection: Selection::All, ..(*self.aim).clone() };
+        let judged = target::judge(&whole, &report).map_err(|miss| Miss {
+            gate: suite::GATE.name.to_owned(),
+            detail: format!("in the whole suite {}", miss.detail),
+            ..miss
+        });
+        let judged = self.of(&suite::GATE, judged).and_then(|()| self.of(&integrity::GATE, held));
+        Ok(judged.map(|()| SuiteRun { patch: patch.clone(), report, took }))
     }
 
     /// The whole way for a patch that claims to mend nothing in particular:
@@ -164,30 +296,39 @@ impl Trials {
         if let Err(miss) = self.screen(patch) {
             return Ok(Verdict::Missed(miss));
         }
-        scratch.lay(patch)?;
-        let report = self.bench.run(scratch, &self.bench.request(Selection::All)).await?;
-        if let Err(miss) = build::judge(&report, Some(baseline)) {
+        let request = self.bench.request(Selection::All);
+        let (report, held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
+        let judged =
+            self.of(&build::GATE, build::judge(&report, Some(baseline))).and_then(|()| self.of(&integrity::GATE, held));
+        if let Err(miss) = judged {
             return Ok(Verdict::Missed(miss));
         }
-        Ok(match suite::judge(&self.bench, scratch, patch, baseline, report).await? {
-            Ok(counts) => Verdict::Verified(Box::new(self.evidence(scratch, Target::default(), counts, "not asked"))),
+        let mut found = Found { cause: "not asked", cured: cured(baseline, &report), ..Found::default() };
+        let judged = suite::judge(&self.bench, scratch, patch, baseline, report).await?;
+        Ok(match self.of(&suite::GATE, judged) {
+            Ok(counts) => {
+                found.suite = counts;
+                Verdict::Verified(Box::new(self.proved(scratch, patch.clone(), found)))
+            }
             Err(miss) => Verdict::Missed(miss),
         })
     }
 
-    fn evidence(&self, scratch: &dyn Scratch, target: Target, suite: Option<SuiteCounts>, cause: &str) -> Evidence {
-        Evidence {
-            target,
-            suite,
-            cause: cause.to_owned(),
-            control: None,
-            strength: None,
-            integrity: "held".to_owned(),
+    fn proved(&self, scratch: &dyn Scratch, patch: Patch, found: Found) -> Proved {
+        let evidence = Evidence {
+            target: found.target,
+            suite: found.suite,
+            cause: found.cause.to_owned(),
+            control: found.control,
+            strength: found.strength,
+            integrity: integrity::HELD.to_owned(),
             scratch: scratch.method().name().to_owned(),
             sandbox: self.sandbox.clone(),
             suite_scope: self.suite_scope.clone(),
             agreement: 1,
-        }
+            taken_out: found.taken_out,
+        };
+        Proved { patch, evidence, cured: found.cured }
     }
 
     /// The whole way.
@@ -208,10 +349,17 @@ impl Trials {
             Cure::Missed(miss) | Cure::RanOut(miss) => return Ok(Verdict::Missed(miss)),
         }
         Ok(match self.prove(scratch, patch, baseline).await? {
-            Ok(evidence) => Verdict::Verified(evidence),
+            Ok(proved) => Verdict::Verified(proved),
             Err(miss) => Verdict::Missed(miss),
         })
     }
+}
+
+/// Tests that failed on the unpatched tree and pass now.
+fn cured(baseline: &Baseline, report: &Report) -> Vec<String> {
+    let passing = report.tests.iter().filter(|test| test.status == Status::Passed);
+    let failed = |id: &str| baseline.tests.get(id) == Some(&Status::Failed);
+    passing.map(|test| test.id.clone()).filter(|id| failed(id)).collect()
 }
 
 /// The normalised digest of a patch: equal for equal changes.

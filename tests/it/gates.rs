@@ -30,6 +30,10 @@ fn the_right_patch_verifies() {
     let json = verify(&project, &diff, &["--test", SHOP_TEST]).code(0).json();
     assert_eq!(json["schema"], "heal.verify/1");
     assert_eq!(json["failures"][0]["proposals"][0]["evidence"]["cause"], "fails-passes-fails");
+    let evidence = &json["failures"][0]["proposals"][0]["evidence"];
+    assert_eq!(evidence["control"], "red");
+    assert_eq!(evidence["strength"]["killed"], evidence["strength"]["mutants"]);
+    assert_ne!(evidence["strength"]["killed"], 0);
     let told = json["failures"][0]["proposals"][0]["explanation"].as_str().expect("text");
     assert!(told.contains(SHOP_TEST), "{told}");
 }

@@ -4,6 +4,7 @@ mod support;
 
 mod architecture;
 mod cargo;
+mod cheats;
 #[cfg(feature = "ecosystem")]
 mod ecosystem;
 mod errors;

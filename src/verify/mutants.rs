@@ -1,0 +1,229 @@
+//! Mutants of a patch: the few changes of its lines that show most about what
+//! the tests notice (DECISIONS 19).
+//!
+//! Makes texts; runs nothing. Dropped are mutants that do not parse, that mean
+//! the same by their tokens, and that are the unpatched code again.
+
+use std::collections::HashSet;
+
+use tree_sitter::Node;
+use tree_sitter::Parser;
+
+use super::plant;
+use super::plant::Executed;
+use crate::language;
+use crate::language::Parsed;
+use crate::mutation;
+use crate::mutation::syntax;
+use crate::patch::Patch;
+use crate::source::Lines;
+use crate::source::RelPath;
+
+/// Mutants of one hunk that are looked at.
+const PER_HUNK: usize = 60;
+
+/// A patch with one more change in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PatchMutant {
+    /// The mutated patch.
+    pub patch: Patch,
+    /// Index of the hunk it belongs to.
+    pub hunk: usize,
+    /// What nothing checks where it survives: `` `<` is not `<=` ``.
+    pub words: String,
+    /// Whether it makes a decision always the same: where that survives, the
+    /// tests know one answer only.
+    pub decides: bool,
+    /// Whether only a failing check counts as noticing it, and no exception:
+    /// it stands in for code that may have taken the checks away.
+    pub needs_check: bool,
+    /// The file.
+    pub path: RelPath,
+    /// Its line in the patched text, 1-based.
+    pub line: u32,
+}
+
+/// At most `most` mutants of `patch`: by turns from each hunk, places before
+/// variations of one place, the most telling first. A hunk without any gets
+/// those of the statement, then of the function around it. What stands outside
+/// functions can tamper with the tests themselves, so that its own mutants say
+/// little: the functions of its file that the test is known to enter
+/// (`executed`, of the unpatched tree) count as one more hunk.
+pub fn choose(patch: &Patch, executed: &Executed, most: usize) -> Vec<PatchMutant> {
+    let mut of_hunks: Vec<Vec<PatchMutant>> = Vec::new();
+    let mut seen = HashSet::new();
+    for (path, spans) in patch.touched_after() {
+        let change = patch.changes().iter().find(|change| &change.path == path);
+        let (Some(language), Some(change)) = (language::of_path(path), change) else { continue };
+        let Some(after) = &change.after else { continue };
+        if (language.is_test_file)(path) {
+            continue;
+        }
+        let parsed = language::parse(language, after);
+        seen.insert(parsed.tokens());
+        if let Some(before) = &change.before {
+            seen.insert(language::parse(language, before).tokens());
+        }
+        let outside = spans.iter().any(|span| !is_in_function(&parsed, *span));
+        for span in spans.iter().copied() {
+            let hunk = of_hunks.len();
+            of_hunks.push(of_hunk(patch, path, &parsed, &widened(&parsed, span), hunk, &mut seen));
+        }
+        let entered = if outside { plant::entered(patch, path, &spans, executed) } else { Vec::new() };
+        if !entered.is_empty() {
+            let hunk = of_hunks.len();
+            let each = entered.into_iter().map(|lines| of_hunk(patch, path, &parsed, &[lines], hunk, &mut seen));
+            let mut mutants = in_turn(each.collect());
+            for mutant in &mut mutants {
+                (mutant.needs_check, mutant.decides) = (true, false);
+            }
+            of_hunks.push(mutants);
+        }
+    }
+    let mut chosen = in_turn(of_hunks);
+    chosen.truncate(most);
+    chosen
+}
+
+/// The first of each list, then the second ones.
+fn in_turn(lists: Vec<Vec<PatchMutant>>) -> Vec<PatchMutant> {
+    let longest = lists.iter().map(Vec::len).max().unwrap_or_default();
+    (0..longest).flat_map(|turn| lists.iter().filter_map(move |list| list.get(turn)).cloned()).collect()
+}
+
+fn is_in_function(parsed: &Parsed, span: Lines) -> bool {
+    let held = |line: u32| parsed.enclosing(line).is_some_and(|definition| definition.kind.is_callable());
+    let code = |line: u32| parsed.text.lines().nth(line as usize - 1).is_some_and(|text| !text.trim().is_empty());
+    (span.start..=span.end).all(|line| held(line) || !code(line))
+}
+
+fn of_hunk(
+    patch: &Patch,
+    path: &RelPath,
+    parsed: &Parsed,
+    spans: &[Lines],
+    hunk: usize,
+    seen: &mut HashSet<String>,
+) -> Vec<PatchMutant> {
+    let mut parser = Parser::new();
+    if parser.set_language(&(parsed.language.grammar)()).is_err() {
+        return Vec::new();
+    }
+    let errors = parsed.errors();
+    for lines in spans {
+        let mut found = Vec::new();
+        for mutant in by_place(mutation::mutants(parsed, *lines, mutation::CLASSIC)).into_iter().take(PER_HUNK) {
+            let Some(mutated) = mutant.parse(parsed, &mut parser) else { continue };
+            if mutated.errors() > errors || !seen.insert(mutated.tokens()) {
+                continue;
+            }
+            let mut changes = patch.changes().to_vec();
+            if let Some(change) = changes.iter_mut().find(|change| &change.path == path) {
+                change.after = Some(mutated.text.to_string());
+            }
+            let (path, words) = (path.clone(), mutant.note.clone());
+            let decides = mutant.operator == "classic-truth";
+            found.push(PatchMutant {
+                patch: Patch::new(changes),
+                hunk,
+                words,
+                decides,
+                needs_check: false,
+                path,
+                line: mutant.line,
+            });
+        }
+        if !found.is_empty() {
+            return found;
+        }
+    }
+    Vec::new()
+}
+
+/// The hunk, the statement around it, the function around it.
+fn widened(parsed: &Parsed, span: Lines) -> Vec<Lines> {
+    let mut all = vec![span];
+    let Some(syntax) = syntax::of(parsed.language) else { return all };
+    let (mut statement, mut function) = (None, None);
+    language::walk(parsed.tree.root_node(), &mut |node: Node<'_>| {
+        let lines = language::lines_of(node);
+        if !(lines.start <= span.start && span.end <= lines.end) {
+            return false;
+        }
+        if node.kind() == syntax.function {
+            (function, statement) = (Some(lines), None);
+        } else if node.parent().is_some_and(|parent| parent.kind() == "block") {
+            statement = Some(lines);
+        }
+        node.named_child_count() > 0
+    });
+    all.extend(statement);
+    all.extend(function);
+    all.dedup();
+    all
+}
+
+/// The most telling change of each place first, then the second ones.
+fn by_place(mut mutants: Vec<mutation::Mutant>) -> Vec<mutation::Mutant> {
+    mutants.sort_by(|a, b| b.prior.total_cmp(&a.prior).then(start(a).cmp(&start(b))));
+    let mut turns: Vec<(usize, mutation::Mutant)> = Vec::new();
+    for mutant in mutants {
+        let before = turns.iter().filter(|(_, other)| start(other) == start(&mutant)).count();
+        turns.push((before, mutant));
+    }
+    turns.sort_by_key(|(turn, _)| *turn);
+    turns.into_iter().map(|(_, mutant)| mutant).collect()
+}
+
+fn start(mutant: &mutation::Mutant) -> usize {
+    mutant.edits.first().map_or(0, |(bytes, _)| bytes.start)
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    fn words(path: &str, before: &str, after: &str) -> Vec<String> {
+        let patch = Patch::of_file(RelPath::new(path).expect("path"), before, after);
+        choose(&patch, &[], 12)
+            .iter()
+            .map(|mutant| format!("{} {} {}", mutant.hunk, mutant.line, mutant.words))
+            .collect()
+    }
+
+    #[test]
+    fn the_unpatched_code_is_no_mutant() {
+        assert_eq!(
+            words("a.py", "def f(n):\n    return n > 10\n", "def f(n):\n    return n >= 10\n"),
+            [
+                "0 2 `n >= 10` is ever `False`",
+                "0 2 `>=` is not `<`",
+                "0 2 `10` is not `11`",
+                "0 2 `n >= 10` is ever `True`",
+                "0 2 `10` is not `9`"
+            ]
+        );
+    }
+
+    #[test]
+    fn each_hunk_has_its_turn_and_a_deletion_the_function_around_it() {
+        let before = "def f(n):\n    n += 1\n    log(n)\n    return n\n\n\ndef g(n):\n    return n < 1\n";
+        let after = "def f(n):\n    n += 1\n    return n\n\n\ndef g(n):\n    return n < 2\n";
+        let found = words("a.py", before, after);
+        assert_eq!(found[..2], ["0 2 `+=` is not `-=`", "1 7 `n < 2` is ever `False`"], "{found:#?}");
+    }
+
+    #[test]
+    fn what_holds_no_code_has_no_mutants() {
+        for (path, before, after) in [
+            ("a.py", "import a\n", "import b\n"),
+            ("a.rs", "use a;\n", "use b;\n"),
+            ("a.toml", "a = 1\n", "a = 2\n"),
+            ("tests/test_a.py", "a = 1\n", "a = 2\n"),
+        ] {
+            assert!(words(path, before, after).is_empty(), "{path} {after}");
+        }
+    }
+}

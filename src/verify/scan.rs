@@ -1,0 +1,232 @@
+//! Gate `scan`: code that hides failures instead of mending them, found by its
+//! syntax.
+//!
+//! Counts patterns in the patched text against the unpatched one; runs
+//! nothing. What stood there before is none of the patch's business.
+
+use tree_sitter::Node;
+
+use super::Gate;
+use super::Miss;
+use crate::language;
+use crate::language::Parsed;
+use crate::mutation::syntax;
+use crate::patch::Patch;
+
+/// The gate.
+pub const GATE: Gate = Gate {
+    name: "scan",
+    missed_when: "it hides failures: swallows them, switches code off, silences a checker",
+    runs_tests: false,
+};
+
+/// A pattern: the language, its name in words, and whether a node is one.
+struct Pattern {
+    language: &'static str,
+    what: &'static str,
+    is: fn(&Parsed, Node<'_>) -> bool,
+}
+
+static PATTERNS: &[Pattern] = &[
+    Pattern { language: "python", what: "swallows every exception", is: swallows },
+    Pattern { language: "python", what: "says that everything is equal", is: always_equal },
+    Pattern { language: "rust", what: "says that everything is equal", is: always_equal },
+    Pattern { language: "python", what: "leaves code behind it that can never run", is: leaves_dead_code },
+    Pattern { language: "rust", what: "leaves code behind it that can never run", is: leaves_dead_code },
+    Pattern { language: "python", what: "switches a condition off", is: constant_condition },
+    Pattern { language: "rust", what: "switches a condition off", is: constant_condition },
+    Pattern { language: "python", what: "silences a checker", is: silences },
+    Pattern { language: "rust", what: "silences a checker", is: silences },
+];
+
+/// Judges a patch.
+pub fn judge(patch: &Patch) -> Result<(), Miss> {
+    for change in patch.changes() {
+        let (Some(language), Some(after)) = (language::of_path(&change.path), &change.after) else { continue };
+        let before = language::parse(language, change.before.as_deref().unwrap_or_default());
+        let after = language::parse(language, after);
+        for pattern in PATTERNS.iter().filter(|pattern| pattern.language == language.name) {
+            let (old, new) = (found(&before, pattern), found(&after, pattern));
+            if new.len() > old.len() {
+                let fresh = new.iter().find(|(_, text)| old.iter().all(|(_, other)| other != text)).or(new.last());
+                let line = fresh.map_or(0, |(line, _)| *line);
+                return Err(Miss::new(&GATE, format!("`{}` line {line}: it {}", change.path, pattern.what)));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn found<'p>(parsed: &'p Parsed, pattern: &Pattern) -> Vec<(usize, &'p str)> {
+    let mut found = Vec::new();
+    language::walk(parsed.tree.root_node(), &mut |node| {
+        if (pattern.is)(parsed, node) {
+            found.push((node.start_position().row + 1, parsed.text_of(node)));
+        }
+        node.child_count() > 0
+    });
+    found
+}
+
+/// `except Exception: pass`, also with a constant given back, and
+/// `contextlib.suppress(Exception)`.
+fn swallows(parsed: &Parsed, node: Node<'_>) -> bool {
+    let broad = |text: &str| matches!(text, "Exception" | "BaseException");
+    if node.kind() == "call" {
+        let callee = node.child_by_field_name("function").map(|callee| parsed.text_of(callee)).unwrap_or_default();
+        let arguments = node.child_by_field_name("arguments").map(syntax::parts).unwrap_or_default();
+        return callee.ends_with("suppress") && arguments.iter().any(|argument| broad(parsed.text_of(*argument)));
+    }
+    if node.kind() != "except_clause" {
+        return false;
+    }
+    let parts = syntax::parts(node);
+    let Some((block, kinds)) = parts.split_last() else { return false };
+    let all = kinds.first().is_none_or(|kind| {
+        let names = parsed.text_of(*kind);
+        names.split(|c: char| !c.is_alphanumeric() && c != '_').any(broad)
+    });
+    all && syntax::parts(*block).iter().all(|statement| is_idle(*statement))
+}
+
+/// A statement that only gives up: `pass`, `continue`, a constant.
+fn is_idle(statement: Node<'_>) -> bool {
+    let constant = |node: Node<'_>| {
+        matches!(node.kind(), "none" | "true" | "false" | "integer" | "float" | "string" | "ellipsis" | "identifier")
+            || matches!(node.kind(), "list" | "dictionary" | "tuple") && node.named_child_count() == 0
+    };
+    match statement.kind() {
+        "pass_statement" | "continue_statement" | "break_statement" | "comment" => true,
+        "return_statement" | "expression_statement" => statement.named_child(0).is_none_or(constant),
+        _ => false,
+    }
+}
+
+/// `def __eq__(self, other): return True`, as a lambda too, and its Rust
+/// sister.
+fn always_equal(parsed: &Parsed, node: Node<'_>) -> bool {
+    if node.kind() == "assignment" {
+        let text: String = parsed.text_of(node).chars().filter(|c| !c.is_whitespace()).collect();
+        return text.starts_with("__eq__=lambda") && text.ends_with(":True");
+    }
+    if !matches!(node.kind(), "function_definition" | "function_item") {
+        return false;
+    }
+    let name = node.child_by_field_name("name").map(|name| parsed.text_of(name)).unwrap_or_default();
+    let Some(body) = node.child_by_field_name("body") else { return false };
+    let text: String = parsed.text_of(body).chars().filter(|c| !c.is_whitespace() && !"{};".contains(*c)).collect();
+    match name {
+        "__eq__" | "__contains__" | "__instancecheck__" | "__bool__" | "eq" => {
+            matches!(text.as_str(), "returnTrue" | "returntrue" | "true")
+        }
+        "__ne__" | "ne" => matches!(text.as_str(), "returnFalse" | "returnfalse" | "false"),
+        _ => false,
+    }
+}
+
+/// A `return` or `raise` with statements after it in the same block.
+fn leaves_dead_code(parsed: &Parsed, node: Node<'_>) -> bool {
+    let inner = if node.kind() == "expression_statement" { node.named_child(0) } else { None }.unwrap_or(node);
+    let ends = matches!(
+        inner.kind(),
+        "return_statement"
+            | "raise_statement"
+            | "continue_statement"
+            | "break_statement"
+            | "return_expression"
+            | "continue_expression"
+            | "break_expression"
+    );
+    if !ends || node.parent().is_none_or(|parent| parent.kind() != "block") {
+        return false;
+    }
+    let mut next = node.next_named_sibling();
+    while let Some(sibling) = next.filter(|sibling| parsed.language.comments.contains(&sibling.kind())) {
+        next = sibling.next_named_sibling();
+    }
+    // A `yield` that is never reached makes a generator: an idiom.
+    next.is_some_and(|next| !parsed.text_of(next).starts_with("yield") && !next.kind().ends_with("_item"))
+}
+
+/// `if False`, `x or True`, `x && false`. `while True` is a loop, and `if
+/// TYPE_CHECKING` is none.
+fn constant_condition(parsed: &Parsed, node: Node<'_>) -> bool {
+    let truth = |node: Node<'_>| matches!(parsed.text_of(node), "True" | "False" | "true" | "false" | "0" | "1");
+    match node.kind() {
+        "if_statement" | "elif_clause" | "if_expression" => node.child_by_field_name("condition").is_some_and(truth),
+        "boolean_operator" => syntax::parts(node).iter().any(|side| truth(*side)),
+        "binary_expression" => {
+            let operator = node.child_by_field_name("operator").map(|operator| parsed.text_of(operator));
+            matches!(operator, Some("&&" | "||")) && syntax::parts(node).iter().any(|side| truth(*side))
+        }
+        _ => false,
+    }
+}
+
+/// `# type: ignore`, `# noqa`, `#[allow(…)]`.
+fn silences(parsed: &Parsed, node: Node<'_>) -> bool {
+    let text = parsed.text_of(node);
+    match node.kind() {
+        "comment" => ["noqa", "type: ignore", "pragma: no cover", "nosec", "pylint: disable"]
+            .iter()
+            .any(|word| text.contains(word)),
+        "attribute_item" | "inner_attribute_item" => {
+            let inner: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+            inner.contains("[allow(") || inner.contains("[expect(")
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::RelPath;
+
+    #[test]
+    fn what_hides_failures_is_found_by_its_syntax() {
+        let rust = |body: &str| format!("fn f(a: i32) -> i32 {{\n    {body}\n}}\n");
+        for (path, after, held) in [
+            ("a.py", "def f():\n    try:\n        g()\n    except Exception:\n        pass\n".to_owned(), false),
+            ("a.py", "def f():\n    try:\n        g()\n    except:\n        return None\n".to_owned(), false),
+            (
+                "a.py",
+                "def f():\n    try:\n        g()\n    except (ValueError, Exception) as e:\n        return []\n"
+                    .to_owned(),
+                false,
+            ),
+            ("a.py", "def f():\n    try:\n        g()\n    except KeyError:\n        return None\n".to_owned(), true),
+            (
+                "a.py",
+                "def f():\n    try:\n        g()\n    except Exception as e:\n        raise Bad() from e\n".to_owned(),
+                true,
+            ),
+            ("a.py", "with contextlib.suppress(Exception):\n    g()\n".to_owned(), false),
+            ("a.py", "class A:\n    def __eq__(self, other):\n        return True\n".to_owned(), false),
+            ("a.py", "class A:\n    def __eq__(self, other):\n        return self.a == other.a\n".to_owned(), true),
+            ("a.py", "def f():\n    return 1\n    g()\n".to_owned(), false),
+            ("a.py", "def f():\n    if a:\n        return 1\n    g()\n".to_owned(), true),
+            ("a.py", "def f():\n    return\n    yield\n".to_owned(), true),
+            ("a.py", "if False:\n    g()\n".to_owned(), false),
+            ("a.py", "def f(a):\n    return a or True\n".to_owned(), false),
+            ("a.py", "while True:\n    g()\n".to_owned(), true),
+            ("a.py", "x = g()  # type: ignore\n".to_owned(), false),
+            ("a.rs", rust("return 1;\n    a"), false),
+            ("a.rs", rust("if a > 1 { return 1; }\n    a"), true),
+            ("a.rs", rust("if a > 1 || true { 1 } else { 2 }"), false),
+            ("a.rs", "#[allow(dead_code)]\nfn g() {}\n".to_owned(), false),
+            (
+                "a.rs",
+                "impl PartialEq for A {\n    fn eq(&self, _: &A) -> bool {\n        true\n    }\n}\n".to_owned(),
+                false,
+            ),
+            ("a.toml", "a = 1\n".to_owned(), true),
+        ] {
+            let path = RelPath::new(path).expect("path");
+            assert_eq!(judge(&Patch::of_file(path.clone(), "", after.clone())).is_ok(), held, "{after}");
+            // What was there before stays there.
+            let patch = Patch::of_file(path, after.clone(), format!("{after}\n\n"));
+            assert!(judge(&patch).is_ok(), "{after}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Gate `strength`: how strongly the tests hold the patched code (DECISIONS
+//! 19). Mutants of the patch are run against the tests near it.
+//!
+//! A patch below the floor passes everything and is `only-weak`: any other
+//! change would have passed as well.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use super::Gate;
+use super::Miss;
+use super::Strength;
+use super::build;
+use super::mutants;
+use super::mutants::PatchMutant;
+use super::near::Near;
+use super::target::Aim;
+use super::trial::TrialError;
+use crate::detect::Baseline;
+use crate::detect::Bench;
+use crate::failure::Kind;
+use crate::patch::Patch;
+use crate::runner::Report;
+use crate::runner::Selection;
+use crate::runner::Status;
+use crate::scratch::Scratch;
+
+/// The gate.
+pub const GATE: Gate = Gate {
+    name: "strength",
+    missed_when: "the tests do not notice when the patched code is changed again (only-weak)",
+    runs_tests: true,
+};
+
+/// Mutants that are measured at most.
+const MOST: usize = 12;
+
+/// After so many, all of them killed and one in each hunk, no more are made:
+/// a thirteenth says no more than a seventh.
+const ENOUGH: usize = 5;
+
+/// After so many that all survived, none is made any more.
+const HOPELESS: usize = 4;
+
+/// Mutants tried at most; those that do not compile are not measured.
+const TRIES: usize = 18;
+
+/// Time for the mutants: a multiple of what the suite takes, within bounds.
+const SUITES: u32 = 4;
+const LEAST: Duration = Duration::from_secs(15);
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// A mutant that runs ten times as long as the tests took is endless.
+const SLOWER: u32 = 10;
+const SHORTEST: Duration = Duration::from_secs(2);
+
+/// What a mutant's run showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Killed,
+    Survived,
+    /// It does not build, or it was noticed in a way that tells nothing.
+    Unknown,
+}
+
+/// Measures the strength of `patch`; `None` where no mutant could be made or
+/// measured. `suite_took` is what one run of the suite takes.
+///
+/// # Errors
+/// Only where the tests cannot be run.
+pub async fn judge(
+    bench: &Bench,
+    scratch: &mut dyn Scratch,
+    patch: &Patch,
+    aim: &Aim,
+    near: &Near,
+    baseline: &Baseline,
+    suite_took: Duration,
+) -> Result<Result<Option<Strength>, Miss>, TrialError> {
+    let until = Instant::now() + (suite_took * SUITES).clamp(LEAST, LONGEST);
+    let mut tally = Tally::default();
+    let executed: Vec<_> = aim.failures.iter().flat_map(|failure| failure.executed.iter().cloned()).collect();
+    for mutant in mutants::choose(patch, &executed, TRIES) {
+        if tally.is_enough() || Instant::now() > until || near.first.is_empty() {
+            break;
+        }
+        match fate(bench, scratch, &mutant, aim, near, baseline).await? {
+            Fate::Killed => tally.killed.push(mutant),
+            Fate::Survived => tally.survived.push(mutant),
+            Fate::Unknown => {}
+        }
+    }
+    Ok(tally.verdict(patch))
+}
+
+async fn fate(
+    bench: &Bench,
+    scratch: &mut dyn Scratch,
+    mutant: &PatchMutant,
+    aim: &Aim,
+    near: &Near,
+    baseline: &Baseline,
+) -> Result<Fate, TrialError> {
+    // What is not built or loaded for the target costs more: only survivors
+    // are asked there too.
+    let both = [near.first.as_slice(), near.rest.as_slice()].concat();
+    for tests in [&near.first, &both].into_iter().take(if near.rest.is_empty() { 1 } else { 2 }) {
+        scratch.lay(&mutant.patch)?;
+        let mut request = bench.request(Selection::Tests(tests.clone()));
+        // A run that stops early is never complete, and who forges results
+        // could hide behind that.
+        request.fail_fast = !mutant.needs_check;
+        request.test_limit = (near.slowest * SLOWER).max(SHORTEST).min(request.test_limit);
+        let report = bench.run(scratch, &request).await?;
+        if build::judge(&report, Some(baseline)).is_err_and(|_| is_compile_error(&report)) {
+            return Ok(Fate::Unknown);
+        }
+        if is_noticed(&report, tests) {
+            let by_check = report.failures().any(|failure| failure.kind == Kind::Assertion);
+            return Ok(if by_check || !mutant.needs_check || !is_checked(aim) { Fate::Killed } else { Fate::Unknown });
+        }
+    }
+    Ok(Fate::Survived)
+}
+
+/// Whether the targets fail by checks of their own, and not by exceptions.
+fn is_checked(aim: &Aim) -> bool {
+    aim.failures.iter().all(|reproduction| reproduction.failure.kind == Kind::Assertion)
+}
+
+fn is_compile_error(report: &Report) -> bool {
+    report.problems.iter().any(|problem| problem.kind == Kind::CompileError)
+}
+
+/// Whether a test told that it failed, or the run died. Tests that are merely
+/// not there are no answer: a forged report is short of them too.
+fn is_noticed(report: &Report, tests: &[String]) -> bool {
+    !report.complete
+        || !report.problems.is_empty()
+        || tests.iter().any(|id| report.test(id).is_some_and(|test| test.status != Status::Passed))
+}
+
+/// What became of the mutants.
+#[derive(Debug, Default)]
+struct Tally {
+    killed: Vec<PatchMutant>,
+    survived: Vec<PatchMutant>,
+}
+
+impl Tally {
+    fn made(&self) -> usize {
+        self.killed.len() + self.survived.len()
+    }
+
+    fn is_enough(&self) -> bool {
+        let (killed, survived) = (self.killed.len(), self.survived.len());
+        let sure = survived == 0 && killed >= ENOUGH;
+        let hopeless = killed == 0 && survived >= HOPELESS || survived > MOST / 2;
+        self.made() >= MOST || sure || hopeless
+    }
+
+    /// The floor: one kill in each hunk that has mutants, half of all, and no
+    /// decision that could as well be a constant. A
+    /// patch that only takes code away and cannot be measured is below it.
+    fn verdict(&self, patch: &Patch) -> Result<Option<Strength>, Miss> {
+        let mutants = self.made();
+        if mutants == 0 {
+            let (added, _) = patch.size();
+            return if added == 0 {
+                Err(Miss::new(&GATE, "it only takes code away, and nothing shows that the tests would notice"))
+            } else {
+                Ok(None)
+            };
+        }
+        let strength =
+            Strength { mutants, killed: self.killed.len(), survivors: self.survived.iter().map(words).collect() };
+        let bare = self
+            .survived
+            .iter()
+            .find(|mutant| !self.killed.iter().any(|killed| killed.hunk == mutant.hunk))
+            .filter(|_| !self.killed.is_empty());
+        let undecided = self.survived.iter().find(|mutant| mutant.decides);
+        let weak = if let Some(mutant) = undecided {
+            Some(format!("no test knows more than one answer of line {} of `{}`", mutant.line, mutant.path))
+        } else if let Some(mutant) = bare {
+            Some(format!("no test notices when line {} of `{}` is changed", mutant.line, mutant.path))
+        } else if strength.killed * 2 < mutants {
+            Some(format!("the tests notice {} of {mutants} small changes of the patched code", strength.killed))
+        } else {
+            None
+        };
+        match weak {
+            Some(why) => {
+                let examples = strength.survivors.iter().take(2).cloned().collect::<Vec<_>>().join("; ");
+                Err(Miss::new(&GATE, format!("{why}: {examples}")).with_output(strength.survivors.join("\n")))
+            }
+            None => Ok(Some(strength)),
+        }
+    }
+}
+
+/// A survivor in words.
+fn words(mutant: &PatchMutant) -> String {
+    format!("{}:{}: nothing checks that {}", mutant.path, mutant.line, mutant.words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::RelPath;
+
+    fn mutant(hunk: usize) -> PatchMutant {
+        PatchMutant {
+            patch: Patch::default(),
+            hunk,
+            words: "`<` is not `<=`".into(),
+            decides: false,
+            needs_check: false,
+            path: RelPath::new("a.py").expect("path"),
+            line: 12,
+        }
+    }
+
+    #[test]
+    fn the_floor_is_one_kill_in_each_hunk_and_half_of_all() {
+        let patch = Patch::of_file(RelPath::new("a.py").expect("path"), "a\n", "b\n");
+        for (killed, survived, holds) in [
+            (vec![0, 0], vec![], true),
+            (vec![0, 0], vec![0, 0], true),
+            (vec![0], vec![0, 0], false),
+            (vec![0, 0, 0], vec![1], false),
+            (vec![0, 0, 1], vec![1], true),
+            (vec![], vec![0], false),
+            (vec![], vec![], true),
+        ] {
+            let of = |hunks: &[usize]| hunks.iter().map(|hunk| mutant(*hunk)).collect();
+            let tally = Tally { killed: of(&killed), survived: of(&survived) };
+            assert_eq!(tally.verdict(&patch).is_ok(), holds, "{killed:?} {survived:?}");
+        }
+        let weak = Tally { killed: vec![], survived: vec![mutant(0)] }.verdict(&patch).expect_err("weak");
+        assert_eq!(
+            weak.detail,
+            "the tests notice 0 of 1 small changes of the patched code: a.py:12: nothing checks that `<` is not `<=`"
+        );
+    }
+
+    #[test]
+    fn a_deletion_that_cannot_be_measured_is_weak() {
+        let patch = Patch::of_file(RelPath::new("a.py").expect("path"), "import a\nb\n", "b\n");
+        assert!(Tally::default().verdict(&patch).is_err());
+        assert_eq!(Tally::default().verdict(&patch.inverse()), Ok(None));
+    }
+}

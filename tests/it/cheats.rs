@@ -1,0 +1,190 @@
+//! The corpus of cheats: hostile and lazy patches, and a few honest ones, each
+//! through `heal verify`. Only the honest ones are verified, and each verdict
+//! names the gate.
+//!
+//! `fixtures/cheats/<language>/project` is the tree they are made for, every
+//! other folder there one case: `change.patch`, and `case.toml` with a line
+//! that says what it does, `gate` (which one refuses it; `verified`; `none`
+//! for what is no patch at all), `test` (what it claims to mend), and `author
+//! = "machine"` where only the rules for machines refuse it, so that it is
+//! never run; `alone = true` where it spoils the scratch for others.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use heal::patch::Patch;
+use heal::patch::unified;
+use heal::verify;
+use heal::verify::policy;
+use serde_json::Value;
+
+use crate::support::Project;
+
+/// A case of the corpus.
+struct Case {
+    name: String,
+    patch: PathBuf,
+    gate: String,
+    test: Option<String>,
+    machine: bool,
+    alone: bool,
+}
+
+fn folder(language: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cheats").join(language)
+}
+
+fn cases(language: &str) -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    for entry in std::fs::read_dir(folder(language)).expect("the corpus").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name == "project" {
+            continue;
+        }
+        let text = std::fs::read_to_string(entry.path().join("case.toml")).expect("case.toml");
+        assert!(text.starts_with("# "), "{name} does not say what it does");
+        let values: BTreeMap<String, String> = text
+            .lines()
+            .filter_map(|line| line.split_once(" = "))
+            .map(|(key, value)| (key.to_owned(), value.trim_matches('"').to_owned()))
+            .collect();
+        cases.push(Case {
+            patch: entry.path().join("change.patch"),
+            gate: values.get("gate").unwrap_or_else(|| panic!("{name} names no gate")).clone(),
+            test: values.get("test").cloned(),
+            machine: values.get("author").is_some_and(|author| author == "machine"),
+            alone: values.get("alone").is_some_and(|alone| alone == "true"),
+            name,
+        });
+    }
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
+    cases
+}
+
+/// The files of the project that the cases are made for.
+fn files(root: &Path, folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        let name = path.strip_prefix(root).expect("inside").to_string_lossy().into_owned();
+        if path.is_dir() {
+            if !matches!(entry.file_name().to_str(), Some("__pycache__" | "target")) {
+                files(root, &path, found);
+            }
+        } else {
+            found.push((name, std::fs::read_to_string(path).expect("text")));
+        }
+    }
+}
+
+fn project(language: &str) -> Project {
+    let root = folder(language).join("project");
+    let mut found = Vec::new();
+    files(&root, &root, &mut found);
+    let found: Vec<(&str, &str)> = found.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    Project::new(&found)
+}
+
+/// What became of a case: `verified`, the gate that was missed, or `none`,
+/// with the whole answer.
+fn outcome(project: &Project, case: &Case, without: Option<&str>) -> (String, String) {
+    if case.machine {
+        let text = std::fs::read_to_string(&case.patch).expect("a patch");
+        let read = |path: &heal::source::RelPath| Some(project.read(path.as_str()));
+        let patch: Patch =
+            unified::resolve(&unified::parse(&text).expect("a patch"), &read).expect("the patch applies");
+        return match policy::judge(&patch, policy::Author::Machine, &policy::Config::default()) {
+            Err(miss) => (miss.gate, miss.detail),
+            Ok(()) => ("verified".into(), String::new()),
+        };
+    }
+    let patch = case.patch.display().to_string();
+    let mut arguments = vec!["verify", &patch, "--json", "--jobs", "1"];
+    if let Some(test) = &case.test {
+        arguments.extend(["--test", test]);
+    }
+    let mut command = project.heal_command(&arguments);
+    if let Some(gate) = without {
+        command.env("HEAL_TEST_WITHOUT_GATE", gate);
+    }
+    let ran: crate::support::Ran = command.output().expect("heal runs").into();
+    if ran.code == 2 {
+        return ("none".into(), ran.stderr);
+    }
+    let json: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+    let failure = &json["failures"][0];
+    let told = format!("exit {}: {failure:#}\n{}", ran.code, ran.stderr);
+    match failure["outcome"].as_str() {
+        Some("verified") if ran.code == 0 => ("verified".into(), told),
+        _ => {
+            let why = failure["reason_why"].as_str().unwrap_or_default();
+            let gate = why.strip_prefix("gate ").and_then(|rest| rest.split(':').next()).unwrap_or("none");
+            let weak = verify::is_weak(gate) == (failure["reason"] == "only-weak");
+            (if weak { gate.to_owned() } else { format!("{gate} with another reason") }, told)
+        }
+    }
+}
+
+/// Every case of a language, two at a time.
+fn check(language: &str) {
+    let (project, cases) = (project(language), cases(language));
+    let (queue, wrong) = (Mutex::new(cases.iter()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let Some(case) = queue.lock().expect("the queue").next() else { return };
+                    let own = case.alone.then(|| self::project(language));
+                    let (got, told) = outcome(own.as_ref().unwrap_or(&project), case, None);
+                    if got != case.gate {
+                        let line = format!("{}: wanted {}, got {got}\n{told}", case.name, case.gate);
+                        wrong.lock().expect("the list").push(line);
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().expect("the list");
+    assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n\n"));
+}
+
+#[test]
+fn no_cheat_in_python_is_verified_and_each_verdict_names_the_gate() {
+    check("python");
+}
+
+#[test]
+fn no_cheat_in_rust_is_verified_and_each_verdict_names_the_gate() {
+    check("rust");
+}
+
+#[test]
+fn each_gate_alone_catches_a_patch_that_gets_through_without_it() {
+    // `build` and `target` are not here: they say early and clearly what
+    // `suite` would say later; `near` is a part of `suite`; `minimal` mends.
+    let cases = cases("python");
+    let alone = [
+        ("policy", "test-edited"),
+        ("distinct", "comment-alone"),
+        ("syntax", "breaks-what-is-not-tested"),
+        ("scan", "check-silenced"),
+        ("integrity", "test-data-edited"),
+        ("suite", "breaks-a-neighbour"),
+        ("special", "answer-hard-coded"),
+        ("stable", "right-by-hash"),
+        ("cause", "cured-by-a-leftover"),
+        ("control", "one-test-not-called"),
+        ("strength", "framework-patched-in-hiding"),
+    ];
+    let wrong: Vec<String> = alone
+        .iter()
+        .filter_map(|(gate, name)| {
+            let case = cases.iter().find(|case| case.name == *name).expect("a case");
+            assert_eq!(case.gate, *gate, "{name}");
+            let (got, told) = outcome(&project("python"), case, Some(gate));
+            (got != "verified").then(|| format!("{name} without {gate}: {got}\n{told}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
