@@ -7,7 +7,8 @@
 //! `heal __helper` ([`helper_main`]). The helper is a child subreaper, so that
 //! even a daemonised grandchild stays its descendant, and it ends them all
 //! when the command ends or when the socket to heal closes, which a killed
-//! heal cannot prevent. Without a helper (unit tests), and for what leaves its
+//! heal cannot prevent. A [`Confinement`] says what a command may reach beyond
+//! that. Without a helper (unit tests), and for what leaves its
 //! process group on systems other than Linux, only the command's own process
 //! group is killed.
 

@@ -144,13 +144,11 @@ impl Containment {
         confinement.hidden.extend(found.hidden);
         let texts = found.texts.into_iter().chain([around.common_dir.join("config")]);
         for path in texts {
-            match std::fs::read_to_string(&path) {
-                Ok(text) => match redact::redacted(&text) {
-                    Some(open) => confinement.replaced.push((path, open)),
-                    None => confinement.shown.push(path),
-                },
-                // What cannot be read hides itself.
-                Err(_) => {}
+            // What cannot be read hides itself.
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            match redact::redacted(&text) {
+                Some(open) => confinement.replaced.push((path, open)),
+                None => confinement.shown.push(path),
             }
         }
         confinement.shown.extend(found.shown);

@@ -27,9 +27,13 @@ const MOST_PROCESSES: u64 = 8192;
 pub(super) fn give_up(own_users: bool) -> io::Result<()> {
     nix::sys::prctl::set_no_new_privs()?;
     for capability in (0..64).filter(|one| !KEPT.contains(one)) {
-        // SAFETY: changes this process alone. EINVAL is the end of the list;
-        // EPERM is an ordinary user's, who has no capability to lose.
-        unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+        // SAFETY: changes this process alone.
+        let dropped = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+        // EINVAL is the end of the list; EPERM is an ordinary user's, who has
+        // no capability to lose.
+        if dropped != 0 {
+            break;
+        }
     }
     limit(Resource::RLIMIT_CORE, 0)?;
     limit(Resource::RLIMIT_FSIZE, LARGEST_FILE)?;
