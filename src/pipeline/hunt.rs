@@ -74,7 +74,7 @@ pub async fn hunt(
     let (sender, receiver) = watch::channel(survey.baseline.clone());
     let late_baseline = run_baseline(prepared, survey, settings, tools, sender);
     let trials = trials(prepared, case, settings)?;
-    let crew = Crew::start(trials, prepared.pool.clone(), receiver, settings.jobs);
+    let crew = Crew::start(trials, prepared.pool.clone(), receiver, prepared.jobs(settings));
     let mut hunt = Hunt {
         prepared,
         case,

@@ -154,6 +154,7 @@ mod tests {
             watched,
             [
                 "tests/test_a.py",
+                "tests/data.json",
                 "conftest.py",
                 "pyproject.toml",
                 "Cargo.lock",

@@ -22,6 +22,8 @@ mod process;
 #[cfg(feature = "ecosystem")]
 mod pytest;
 mod revert;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod trace;
 mod untouched;
 mod wrapped;
