@@ -13,6 +13,7 @@ use super::PipelineError;
 use super::Tools;
 use super::canary;
 use super::case::Case;
+use super::docket;
 use super::ended::Ended;
 use super::ended::Proposal;
 use super::prepare::Prepared;
@@ -34,10 +35,7 @@ use crate::report::LeadReport;
 use crate::runner::Selection;
 use crate::verify;
 use crate::verify::Evidence;
-use crate::verify::Trials;
 use crate::verify::Verdict;
-use crate::verify::integrity::Guard;
-use crate::verify::policy;
 use crate::verify::rank;
 
 /// How long the rules have the tests for themselves before a model is asked
@@ -49,11 +47,14 @@ const GRACE: Duration = Duration::from_secs(10);
 /// everything tells that the tests leave the choice open.
 const AFTERTHOUGHT: f64 = 0.5;
 
-/// The same, at most.
-const LONGEST_AFTERTHOUGHT: Duration = Duration::from_secs(15);
+/// The same where the tests killed every mutant of it: they leave little open.
+const STRONG_AFTERTHOUGHT: f64 = 0.2;
 
 /// Patches that are shown as leads.
 const LEADS: usize = 3;
+
+/// The same, at most.
+const LONGEST_AFTERTHOUGHT: Duration = Duration::from_secs(15);
 
 /// Hunts for patches of one case; `rules` bounds what the rules propose.
 ///
@@ -73,7 +74,7 @@ pub async fn hunt(
     }
     let (sender, receiver) = watch::channel(survey.baseline.clone());
     let late_baseline = run_baseline(prepared, survey, settings, tools, sender);
-    let trials = trials(prepared, case, settings)?;
+    let trials = docket::machine(prepared, case, settings)?;
     let crew = Crew::start(trials, prepared.pool.clone(), receiver, prepared.jobs(settings));
     let mut hunt = Hunt {
         prepared,
@@ -123,32 +124,6 @@ pub async fn hunt(
         ended.reason = Some(Reason::new("scratch-not-exercised", what));
     }
     Ok(ended)
-}
-
-/// Trials of patches for `case`.
-pub(super) fn trials(prepared: &Prepared, case: &Case, settings: &Settings) -> Result<Trials, PipelineError> {
-    Ok(Trials {
-        bench: prepared.bench.clone(),
-        aim: case.aim.clone(),
-        policy: Arc::new(policy_of(settings)?),
-        author: policy::Author::Machine,
-        seen: Arc::default(),
-        guard: Guard::of(&prepared.snapshot.files()),
-        suite_scope: prepared.suite.name().to_owned(),
-        sandbox: prepared.sandbox.clone(),
-        without: None,
-    })
-}
-
-/// The user's policy.
-fn policy_of(settings: &Settings) -> Result<policy::Config, PipelineError> {
-    let globs = |patterns: &[String]| {
-        policy::globs(patterns).map_err(|error| PipelineError::Usage {
-            what: format!("not a glob: {error}"),
-            hint: "Patterns look like src/** or *.py".into(),
-        })
-    };
-    Ok(policy::Config { allow: globs(&settings.allow)?, deny: globs(&settings.deny)?, ..policy::Config::default() })
 }
 
 /// Runs the baseline where it is not there yet, in a scratch of its own; ends
@@ -385,10 +360,8 @@ impl Hunt<'_> {
             explanation: candidate.explanation.clone(),
             evidence: evidence.clone(),
         });
-        // Where every mutant was killed, the tests leave little open.
-        let spent = self.began.elapsed().mul_f64(AFTERTHOUGHT).min(LONGEST_AFTERTHOUGHT);
-        let more = if is_strong(evidence) { Duration::ZERO } else { spent };
-        let until = Instant::now() + more;
+        let part = if is_strong(evidence) { STRONG_AFTERTHOUGHT } else { AFTERTHOUGHT };
+        let until = Instant::now() + self.began.elapsed().mul_f64(part).min(LONGEST_AFTERTHOUGHT);
         let first = self.enough_at.map_or(until, |at| at.min(until));
         self.crew.leave_late();
         if self.ended.proposals.len() >= 3 {

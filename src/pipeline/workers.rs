@@ -253,7 +253,7 @@ enum Done {
 async fn attempt(
     shared: &Shared,
     scratch: &mut Option<Box<dyn crate::scratch::Scratch>>,
-    candidate: Candidate,
+    mut candidate: Candidate,
     before: Duration,
     brief: bool,
 ) -> Result<Done, PipelineError> {
@@ -262,6 +262,9 @@ async fn attempt(
         Ok(verdict) => verdict,
         Err(miss) => return Ok(Done::RanOut(Late { candidate, miss, took: before + began.elapsed() })),
     };
+    if let Verdict::Verified(proved) = &verdict {
+        candidate.patch = proved.patch.clone();
+    }
     Ok(Done::Ended(Tried { candidate, verdict, took: before + began.elapsed() }))
 }
 

@@ -100,7 +100,7 @@ struct Found {
 struct SuiteRun {
     patch: Patch,
     report: Report,
-    took: std::time::Duration,
+    took: Duration,
 }
 
 /// What became of the failing tests.
