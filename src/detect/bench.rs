@@ -91,6 +91,7 @@ impl Bench {
             trace_lines: false,
             fail_fast: false,
             variation: Variation::default(),
+            probe: None,
         }
     }
 

@@ -18,6 +18,7 @@ mod go;
 mod javascript;
 mod ledger;
 mod model;
+mod probe;
 mod process;
 #[cfg(feature = "ecosystem")]
 mod pytest;
