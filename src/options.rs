@@ -9,6 +9,7 @@ pub mod files;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::process::Network;
 use crate::propose::model::budget::Caps;
 use crate::propose::provider::ModelName;
 
@@ -94,6 +95,8 @@ pub struct Settings {
     pub deny: Vec<String>,
     /// Containment asked for.
     pub sandbox: Sandbox,
+    /// The network that tests see.
+    pub network: Network,
     /// Scratch method asked for.
     pub scratch: ScratchMethod,
     /// Print what a model would be sent, and stop.

@@ -6,6 +6,7 @@ pub mod agree;
 pub mod asking;
 pub mod canary;
 pub mod case;
+pub mod docket;
 pub mod ended;
 pub mod endless;
 pub mod error;

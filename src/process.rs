@@ -7,12 +7,14 @@
 //! `heal __helper` ([`helper_main`]). The helper is a child subreaper, so that
 //! even a daemonised grandchild stays its descendant, and it ends them all
 //! when the command ends or when the socket to heal closes, which a killed
-//! heal cannot prevent. Without a helper (unit tests), and for what leaves its
+//! heal cannot prevent. A [`Confinement`] says what a command may reach beyond
+//! that. Without a helper (unit tests), and for what leaves its
 //! process group on systems other than Linux, only the command's own process
 //! group is killed.
 
 mod blocking;
 mod capture;
+mod confine;
 mod descendants;
 mod environment;
 mod foreground;
@@ -26,10 +28,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use blocking::Output;
+pub use confine::Confinement;
+pub use confine::Level;
+pub use confine::Means;
+pub use confine::Network;
 pub use environment::Environment;
 pub use foreground::foreground;
+pub use helper::free_bytes;
 pub use helper::helper_main;
 pub use launch::Launcher;
+pub use launch::conceal;
 
 /// The hidden subcommand that [`helper_main`] serves.
 pub const HELPER: &str = "__helper";
@@ -208,6 +216,17 @@ pub enum ProcessError {
         #[source]
         source: std::io::Error,
     },
+    /// It could not be confined as was asked, and was therefore not started.
+    #[error("cannot confine `{program}`: {doing}: {source}")]
+    NotConfined {
+        /// The program.
+        program: String,
+        /// What failed.
+        doing: &'static str,
+        /// The system's own word.
+        #[source]
+        source: std::io::Error,
+    },
     /// heal's own helper ended without a report; something else killed it.
     #[error("heal's helper for `{program}` was killed")]
     HelperLost {
@@ -236,6 +255,9 @@ impl ProcessError {
         match self {
             ProcessError::CannotStart { program, .. } if self.is_missing() => {
                 Some(format!("install `{program}`, or put it on PATH"))
+            }
+            ProcessError::NotConfined { .. } => {
+                Some("heal doctor says what works here; --sandbox off confines nothing".to_owned())
             }
             ProcessError::CannotStart { program, .. } => Some(format!("make `{program}` executable")),
             _ => None,

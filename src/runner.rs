@@ -122,6 +122,8 @@ pub struct Request {
     pub fail_fast: bool,
     /// Under which variation.
     pub variation: Variation,
+    /// What to compare once the tests are over; Python alone can be asked.
+    pub probe: Option<probe::Question>,
 }
 
 /// The private channel between heal and the part of heal that runs inside the
@@ -176,6 +178,8 @@ pub struct Report {
     pub modules: Vec<LoadedModule>,
     /// What the compiler would change.
     pub suggestions: Vec<Suggestion>,
+    /// The answer to [`Request::probe`], where the run came to its end.
+    pub probe: Option<probe::Answer>,
 }
 
 impl Report {
@@ -230,6 +234,7 @@ pub mod detect;
 pub mod go;
 pub mod interpreter;
 pub mod javascript;
+pub mod probe;
 pub mod pytest;
 pub mod python;
 pub mod unittest;

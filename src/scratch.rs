@@ -17,6 +17,7 @@
 //! ```
 
 mod carried;
+mod containment;
 mod disk;
 mod patched;
 mod pin;
@@ -37,6 +38,9 @@ use std::path::PathBuf;
 use crate::git::GitError;
 use crate::patch::Patch;
 use crate::source::RelPath;
+pub use containment::Contained;
+pub use containment::Containment;
+pub use containment::Surroundings;
 pub use pool::Pool;
 pub use pool::clean_up;
 pub use snapshot::Snapshot;

@@ -13,6 +13,7 @@ pub mod mutants;
 pub mod near;
 pub mod plant;
 pub mod policy;
+pub mod probe;
 pub mod rank;
 pub mod scan;
 pub mod special;

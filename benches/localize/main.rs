@@ -337,6 +337,7 @@ impl Site {
             allow: Vec::new(),
             deny: Vec::new(),
             sandbox: Sandbox::Auto,
+            network: Default::default(),
             scratch: ScratchMethod::Auto,
             show_context: false,
             without_gate: None,

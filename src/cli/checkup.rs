@@ -31,6 +31,7 @@ pub fn run(repo: &Path, json: bool, look: Look) -> Result<i32, Failed> {
         .as_ref()
         .and_then(|name| heal::propose::provider::ModelName::parse(name).ok())
         .and_then(|name| name.key_variable());
+    let means = setup::runtime()?.block_on(launcher.means());
     let ask = |words: &[&str]| first_line(&launcher, words);
     let around = doctor::Surroundings {
         run: &ask,
@@ -44,7 +45,7 @@ pub fn run(repo: &Path, json: bool, look: Look) -> Result<i32, Failed> {
         },
         cache_dir: &cache_dir,
         scratch: heal::scratch::Method::Checkout.name(),
-        sandbox: None,
+        means: &means,
         model: model.as_deref(),
         key: variable.map(|variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty())),
     };

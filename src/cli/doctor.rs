@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use console::Style;
 use heal::ledger::Ledger;
 use heal::ledger::LedgerError;
+use heal::process::Level;
+use heal::process::Means;
 use heal::report::clean;
 use heal::report::fit;
 use serde_json::json;
@@ -71,8 +73,8 @@ pub struct Surroundings<'a> {
     pub cache_dir: &'a Path,
     /// The scratch method that would be used.
     pub scratch: &'a str,
-    /// The sandbox that would be used; `None` where there is none.
-    pub sandbox: Option<&'a str>,
+    /// What there is to contain commands with.
+    pub means: &'a Means,
     /// The model that is configured; `None` for none.
     pub model: Option<&'a str>,
     /// Whether that model's key is set; `None` where it needs none.
@@ -228,10 +230,29 @@ fn free_bytes(_dir: &Path) -> Option<u64> {
 }
 
 fn sandbox(around: &Surroundings<'_>) -> Check {
-    match around.sandbox {
-        Some(sandbox) => check("sandbox", State::Ok, sandbox, None),
+    let means = around.means;
+    let why = means.no_namespaces.as_deref().unwrap_or_default();
+    let landlock = match means.landlock {
+        0 => "no Landlock".to_owned(),
+        version => format!("Landlock {version}"),
+    };
+    match means.best() {
+        Some(Level::Namespaces) if means.are_whole() => {
+            let found = format!("namespaces, {landlock}, filtered system calls, loopback alone");
+            check("sandbox", State::Ok, found, None)
+        }
+        Some(Level::Namespaces) => {
+            let todo = "Tests are contained by mounts alone, and strict refuses: use a kernel with Landlock 4 (6.7).";
+            check("sandbox", State::Warn, format!("namespaces, {landlock}, filtered system calls"), Some(todo))
+        }
+        Some(Level::Landlock) => {
+            let found = format!("{landlock} and filtered system calls; no namespaces: {why}");
+            let todo = "Lost: a loopback, private /tmp and processes, protection of modes and times; strict refuses. \
+                        Allow user namespaces to have them.";
+            check("sandbox", State::Warn, found, Some(todo))
+        }
         None => {
-            let found = "none yet: commands run in their own process group, in a scratch, with your rights";
+            let found = format!("none: tests run with your rights; no namespaces: {why}; {landlock}");
             check("sandbox", State::Warn, found, Some("Heal only code that you would run yourself."))
         }
     }
@@ -254,6 +275,8 @@ fn model(around: &Surroundings<'_>) -> Check {
 mod tests {
     use super::*;
 
+    const WHOLE: Means = Means { no_namespaces: None, landlock: 7 };
+
     fn around<'a>(run: &'a dyn Fn(&[&str]) -> Option<String>, root: &Path, cache_dir: &'a Path) -> Surroundings<'a> {
         Surroundings {
             run,
@@ -261,7 +284,7 @@ mod tests {
             runner: Ok("unittest: python3 -m unittest (tests/ has test_*.py)".into()),
             cache_dir,
             scratch: "checkout",
-            sandbox: None,
+            means: &WHOLE,
             model: Some("anthropic/claude-test"),
             key: Some(true),
         }
@@ -279,13 +302,13 @@ mod tests {
     }
 
     #[test]
-    fn where_all_is_well_only_the_missing_sandbox_is_told() {
+    fn where_all_is_well_nothing_is_told() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let checks = checks(&around(&all, dir.path(), &dir.path().join("cache/heal")));
         assert_eq!(exit(&checks), 0);
         let notable: Vec<&str> =
             checks.iter().filter(|check| check.state != State::Ok).map(|check| check.name).collect();
-        assert!(notable == ["sandbox"] || notable == ["scratch", "sandbox"], "{checks:#?}");
+        assert!(notable.is_empty() || notable == ["scratch"], "{checks:#?}");
         let text = text(&checks, 80, false).replace(&dir.path().display().to_string(), "DIR");
         assert!(text.starts_with("ok    git         2.39.5\nok    repository  DIR\n"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
@@ -333,6 +356,24 @@ mod tests {
             let dir = tempfile::tempdir().expect("a temporary directory");
             let run = |_: &[&str]| Some(line.to_owned());
             assert_eq!(git(&around(&run, dir.path(), dir.path())).state, wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_weaker_sandbox_loses_is_said() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let refused = Some("making namespaces: Operation not permitted (os error 1)".to_owned());
+        for (means, wanted, word, lost) in [
+            (WHOLE, State::Ok, "namespaces, Landlock 7", None),
+            (Means { landlock: 0, ..WHOLE }, State::Warn, "namespaces, no Landlock", Some("mounts alone")),
+            (Means { no_namespaces: refused.clone(), landlock: 7 }, State::Warn, "not permitted", Some("a loopback")),
+            (Means { no_namespaces: refused, landlock: 0 }, State::Warn, "your rights", Some("yourself")),
+        ] {
+            let found = sandbox(&Surroundings { means: &means, ..around(&all, dir.path(), dir.path()) });
+            assert_eq!(found.state, wanted, "{found:?}");
+            assert!(found.found.contains(word), "{found:?}");
+            assert_eq!(found.todo.is_some(), lost.is_some());
+            assert!(lost.is_none_or(|lost| found.todo.as_ref().is_some_and(|todo| todo.contains(lost))), "{found:?}");
         }
     }
 

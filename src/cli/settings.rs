@@ -144,10 +144,11 @@ impl RunFlags {
             jobs: positive(jobs, "--jobs")?,
             allow: if self.allow.is_empty() { files.allow.clone().unwrap_or_default() } else { self.allow.clone() },
             deny,
-            sandbox: match (self.sandbox, files.sandbox) {
+            sandbox: match (self.sandbox, files.sandbox.mode) {
                 (_, Some(Sandbox::Strict)) => Sandbox::Strict,
                 (flag, file) => flag.or(file).unwrap_or_default(),
             },
+            network: files.sandbox.network.unwrap_or_default(),
             scratch: self.scratch.unwrap_or_default(),
             show_context: self.show_context,
             // For heal's own tests; a release has no such door.

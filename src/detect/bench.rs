@@ -24,6 +24,7 @@ use crate::runner::Selection;
 use crate::runner::Site;
 use crate::runner::Variation;
 use crate::runner::interpreter::Interpreter;
+use crate::scratch::Containment;
 use crate::scratch::Scratch;
 use crate::trace::places::Places;
 
@@ -57,6 +58,8 @@ pub struct Bench {
     pub places: Places,
     /// Deadlines.
     pub limits: Limits,
+    /// How the commands are contained.
+    pub containment: Arc<Containment>,
     /// Time spent in test commands; side by side counts once.
     pub clock: TestClock,
 }
@@ -88,6 +91,7 @@ impl Bench {
             trace_lines: false,
             fail_fast: false,
             variation: Variation::default(),
+            probe: None,
         }
     }
 
@@ -112,10 +116,13 @@ impl Bench {
         let dir = tempfile::Builder::new().prefix("heal-").tempdir().map_err(BenchError::Channel)?;
         let channel = Channel { dir: dir.path().to_path_buf(), nonce: nonce(dir.path()) };
         let site = self.site(scratch);
-        let command = runner::compose(&self.project, &site, request, &channel)?;
+        let mut command = runner::compose(&self.project, &site, request, &channel)?;
+        let writable = [site.tree.as_path(), dir.path()];
+        let contained = self.containment.contain(&mut command, self.launcher.environment(), &writable);
+        let contained = contained.map_err(BenchError::Channel)?;
         let finished = {
             let _running = self.clock.start();
-            self.launcher.run(&command).await?
+            self.launcher.run_confined(&command, contained.confinement.as_ref()).await?
         };
         if finished.exit == Exit::Interrupted {
             return Err(BenchError::Stopped(self.interrupt.raised().unwrap_or(Stop::Asked)));

@@ -11,10 +11,11 @@ use serde::Deserialize;
 use super::OptionsError;
 use super::Sandbox;
 use super::SuiteScope;
+use crate::process::Network;
 
 /// What either file may hold. Every field is optional.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct File {
     /// The test command, as words.
     pub command: Option<Vec<String>>,
@@ -42,8 +43,29 @@ pub struct File {
     pub model: Option<String>,
     /// Its endpoint; the user's file only.
     pub base_url: Option<String>,
-    /// Containment; a repository may only ask for `strict`.
-    pub sandbox: Option<Sandbox>,
+    /// Containment: a word, or a table. A repository may only ask for
+    /// `strict`.
+    #[serde(deserialize_with = "sandbox")]
+    pub sandbox: SandboxFile,
+}
+
+/// `sandbox = "strict"`, or a table `[sandbox]` with `mode` and `network`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct SandboxFile {
+    /// How much containment.
+    pub mode: Option<Sandbox>,
+    /// The network that tests see.
+    pub network: Option<Network>,
+}
+
+fn sandbox<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SandboxFile, D::Error> {
+    let value = toml::Value::deserialize(deserializer)?;
+    let read = match value {
+        toml::Value::String(_) => value.try_into().map(|mode| SandboxFile { mode: Some(mode), network: None }),
+        other => other.try_into(),
+    };
+    read.map_err(serde::de::Error::custom)
 }
 
 impl File {
@@ -79,8 +101,11 @@ impl File {
         if file.base_url.is_some() {
             return Err(refuse("base-url"));
         }
-        if matches!(file.sandbox, Some(Sandbox::Off | Sandbox::Auto)) {
+        if matches!(file.sandbox.mode, Some(Sandbox::Off | Sandbox::Auto)) {
             return Err(refuse("sandbox"));
+        }
+        if file.sandbox.network == Some(Network::Host) {
+            return Err(refuse("sandbox.network"));
         }
         Ok(file)
     }
@@ -116,7 +141,13 @@ impl File {
             jobs: self.jobs.or(other.jobs),
             model: self.model.or(other.model),
             base_url: self.base_url.or(other.base_url),
-            sandbox: if self.sandbox == Some(Sandbox::Strict) { self.sandbox } else { other.sandbox.or(self.sandbox) },
+            sandbox: SandboxFile {
+                mode: match self.sandbox.mode {
+                    Some(Sandbox::Strict) => self.sandbox.mode,
+                    mode => other.sandbox.mode.or(mode),
+                },
+                network: self.sandbox.network.or(other.sandbox.network),
+            },
         }
     }
 
@@ -144,17 +175,30 @@ mod tests {
 
     #[test]
     fn a_repository_may_not_say_where_its_code_is_sent() {
-        for text in ["model = 'openai/x'", "base-url = 'http://evil'", "sandbox = 'off'"] {
+        for text in [
+            "model = 'openai/x'",
+            "base-url = 'http://evil'",
+            "sandbox = 'off'",
+            "[sandbox]\nmode = 'off'",
+            "[sandbox]\nnetwork = 'host'",
+        ] {
             assert!(matches!(read(text), Err(OptionsError::NotAllowed { .. })), "{text}");
         }
         assert!(read("sandbox = 'strict'\ncommand = ['make', 'check']\n").is_ok());
+        let both = read("[sandbox]\nmode = 'strict'\nnetwork = 'loopback'\n").expect("allowed").sandbox;
+        assert_eq!(both, SandboxFile { mode: Some(Sandbox::Strict), network: Some(Network::Loopback) });
     }
 
     #[test]
     fn an_unknown_key_or_a_bad_value_is_named() {
-        for (text, word) in
-            [("modle = 'x'", "modle"), ("timeout = 'soon'", "soon"), ("jobs = 'many'", "jobs"), ("[", "heal.toml")]
-        {
+        for (text, word) in [
+            ("modle = 'x'", "modle"),
+            ("timeout = 'soon'", "soon"),
+            ("jobs = 'many'", "jobs"),
+            ("sandbox = 'none'", "none"),
+            ("[sandbox]\nnet = 1", "net"),
+            ("[", "heal.toml"),
+        ] {
             let error = read(text).expect_err("refused").to_string();
             assert!(error.contains(word), "{error}");
         }

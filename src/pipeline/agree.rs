@@ -9,9 +9,9 @@
 use super::PipelineError;
 use super::Tools;
 use super::case::Case;
+use super::docket;
 use super::ended::Ended;
 use super::ended::Proposal;
-use super::hunt;
 use super::prepare::Prepared;
 use super::survey::Survey;
 use crate::options::Settings;
@@ -100,10 +100,13 @@ async fn cures(
 ) -> Result<Option<Proposal>, PipelineError> {
     let Some(baseline) = &survey.baseline else { return Ok(None) };
     let mut scratch = prepared.scratch().await?;
-    let trials = hunt::trials(prepared, case, settings)?;
+    let trials = docket::machine(prepared, case, settings)?;
     Ok(match trials.attempt(&mut *scratch, &proposal.patch, baseline).await? {
-        Verdict::Verified(proved) => Some(Proposal { evidence: proved.evidence, ..proposal.clone() }),
-        Verdict::Missed(_) => None,
+        // Where `minimal` leaves less of it here, it is not the same patch.
+        Verdict::Verified(proved) if proved.patch == proposal.patch => {
+            Some(Proposal { evidence: proved.evidence, ..proposal.clone() })
+        }
+        Verdict::Verified(_) | Verdict::Missed(_) => None,
     })
 }
 

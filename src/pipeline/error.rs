@@ -48,9 +48,12 @@ pub enum PipelineError {
     },
     /// Containment was required and is not to be had.
     #[error(
-        "no sandbox is to be had here, and --sandbox strict refuses to run without one\n  This version contains commands by process group, deadlines and memory limits only; use --sandbox auto to accept that"
+        "no whole sandbox is to be had here, and --sandbox strict refuses to run without one: {why}\n  heal doctor says what there is; --sandbox auto makes do with that"
     )]
-    NoSandbox,
+    NoSandbox {
+        /// What is missing.
+        why: String,
+    },
     /// The tests run another copy of the code than the scratch's.
     #[error("the tests do not run the code in the scratch worktree: {what}\n  {hint}")]
     NotExercised {
@@ -97,7 +100,7 @@ impl PipelineError {
             | PipelineError::Usage { .. }
             | PipelineError::NoPatch { .. } => 2,
             PipelineError::Interpreter(_)
-            | PipelineError::NoSandbox
+            | PipelineError::NoSandbox { .. }
             | PipelineError::NotExercised { .. }
             | PipelineError::Environment { .. } => 5,
             PipelineError::Bench(BenchError::Process(ProcessError::CannotStart { .. }) | BenchError::Runner(_)) => 5,
@@ -123,7 +126,7 @@ impl PipelineError {
     /// The abstention reason, where there is one.
     pub fn reason(&self) -> Option<&'static str> {
         match self {
-            PipelineError::NoSandbox => Some("sandbox"),
+            PipelineError::NoSandbox { .. } => Some("sandbox"),
             PipelineError::NotExercised { .. } => Some("scratch-not-exercised"),
             PipelineError::Interpreter(_) | PipelineError::Environment { .. } => Some("environment"),
             PipelineError::Bench(BenchError::Process(_) | BenchError::Runner(_)) => Some("environment"),

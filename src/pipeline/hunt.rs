@@ -13,6 +13,7 @@ use super::PipelineError;
 use super::Tools;
 use super::canary;
 use super::case::Case;
+use super::docket;
 use super::ended::Ended;
 use super::ended::Proposal;
 use super::leads;
@@ -34,10 +35,7 @@ use crate::propose::model::Asker;
 use crate::runner::Selection;
 use crate::verify;
 use crate::verify::Evidence;
-use crate::verify::Trials;
 use crate::verify::Verdict;
-use crate::verify::integrity::Guard;
-use crate::verify::policy;
 use crate::verify::rank;
 
 /// How long the rules have the tests for themselves before a model is asked
@@ -73,8 +71,8 @@ pub async fn hunt(
     }
     let (sender, receiver) = watch::channel(survey.baseline.clone());
     let late_baseline = run_baseline(prepared, survey, settings, tools, sender);
-    let trials = trials(prepared, case, settings)?;
-    let crew = Crew::start(trials, prepared.pool.clone(), receiver, settings.jobs);
+    let trials = docket::machine(prepared, case, settings)?;
+    let crew = Crew::start(trials, prepared.pool.clone(), receiver, prepared.jobs(settings));
     let mut hunt = Hunt {
         prepared,
         case,
@@ -123,32 +121,6 @@ pub async fn hunt(
         ended.reason = Some(Reason::new("scratch-not-exercised", what));
     }
     Ok(ended)
-}
-
-/// Trials of patches for `case`.
-pub(super) fn trials(prepared: &Prepared, case: &Case, settings: &Settings) -> Result<Trials, PipelineError> {
-    Ok(Trials {
-        bench: prepared.bench.clone(),
-        aim: case.aim.clone(),
-        policy: Arc::new(policy_of(settings)?),
-        author: policy::Author::Machine,
-        seen: Arc::default(),
-        guard: Guard::of(&prepared.snapshot.files()),
-        suite_scope: prepared.suite.name().to_owned(),
-        sandbox: prepared.sandbox.clone(),
-        without: None,
-    })
-}
-
-/// The user's policy.
-fn policy_of(settings: &Settings) -> Result<policy::Config, PipelineError> {
-    let globs = |patterns: &[String]| {
-        policy::globs(patterns).map_err(|error| PipelineError::Usage {
-            what: format!("not a glob: {error}"),
-            hint: "Patterns look like src/** or *.py".into(),
-        })
-    };
-    Ok(policy::Config { allow: globs(&settings.allow)?, deny: globs(&settings.deny)?, ..policy::Config::default() })
 }
 
 /// Runs the baseline where it is not there yet, in a scratch of its own; ends

@@ -24,9 +24,11 @@ use crate::runner::Project;
 use crate::runner::RunnerKind;
 use crate::runner::interpreter;
 use crate::scratch;
+use crate::scratch::Containment;
 use crate::scratch::Pool;
 use crate::scratch::Scratch;
 use crate::scratch::Snapshot;
+use crate::scratch::Surroundings;
 use crate::source::Lines;
 use crate::source::RelPath;
 use crate::trace::places::Places;
@@ -47,9 +49,6 @@ pub struct Prepared {
     pub suite: SuiteScope,
 }
 
-/// Containment of this version.
-const CONTAINMENT: &str = "process-group";
-
 /// First deadline of a test whose normal time is not known yet; what is still
 /// running then is given its full time once before it counts as endless.
 const FIRST_TEST_LIMIT: Duration = Duration::from_secs(10);
@@ -59,9 +58,6 @@ const FIRST_TEST_LIMIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// No repository, no runner, no interpreter, no place for a scratch.
 pub async fn prepare(settings: &Settings, tools: &Tools) -> Result<Prepared, PipelineError> {
-    if settings.sandbox == Sandbox::Strict {
-        return Err(PipelineError::NoSandbox);
-    }
     let repository = Repository::discover(&settings.repo, &tools.launcher)?;
     let at = std::fs::canonicalize(&settings.repo)
         .ok()
@@ -96,6 +92,7 @@ pub async fn prepare(settings: &Settings, tools: &Tools) -> Result<Prepared, Pip
         | RunnerKind::Go
         | RunnerKind::Command => None,
     };
+    let containment = contain(settings, tools, &repository, python.as_ref()).await?;
     let places = Places::new(vec![repository.root().to_path_buf()], snapshot.files());
     let bench = Bench {
         project,
@@ -110,9 +107,40 @@ pub async fn prepare(settings: &Settings, tools: &Tools) -> Result<Prepared, Pip
             brief: settings.test_timeout.unwrap_or(FIRST_TEST_LIMIT),
             suite: settings.timeout,
         },
+        containment: Arc::new(containment),
         clock: Default::default(),
     };
-    Ok(Prepared { repository, snapshot, pool, bench, sandbox: CONTAINMENT.into(), suite: settings.suite })
+    let sandbox = bench.containment.name().to_owned();
+    Ok(Prepared { repository, snapshot, pool, bench, sandbox, suite: settings.suite })
+}
+
+/// The best containment that is to be had; under `strict` nothing less than
+/// all of it.
+async fn contain(
+    settings: &Settings,
+    tools: &Tools,
+    repository: &Repository,
+    python: Option<&interpreter::Interpreter>,
+) -> Result<Containment, PipelineError> {
+    if settings.sandbox == Sandbox::Off {
+        return Ok(Containment::off());
+    }
+    let means = tools.launcher.means().await;
+    let strict = settings.sandbox == Sandbox::Strict;
+    if strict && !means.are_whole() {
+        let why = means.no_namespaces.unwrap_or_else(|| "this kernel has no Landlock, or too old a one".to_owned());
+        return Err(PipelineError::NoSandbox { why });
+    }
+    let programs: Vec<_> =
+        python.map(|python| python.program.clone()).into_iter().chain([tools.heal.clone()]).collect();
+    let around = Surroundings {
+        environment: tools.launcher.environment(),
+        root: repository.root(),
+        common_dir: repository.common_dir(),
+        cache: &tools.cache,
+        programs: &programs,
+    };
+    Ok(Containment::new(&means, settings.network, strict, &around))
 }
 
 /// `--suite all`: the runner's default set instead of the command given.
@@ -164,6 +192,12 @@ impl Prepared {
         take(&self.pool).await
     }
 
+    /// How many scratches are used side by side: one where tests share a
+    /// network, since fixed ports collide.
+    pub fn jobs(&self, settings: &Settings) -> usize {
+        if self.bench.containment.shares_network() { 1 } else { settings.jobs }
+    }
+
     /// A file's text in the snapshot.
     pub fn text(&self, path: &RelPath) -> Option<String> {
         self.snapshot.read(path)
@@ -183,7 +217,7 @@ impl Prepared {
             cost: Cost::default(),
             time: Time::default(),
             ledger: LedgerHead::default(),
-            notes: Vec::new(),
+            notes: self.bench.containment.notes(),
             together: None,
         }
     }

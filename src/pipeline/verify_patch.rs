@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::PipelineError;
 use super::Tools;
 use super::case;
+use super::docket;
 use super::prepare;
 use super::prepare::Prepared;
 use super::reason::Reason;
@@ -30,10 +31,7 @@ use crate::report::ProposalReport;
 use crate::report::RunReport;
 use crate::verify;
 use crate::verify::Miss;
-use crate::verify::Trials;
 use crate::verify::Verdict;
-use crate::verify::integrity::Guard;
-use crate::verify::policy;
 use crate::verify::target::Aim;
 
 /// Puts the patch `text`, named `name`, through the gates.
@@ -94,21 +92,8 @@ async fn judge(
     let baseline = survey.baseline.clone().unwrap_or_else(|| Arc::new(Baseline::of(&survey.first)));
     let selection = reproduce::selection_of(&survey.first, &aimed);
     let wanted: Vec<Failure> = aimed.iter().map(|reproduction| reproduction.failure.clone()).collect();
-    let trials = Trials {
-        bench: prepared.bench.clone(),
-        aim: Arc::new(Aim { selection, literals: case::literals(prepared, survey, &wanted), failures: aimed.clone() }),
-        policy: Arc::new(policy::Config {
-            allow: policy::globs(&settings.allow).map_err(glob_error)?,
-            deny: policy::globs(&settings.deny).map_err(glob_error)?,
-            ..policy::Config::default()
-        }),
-        author: policy::Author::Person,
-        seen: Arc::default(),
-        guard: Guard::of(&prepared.snapshot.files()),
-        suite_scope: prepared.suite.name().to_owned(),
-        sandbox: prepared.sandbox.clone(),
-        without: settings.without_gate.clone(),
-    };
+    let literals = case::literals(prepared, survey, &wanted);
+    let trials = docket::person(prepared, Aim { selection, literals, failures: aimed.clone() }, settings)?;
     tools.events.emit(Event::Stage { name: "verify".into(), what: name.to_owned() });
     let mut scratch = prepared.scratch().await?;
     let began = Instant::now();
@@ -131,10 +116,6 @@ async fn judge(
         aimed.into_iter().map(|reproduction| reproduction.failure).collect()
     };
     Ok(subjects.iter().map(|failure| row(failure, name, patch, &verdict, tools)).collect())
-}
-
-fn glob_error(error: globset::Error) -> PipelineError {
-    PipelineError::Usage { what: format!("not a glob: {error}"), hint: "Patterns look like src/** or *.py".into() }
 }
 
 fn row(failure: &Failure, name: &str, patch: &Patch, verdict: &Verdict, tools: &Tools) -> FailureReport {

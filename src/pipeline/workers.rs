@@ -223,7 +223,12 @@ async fn work(shared: Arc<Shared>, sender: mpsc::UnboundedSender<Result<Tried, P
                 shared.changed.notify_waiters();
                 continue;
             }
-            Ok(Done::Ended(tried)) => Ok(tried),
+            Ok(Done::Ended(mut tried)) => {
+                if let Verdict::Verified(proved) = &tried.verdict {
+                    tried.candidate.patch = proved.patch.clone();
+                }
+                Ok(tried)
+            }
             Err(error) => Err(error),
         };
         let failed = message.is_err();

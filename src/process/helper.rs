@@ -1,7 +1,8 @@
-//! The helper between heal and a command: `heal __helper MEMORY PROGRAM ARGS`.
+//! The helper between heal and a command: `heal __helper PROGRAM ARGS`.
 //!
-//! Starts the command in a process group of its own, watches its memory, and
-//! leaves no descendant alive when the command ends or heal goes away. Speaks
+//! Starts the command in a process group of its own, confined where it is told
+//! to, watches memory, processes and the disk, and leaves no descendant alive
+//! when the command ends or heal goes away. Speaks
 //! to heal through the socket that is its standard input; never writes to the
 //! standard output and error, which are the command's. Synchronous.
 
@@ -12,6 +13,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -28,6 +30,9 @@ use nix::unistd::Pid;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::confine;
+use super::confine::Confinement;
+use super::confine::Step;
 use super::descendants::descendants;
 use super::descendants::kill_descendants;
 use super::descendants::proportional;
@@ -55,10 +60,32 @@ pub(super) enum Ended {
     Memory(u64),
     /// It was killed above this many processes.
     Processes(usize),
+    /// It was killed because it had all but filled the disk: less than this
+    /// many bytes were free.
+    Disk(u64),
     /// It was killed because heal closed the socket.
     Stopped,
     /// It never started; the system's error number.
     NotStarted(i32),
+    /// It never started, because it could not be confined; the step, and the
+    /// system's error number.
+    NotConfined(Step, i32),
+}
+
+impl Ended {
+    /// Confining failed at `step`.
+    pub(super) fn not_confined(step: Step, error: &std::io::Error) -> Ended {
+        Ended::NotConfined(step, error.raw_os_error().unwrap_or(Errno::EIO as i32))
+    }
+}
+
+/// What heal tells the helper, in one line of JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Orders {
+    /// Bytes of memory that the command may hold; 0 for no limit.
+    pub(super) memory: u64,
+    /// What it may reach; `None` for all that heal may.
+    pub(super) confinement: Option<Confinement>,
 }
 
 /// The helper's one message.
@@ -80,17 +107,29 @@ enum Event {
     NobodyLeft,
 }
 
-/// Serves `heal __helper`; the arguments after it are the memory limit in
-/// bytes (0 for none), the program, and its arguments. Returns the exit code,
-/// which says only whether the helper itself worked.
+/// Serves `heal __helper`; the arguments after it are the program and its
+/// arguments, the orders come through the socket. Returns the exit code, which
+/// says only whether the helper itself worked.
 pub fn helper_main() -> i32 {
-    let mut args = std::env::args_os().skip_while(|arg| arg != super::HELPER).skip(1);
-    let limit = args.next().and_then(|limit| limit.to_str()?.parse::<u64>().ok());
-    let argv: Vec<OsString> = args.collect();
-    match (limit, argv.is_empty(), socket()) {
-        (Some(limit), false, Some(socket)) => serve(limit, &argv, socket),
-        _ => 2,
+    let argv: Vec<OsString> = std::env::args_os().skip_while(|arg| arg != super::HELPER).skip(1).collect();
+    let Some(mut socket) = socket().filter(|_| !argv.is_empty()) else { return 2 };
+    match orders(&mut socket) {
+        Some(orders) => serve(&orders, &argv, socket),
+        None => 2,
     }
+}
+
+/// The first line that heal sends.
+fn orders(socket: &mut UnixStream) -> Option<Orders> {
+    let mut line = Vec::new();
+    let mut piece = [0; 4096];
+    while line.last() != Some(&b'\n') {
+        match socket.read(&mut piece) {
+            Ok(count @ 1..) => line.extend_from_slice(&piece[..count]),
+            _ => return None,
+        }
+    }
+    serde_json::from_slice(&line).ok()
 }
 
 /// The socket to heal: standard input, moved to a descriptor that the command
@@ -103,22 +142,37 @@ fn socket() -> Option<UnixStream> {
 }
 
 /// Runs the command to its end and tells heal how it ended.
-fn serve(limit: u64, argv: &[OsString], mut socket: UnixStream) -> i32 {
+fn serve(orders: &Orders, argv: &[OsString], mut socket: UnixStream) -> i32 {
     detach();
     let started = Instant::now();
-    let ended = match start(argv) {
-        Err(error) => Ended::NotStarted(error.raw_os_error().unwrap_or(Errno::EIO as i32)),
-        Ok(command) => {
-            let events = listen(command, &socket);
-            let (ended, alone) = watch(&events, limit);
-            let took = started.elapsed();
-            if !alone {
-                kill_all(command, &events);
-            }
-            return tell(&mut socket, ended, took);
-        }
+    let (command, confined) = match begin(orders, argv) {
+        Ok(child) => child,
+        Err(ended) => return tell(&mut socket, ended, started.elapsed()),
     };
-    tell(&mut socket, ended, started.elapsed())
+    let events = listen(command, &socket);
+    let (ended, alone) = watch(&events, orders);
+    let ended = match (confined, ended) {
+        // The process above the command knows better how that ended.
+        (Some(child), Ended::Code(_) | Ended::Signal(_)) => child.told(ended),
+        (_, ended) => ended,
+    };
+    let took = started.elapsed();
+    if !alone {
+        kill_all(command, &events);
+    }
+    tell(&mut socket, ended, took)
+}
+
+/// Starts the command, confined where that is asked for.
+fn begin(orders: &Orders, argv: &[OsString]) -> Result<(Pid, Option<confine::Started>), Ended> {
+    if let Some(confinement) = &orders.confinement {
+        let started = confine::start(confinement, argv)?;
+        return Ok((started.pid, Some(started)));
+    }
+    match start(argv) {
+        Ok(pid) => Ok((pid, None)),
+        Err(error) => Err(Ended::NotStarted(error.raw_os_error().unwrap_or(Errno::EIO as i32))),
+    }
 }
 
 /// Leaves heal's session, so that a Ctrl-C in the terminal reaches heal alone;
@@ -136,10 +190,10 @@ fn detach() {
 }
 
 /// Starts the command with an empty standard input and the helper's outputs.
-fn start(argv: &[OsString]) -> std::io::Result<Pid> {
+pub(super) fn start(argv: &[OsString]) -> std::io::Result<Pid> {
     let mut command = std::process::Command::new(&argv[0]);
     command.args(&argv[1..]).stdin(Stdio::null()).process_group(0);
-    // SAFETY: the helper has one thread here, so the child may do what any
+    // SAFETY: the caller has one thread here, so the child may do what any
     // process may; it makes one system call and writes one file.
     unsafe { command.pre_exec(prepare) };
     let child = command.spawn()?;
@@ -189,8 +243,13 @@ fn listen(command: Pid, socket: &UnixStream) -> mpsc::Receiver<Event> {
 
 /// Waits until the command ends or must be ended; the flag says that nobody is
 /// left already.
-fn watch(events: &mpsc::Receiver<Event>, limit: u64) -> (Ended, bool) {
+fn watch(events: &mpsc::Receiver<Event>, orders: &Orders) -> (Ended, bool) {
     let me = std::process::id() as i32;
+    let limit = orders.memory;
+    let (disk, least_free) = match &orders.confinement {
+        Some(confinement) => (confinement.writable.first(), confinement.least_free),
+        None => (None, 0),
+    };
     let mut pause = WATCH;
     loop {
         match events.recv_timeout(pause) {
@@ -208,15 +267,31 @@ fn watch(events: &mpsc::Receiver<Event>, limit: u64) -> (Ended, bool) {
         if limit > 0 && sum > limit && proportional(&alive) > limit {
             return (Ended::Memory(limit), false);
         }
+        if disk.and_then(|path| free_bytes(path)).is_some_and(|bytes| bytes < least_free) {
+            return (Ended::Disk(least_free), false);
+        }
         // At most two hundredths of the time go into watching.
         pause = WATCH.max(looked.elapsed() * 50);
     }
+}
+
+/// Bytes that are free where `path` lies.
+pub fn free_bytes(path: &Path) -> Option<u64> {
+    let about = nix::sys::statvfs::statvfs(path).ok()?;
+    // The types differ between systems.
+    #[allow(clippy::unnecessary_cast, reason = "`u32` on macOS")]
+    Some((about.blocks_available() as u64).saturating_mul(about.fragment_size() as u64))
 }
 
 /// Kills until nobody is left; new processes may be born meanwhile.
 fn kill_all(command: Pid, events: &mpsc::Receiver<Event>) {
     let me = std::process::id() as i32;
     let until = Instant::now() + KILLING;
+    // Mostly nobody is left: with a process namespace never. To look at every
+    // process of the machine would cost more than all the rest.
+    if matches!(events.recv_timeout(Duration::from_millis(1)), Ok(Event::NobodyLeft)) {
+        return;
+    }
     while Instant::now() < until {
         let _ = killpg(command, Signal::SIGKILL);
         let found = kill_descendants(me);

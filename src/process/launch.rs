@@ -3,6 +3,7 @@
 //! Goes through the helper and waits as tokio does.
 
 use std::io::Read;
+use std::io::Write;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -28,9 +29,16 @@ use super::Finished;
 use super::HELPER;
 use super::ProcessError;
 use super::capture::Capture;
+use super::confine::Confinement;
+use super::confine::Level;
+use super::confine::Means;
+use super::confine::Network;
+use super::confine::can_filter_calls;
+use super::confine::landlock_version;
 use super::descendants::kill_session;
 use super::descendants::machine_memory;
 use super::helper::Ended;
+use super::helper::Orders;
 use super::helper::Told;
 use crate::interrupt::Interrupt;
 
@@ -72,6 +80,34 @@ impl Launcher {
         &self.parts.interrupt
     }
 
+    /// What this machine can do to confine a command: tried with heal itself as
+    /// the command. Without a helper there is nothing.
+    pub async fn means(&self) -> Means {
+        let Some(helper) = &self.parts.helper else {
+            return Means { no_namespaces: Some("heal has no helper here".to_owned()), landlock: 0 };
+        };
+        let landlock = landlock_version();
+        let confinement = Confinement {
+            level: Level::Namespaces,
+            landlock: landlock > 0,
+            writable: Vec::new(),
+            private: vec!["/tmp".into()],
+            hidden: Vec::new(),
+            shown: helper.parent().map(PathBuf::from).into_iter().collect(),
+            replaced: Vec::new(),
+            network: Network::Loopback,
+            least_free: 0,
+        };
+        let probe = Command::new(helper).arg("--version").cwd("/").time_limit(Duration::from_secs(10));
+        let no_namespaces = match self.run_confined(&probe, Some(&confinement)).await {
+            Ok(finished) if finished.exit.is_success() => None,
+            Ok(finished) => Some(format!("heal does not run in one: {}", finished.stderr.text.trim())),
+            Err(ProcessError::NotConfined { doing, source, .. }) => Some(format!("{doing}: {source}")),
+            Err(error) => Some(error.to_string()),
+        };
+        Means { no_namespaces, landlock: if can_filter_calls() { landlock } else { 0 } }
+    }
+
     /// Runs a command to its end, its limits or the interrupt. When this
     /// returns, none of its processes is alive; nor when the future is
     /// dropped before, within a second.
@@ -79,26 +115,54 @@ impl Launcher {
     /// # Errors
     /// The command cannot be started, or heal's helper fails.
     pub async fn run(&self, command: &Command) -> Result<Finished, ProcessError> {
+        self.run_confined(command, None).await
+    }
+
+    /// As [`Launcher::run`], for a command that may reach what `confinement`
+    /// says and nothing else.
+    ///
+    /// # Errors
+    /// Also where it cannot be confined so.
+    pub async fn run_confined(
+        &self,
+        command: &Command,
+        confinement: Option<&Confinement>,
+    ) -> Result<Finished, ProcessError> {
         check_directory(command)?;
         match &self.parts.helper {
-            Some(helper) => self.run_helped(helper, command).await,
+            Some(helper) => self.run_helped(helper, command, confinement).await,
+            None if confinement.is_some() => {
+                let source = std::io::Error::from(std::io::ErrorKind::Unsupported);
+                Err(ProcessError::NotConfined { program: command.program(), doing: "asking for a helper", source })
+            }
             None => self.run_directly(command).await,
         }
     }
 
-    async fn run_helped(&self, helper: &PathBuf, command: &Command) -> Result<Finished, ProcessError> {
+    async fn run_helped(
+        &self,
+        helper: &PathBuf,
+        command: &Command,
+        confinement: Option<&Confinement>,
+    ) -> Result<Finished, ProcessError> {
         let started = Instant::now();
         let no_helper = |source| ProcessError::Helper { helper: helper.clone(), source };
         let (ours, theirs) = UnixStream::pair().map_err(no_helper)?;
         let limit = command.memory_limit.unwrap_or_else(default_memory_limit);
         let mut process = tokio::process::Command::new(helper);
-        process.arg(HELPER).arg(limit.to_string()).args(&command.argv);
+        let orders = Orders { memory: limit, confinement: confinement.cloned() };
+        // A path that is no text is the only thing that cannot be written.
+        let mut orders = serde_json::to_vec(&orders).map_err(|error| no_helper(std::io::Error::other(error)))?;
+        orders.push(b'\n');
+        process.arg(HELPER).args(&command.argv);
         process.stdin(Stdio::from(OwnedFd::from(theirs)));
         self.surround(&mut process, command);
         let mut child = process.spawn().map_err(no_helper)?;
         // heal's copy of the helper's end closes here, so that a dead helper
         // is heard.
         drop(process);
+        // A helper that is gone already is noticed when it tells nothing.
+        let _ = (&ours).write_all(&orders);
 
         let lifeline = Lifeline(ours.try_clone().map_err(no_helper)?);
         let telling = tokio::task::spawn_blocking(move || hear(ours));
@@ -129,6 +193,10 @@ impl Launcher {
                 let source = std::io::Error::from_raw_os_error(number);
                 return Err(ProcessError::CannotStart { program: command.program(), source });
             }
+            (_, Some(Ended::NotConfined(step, number))) => {
+                let source = std::io::Error::from_raw_os_error(number);
+                return Err(ProcessError::NotConfined { program: command.program(), doing: step.words(), source });
+            }
             (_, Some(Ended::Code(code))) => Exit::Code(code),
             (None, Some(Ended::Signal(signal))) => Exit::Signal(signal),
             (_, Some(Ended::Memory(limit))) => {
@@ -137,6 +205,11 @@ impl Launcher {
             }
             (_, Some(Ended::Processes(limit))) => {
                 note(&mut stderr.text, &format!("heal: ended at its limit of {limit} processes"));
+                Exit::Signal(9)
+            }
+            (_, Some(Ended::Disk(limit))) => {
+                let line = format!("heal: ended because it left less than {} MiB of the disk free", limit >> 20);
+                note(&mut stderr.text, &line);
                 Exit::Signal(9)
             }
             (Some(forced), _) => forced,
@@ -182,6 +255,13 @@ impl Launcher {
         process.current_dir(&command.cwd).env_clear().envs(self.parts.environment.of(command));
         process.stdout(Stdio::piped()).stderr(Stdio::piped());
     }
+}
+
+/// Makes this process one whose memory and environment no other process of the
+/// same user may read (prctl(2), `PR_SET_DUMPABLE`): it holds keys.
+pub fn conceal() {
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
 }
 
 /// heal's end of the socket to a helper; cut when the command must end, and

@@ -293,6 +293,7 @@ mod tests {
                 trace_lines: false,
                 fail_fast: false,
                 variation: Variation::default(),
+                probe: None,
             };
             Run { site, channel: Channel { dir: channel, nonce: "n".into() }, project, request, _dir: dir }
         }

@@ -38,6 +38,7 @@ class Heal(object):
         self.deadline = heal_channel.Deadline(self.channel, self.describer, inside)
         self.lines = heal_channel.Lines(settings)
         self.wanted = heal_channel.Wanted(settings.get("selection"))
+        self.probe = heal_channel.probe(settings, self.channel)
         self.stable = {}
         self.compared = None
 
@@ -115,7 +116,9 @@ def pytest_cmdline_main(config):
     coverage = config.pluginmanager.getplugin("_cov")
     if coverage is not None and hasattr(getattr(coverage, "options", None), "cov_fail_under"):
         coverage.options.cov_fail_under = 0
-    if not HEAL.wanted.all and not HEAL.worker and len(HEAL.wanted.ids) <= FEW and getattr(option, "dist", "no") != "no":
+    # The probe compares what one process has recorded.
+    few = not HEAL.wanted.all and len(HEAL.wanted.ids) <= FEW or HEAL.settings.get("probe")
+    if few and not HEAL.worker and getattr(option, "dist", "no") != "no":
         option.dist, option.tx, option.numprocesses = "no", [], 0
 
 
@@ -208,10 +211,12 @@ def pytest_runtest_protocol(item, nextitem):
     if HEAL.worker:
         HEAL.channel.write("test-start", id=name)
     HEAL.lines.start()
+    HEAL.probe.start()
     try:
         yield
     finally:
         HEAL.deadline.disarm()
+        HEAL.probe.stop()
         hits = HEAL.lines.stop()
         if hits is not None:
             HEAL.channel.write("executed", id=name, files=hits)
@@ -355,4 +360,5 @@ def pytest_sessionfinish(session):
         return
     HEAL.channel.write("modules", modules=heal_channel.loaded_modules())
     if not HEAL.worker:
+        HEAL.probe.answer()
         HEAL.channel.write("end", exit=int(session.exitstatus))

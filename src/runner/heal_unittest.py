@@ -38,6 +38,7 @@ def inside(frame):
 DEADLINE = heal_channel.Deadline(CHANNEL, DESCRIBER, inside)
 LINES = heal_channel.Lines(SETTINGS)
 WANTED = heal_channel.Wanted(SETTINGS.get("selection"))
+PROBE = heal_channel.probe(SETTINGS, CHANNEL)
 
 
 # What kept a module from loading, by the test that stands in for it: unittest
@@ -85,12 +86,14 @@ class Result(unittest.TextTestResult):
         self.heal = {"outcome": "passed", "failure": None, "text": "", "output": "", "expected_failure": False}
         self.heal_began = CHANNEL.clock()
         LINES.start()
+        PROBE.start()
         DEADLINE.arm(test.id())
 
     def stopTest(self, test):
         DEADLINE.disarm()
         seconds = CHANNEL.clock() - self.heal_began
         hits = LINES.stop()
+        PROBE.stop()
         if hits is not None:
             CHANNEL.write("executed", id=test.id(), files=hits)
         noted = self.heal
@@ -238,6 +241,7 @@ class Program(unittest.TestProgram):
         self.exit = True
         self.result = self.testRunner.run(self.test)
         CHANNEL.write("modules", modules=heal_channel.loaded_modules())
+        PROBE.answer()
         code = 0 if self.result.wasSuccessful() else 1
         CHANNEL.write("end", exit=code)
         sys.exit(code)

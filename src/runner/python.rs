@@ -29,6 +29,15 @@ const FILES: &[(&str, &str)] = &[
     ("heal_unittest.py", include_str!("heal_unittest.py")),
 ];
 
+/// What the differential probe adds.
+const PROBE_FILES: &[(&str, &str)] = &[
+    ("heal_probe.py", include_str!("heal_probe.py")),
+    ("heal_probe_calls.py", include_str!("heal_probe_calls.py")),
+    ("heal_probe_code.py", include_str!("heal_probe_code.py")),
+    ("heal_probe_inputs.py", include_str!("heal_probe_inputs.py")),
+    ("heal_probe_values.py", include_str!("heal_probe_values.py")),
+];
+
 /// Bytes kept of what the runner prints: only its tail is ever shown.
 const OUTPUT_LIMIT: usize = 256 * 1024;
 
@@ -102,7 +111,8 @@ fn open(
     own: &Own,
     once: bool,
 ) -> Result<Vec<Variable>, RunnerError> {
-    for (name, text) in FILES {
+    let probe = if request.probe.is_some() { PROBE_FILES } else { &[] };
+    for (name, text) in FILES.iter().chain(probe) {
         write(&channel.dir.join(name), text)?;
     }
     let settings = json!({
@@ -117,6 +127,7 @@ fn open(
         "trace": request.trace_lines,
         "reverse": request.variation.reverse,
         "fail_fast": request.fail_fast,
+        "probe": request.probe,
         // What processes that the tests start shall see again.
         "restore": {"PYTEST_ADDOPTS": own.options, "PYTHONPATH": own.path},
     });
@@ -240,6 +251,7 @@ pub mod tests {
             trace_lines: false,
             fail_fast: false,
             variation: Variation::default(),
+            probe: None,
         }
     }
 

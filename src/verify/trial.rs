@@ -154,10 +154,11 @@ impl Trials {
         if let Err(miss) = self.of(&build::GATE, build::judge(&report, baseline)) {
             return Ok(Cure::Missed(miss));
         }
-        let judged = self.of(&target::GATE, target::judge(&self.aim, &report));
-        Ok(match judged.map(|()| self.of(&integrity::GATE, held)) {
-            Ok(Ok(())) => Cure::Works,
-            Ok(Err(miss)) => Cure::Missed(miss),
+        Ok(match self.of(&target::GATE, target::judge(&self.aim, &report)) {
+            Ok(()) => match self.of(&integrity::GATE, held) {
+                Ok(()) => Cure::Works,
+                Err(miss) => Cure::Missed(miss),
+            },
             Err(miss) if self.aim.ran_out(&report) => Cure::RanOut(miss),
             Err(miss) => Cure::Missed(miss),
         })

@@ -91,6 +91,7 @@ impl Tree {
             trace_lines: false,
             fail_fast,
             variation: Variation::default(),
+            probe: None,
         };
         let dir = tempfile::tempdir_in(&self.channels).expect("a directory");
         let channel = Channel { dir: dir.path().to_path_buf(), nonce: "0123".into() };

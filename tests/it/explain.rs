@@ -23,12 +23,13 @@ fn a_save_during_the_run_changes_no_diagnosis() {
     project.write(&[("till.py", &TILL.replace(" * 2", "")), ("test_till.py", &test)]);
     project.commit("right");
     project.write(&[("till.py", TILL)]);
-    let undisturbed = project.heal(&["explain", "--json"]).code(0).json();
+    // In the sandbox no test can write there at all.
+    let undisturbed = project.heal(&["explain", "--json", "--sandbox", "off"]).code(0).json();
     let first = &undisturbed["failures"][0]["suspects"][0];
     assert_eq!((&first["symbol"], &first["line"]), (&"total".into(), &5.into()), "{undisturbed:#}");
     assert!(first["reasons"].to_string().contains("changed recently"), "{first:#}");
     std::fs::write(&signal, "").expect("the signal is given");
-    let disturbed = project.heal(&["explain", "--json"]).code(0).json();
+    let disturbed = project.heal(&["explain", "--json", "--sandbox", "off"]).code(0).json();
     assert!(project.read("till.py").starts_with("# saved"), "the test saved nothing");
     assert_eq!(disturbed, undisturbed);
 }

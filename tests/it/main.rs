@@ -18,10 +18,13 @@ mod go;
 mod javascript;
 mod ledger;
 mod model;
+mod probe;
 mod process;
 #[cfg(feature = "ecosystem")]
 mod pytest;
 mod revert;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod trace;
 mod untouched;
 mod wrapped;

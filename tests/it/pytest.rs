@@ -23,6 +23,7 @@ use heal::runner::Site;
 use heal::runner::Status;
 use heal::runner::Variation;
 use heal::runner::interpreter;
+use heal::runner::probe;
 use heal::source::RelPath;
 use heal::trace::places::Places;
 use pretty_assertions::assert_eq;
@@ -65,17 +66,26 @@ impl Bench {
     fn request(&self, selection: Selection) -> Request {
         let variation = Variation::default();
         let (test_limit, time_limit) = (Duration::from_secs(1), Duration::from_secs(40));
-        Request { selection, test_limit, time_limit, trace_lines: true, fail_fast: false, variation }
+        Request { selection, test_limit, time_limit, trace_lines: true, fail_fast: false, variation, probe: None }
     }
 
     /// Runs `command`; `@PY` in it stands for the environment's.
     fn run(&self, command: &str, selection: Selection) -> Report {
+        self.asked(command, selection, None)
+    }
+
+    fn asked(&self, command: &str, selection: Selection, question: Option<probe::Question>) -> Report {
         let python = environment().join("bin/python");
         let words = command.split(' ').map(|word| word.replace("@PY", &python.display().to_string()));
-        self.run_words(words.collect(), selection)
+        let request = Request { probe: question, ..self.request(selection) };
+        self.run_request(words.collect(), &request)
     }
 
     fn run_words(&self, words: Vec<String>, selection: Selection) -> Report {
+        self.run_request(words, &self.request(selection))
+    }
+
+    fn run_request(&self, words: Vec<String>, request: &Request) -> Report {
         let tree = self.tree.path().canonicalize().expect("the tree");
         let user_root = self.user_root.clone().unwrap_or_else(|| tree.clone());
         let program = self.python.clone().unwrap_or_else(|| environment().join("bin/python"));
@@ -96,17 +106,16 @@ impl Bench {
         };
         let dir = tempfile::tempdir().expect("a temporary directory");
         let channel = Channel { dir: dir.path().to_path_buf(), nonce: "secret".into() };
-        let request = self.request(selection);
-        let mut command = runner::compose(&project, &site, &request, &channel).expect("composed");
+        let mut command = runner::compose(&project, &site, request, &channel).expect("composed");
         if kind == RunnerKind::Command {
-            let inside = runner::pytest::opaque_environment(&site, &request, &channel).expect("composed");
+            let inside = runner::pytest::opaque_environment(&site, request, &channel).expect("composed");
             command.env.extend(inside.into_iter().map(|(name, value)| (name.into(), value.map(Into::into))));
         }
         let finished = run(&command);
         if kind == RunnerKind::Command {
             return runner::pytest::read_channel(&project, &site, &channel, &finished).expect("pytest was overheard");
         }
-        runner::read(&project, &site, &request, &channel, &finished)
+        runner::read(&project, &site, request, &channel, &finished)
     }
 }
 
@@ -338,4 +347,23 @@ fn uv_run_tests_the_scratch_and_leaves_the_users_environment_alone() {
     assert_eq!(ends(&report), [("test_a", Status::Passed, None)], "the scratch's code is what is tested");
     assert!(report.complete, "{:?}", report.incomplete_why);
     assert_eq!(installed(), before);
+}
+
+#[test]
+fn the_probe_answers_through_pytest_whatever_its_parts_do() {
+    let code = |rest: &str| format!("def f(n):\n    return n {rest}\n");
+    let test = "import warnings\n\nimport pytest\n\nfrom code_under import f\n\npytestmark = pytest.mark.filterwarnings('error')\n\n\n@pytest.mark.parametrize('n', [2, 3])\ndef test_f(n, tmp_path, capsys):\n    assert f(n) > n\n";
+    let bench = Bench::new(&[("code_under.py", &code("+ 2")), ("test_f.py", test)]);
+    let path = RelPath::new("code_under.py").expect("path");
+    let variants = [code("+ 9"), code("+ 2"), code("* 2"), code("+ 1 + 1")].map(|text| [(path.clone(), text)].into());
+    let question = probe::Question { variants: variants.to_vec(), laid: 1, inputs: 400, seconds: 20.0 };
+    // With xdist, too, one process records and answers.
+    for command in ["@PY -m pytest", "@PY -m pytest -n 2", "@PY -m pytest --cov=code_under"] {
+        let report = bench.asked(command, Selection::All, Some(question.clone()));
+        let answer = report.probe.unwrap_or_else(|| panic!("{command}: {:?}", report.incomplete_why));
+        assert_eq!((answer.why.as_str(), answer.calls), ("", 2), "{command}");
+        let found: Vec<_> = answer.differences.iter().map(|found| (found.pair, found.call.as_str())).collect();
+        // Where the original agrees with one of them.
+        assert_eq!(found, [((1, 2), "f(9)"), ((2, 3), "f(9)")], "{command}");
+    }
 }

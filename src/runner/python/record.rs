@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::runner::probe::Answer;
+
 /// A failure as the test process describes it.
 #[derive(Debug, Default, Deserialize)]
 pub struct Described {
@@ -63,4 +65,6 @@ pub struct Record {
     pub why: String,
     /// The runner's own exit code, of `end`.
     pub exit: Option<i32>,
+    /// What a `probe` found.
+    pub answer: Option<Answer>,
 }

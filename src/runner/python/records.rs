@@ -25,6 +25,7 @@ use crate::runner::Report;
 use crate::runner::Site;
 use crate::runner::Status;
 use crate::runner::TestResult;
+use crate::runner::probe::Answer;
 use crate::source::RelPath;
 
 /// What is known of one test while records are read.
@@ -65,6 +66,7 @@ fn listen<'a>(project: &'a Project, site: &'a Site, channel: &'a Channel) -> Rea
         tests: HashMap::new(),
         report: Report::default(),
         stopped: None,
+        answers: Vec::new(),
     };
     for file in files(channel, "records-") {
         reading.heard = true;
@@ -106,6 +108,8 @@ struct Reading<'a> {
     tests: HashMap<String, Test>,
     report: Report,
     stopped: Option<String>,
+    /// Answers to the probe's question.
+    answers: Vec<Answer>,
 }
 
 impl Reading<'_> {
@@ -137,6 +141,7 @@ impl Reading<'_> {
                 self.report.modules.extend(record.modules.into_iter().map(|(name, file)| LoadedModule { name, file }))
             }
             "stopped" => self.stopped = Some(record.why),
+            "probe" => self.answers.extend(record.answer),
             "end" => self.exits.extend(record.exit),
             _ => {}
         }
@@ -273,6 +278,11 @@ impl Reading<'_> {
             });
         }
         self.judge(finished, unfinished);
+        // One test process is asked; a second answer means that somebody else
+        // speaks, and then none is believed.
+        if self.answers.len() == 1 && self.report.complete {
+            self.report.probe = self.answers.pop();
+        }
         self.report
     }
 

@@ -1,0 +1,58 @@
+//! What the trials of one case have in common: the failures that are to be
+//! cured, the policy in force, what is watched while tests run.
+//!
+//! Gathers; tries nothing.
+
+use std::sync::Arc;
+
+use super::PipelineError;
+use super::case::Case;
+use super::prepare::Prepared;
+use crate::options::Settings;
+use crate::verify::Trials;
+use crate::verify::integrity::Guard;
+use crate::verify::policy;
+use crate::verify::policy::Author;
+use crate::verify::target::Aim;
+
+/// Trials of patches that a machine made for `case`: no gate is left out.
+///
+/// # Errors
+/// A glob of the user's that is none.
+pub fn machine(prepared: &Prepared, case: &Case, settings: &Settings) -> Result<Trials, PipelineError> {
+    trials(prepared, case.aim.clone(), Author::Machine, settings)
+}
+
+/// Trials of a person's patch, which claims to cure `aim`.
+///
+/// # Errors
+/// A glob of the user's that is none.
+pub fn person(prepared: &Prepared, aim: Aim, settings: &Settings) -> Result<Trials, PipelineError> {
+    let trials = trials(prepared, Arc::new(aim), Author::Person, settings)?;
+    Ok(Trials { without: settings.without_gate.clone(), ..trials })
+}
+
+fn trials(prepared: &Prepared, aim: Arc<Aim>, author: Author, settings: &Settings) -> Result<Trials, PipelineError> {
+    Ok(Trials {
+        bench: prepared.bench.clone(),
+        aim,
+        policy: Arc::new(policy_of(settings)?),
+        author,
+        seen: Arc::default(),
+        guard: Guard::of(&prepared.snapshot.files()),
+        suite_scope: prepared.suite.name().to_owned(),
+        sandbox: prepared.sandbox.clone(),
+        without: None,
+    })
+}
+
+/// The user's policy.
+fn policy_of(settings: &Settings) -> Result<policy::Config, PipelineError> {
+    let globs = |patterns: &[String]| {
+        policy::globs(patterns).map_err(|error| PipelineError::Usage {
+            what: format!("not a glob: {error}"),
+            hint: "Patterns look like src/** or *.py".into(),
+        })
+    };
+    Ok(policy::Config { allow: globs(&settings.allow)?, deny: globs(&settings.deny)?, ..policy::Config::default() })
+}
