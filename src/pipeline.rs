@@ -18,6 +18,7 @@ pub mod prepare;
 pub mod reason;
 pub mod record;
 pub mod reverting;
+pub mod rivals;
 pub mod survey;
 pub mod tools;
 pub mod verify_patch;

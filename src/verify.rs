@@ -66,10 +66,14 @@ pub static GATES: &[Gate] = &[
     strength::GATE,
 ];
 
+/// What is named in the place of a gate where patches that pass all of them
+/// behave differently.
+pub const RIVALS: &str = "rivals";
+
 /// The gates whose miss means that a patch passes and the tests do not hold
 /// it: a lead, never a proposal.
 pub fn is_weak(gate: &str) -> bool {
-    gate == strength::GATE.name || gate == special::GATE.name
+    gate == strength::GATE.name || gate == special::GATE.name || gate == RIVALS
 }
 
 /// Whether a gate runs no test: what it refuses was never tried.

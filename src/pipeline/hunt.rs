@@ -76,6 +76,7 @@ pub async fn hunt(
     let mut hunt = Hunt {
         prepared,
         case,
+        survey,
         settings,
         tools,
         known,
@@ -194,6 +195,7 @@ fn keep(ended: &mut Ended, known: &[Proposal], case: &Case, tools: &Tools) -> Re
 pub(super) struct Hunt<'a> {
     pub(super) prepared: &'a Prepared,
     pub(super) case: &'a Case,
+    pub(super) survey: &'a Survey,
     settings: &'a Settings,
     pub(super) tools: &'a Tools,
     /// Verified patches of earlier cases: one cause often has several faces.
@@ -217,6 +219,7 @@ impl Hunt<'_> {
         let models = self.models()?;
         let patience = if models.is_empty() || none_yet { None } else { Some(GRACE) };
         self.drain(patience).await?;
+        self.settle_rivals().await?;
         if self.is_done() {
             return Ok(None);
         }
@@ -224,10 +227,16 @@ impl Hunt<'_> {
         for model in models {
             reason = self.ask(model).await?;
             if self.is_done() {
+                // What verified while the model thought may be a rule's.
+                self.drain(None).await?;
+                self.settle_rivals().await?;
+            }
+            if self.is_done() {
                 return Ok(None);
             }
         }
         self.drain(None).await?;
+        self.settle_rivals().await?;
         Ok(if self.is_done() { None } else { Some(reason.unwrap_or_else(|| self.why_nothing())) })
     }
 

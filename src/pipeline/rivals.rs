@@ -1,0 +1,88 @@
+//! Rivals: patches of rules that pass every test and behave differently.
+//!
+//! A rule knows nothing of what the code is for: where the tests let two of
+//! them through that differ, none is better than a guess. On past bugs of real
+//! projects `if maxsplit == 0:` became `if maxsplit == 1:` and eleven other
+//! things, all of which passed. Asks the probe and takes back what it tells
+//! apart; a model may still decide.
+
+use super::PipelineError;
+use super::hunt::Hunt;
+use crate::event::Event;
+use crate::patch::Patch;
+use crate::report::LeadReport;
+use crate::verify;
+use crate::verify::probe;
+use crate::verify::probe::Difference;
+
+/// Patches that are compared: the probe's time is shared among them.
+const MOST: usize = 6;
+
+impl Hunt<'_> {
+    /// Takes back the verified patches of rules where they differ: they become
+    /// leads, with a call that would decide between them.
+    ///
+    /// # Errors
+    /// The tests cannot be run, or the run is to stop.
+    pub(super) async fn settle_rivals(&mut self) -> Result<(), PipelineError> {
+        let of_rules: Vec<usize> = (0..self.ended.proposals.len())
+            .filter(|index| self.ended.proposals[*index].origin.kind == "rule")
+            .take(MOST)
+            .collect();
+        // With a patch of another source at hand there is more than a guess.
+        if of_rules.len() < 2 || of_rules.len() < self.ended.proposals.len().min(MOST) {
+            return Ok(());
+        }
+        self.tools.events.emit(Event::Stage { name: "rivals".into(), what: format!("{} patches", of_rules.len()) });
+        let patches: Vec<&Patch> = of_rules.iter().map(|index| &self.ended.proposals[*index].patch).collect();
+        let known = self.survey.first.tests.iter().map(|test| test.id.as_str());
+        let near = probe::near(&self.case.aim, known);
+        let mut scratch = self.prepared.scratch().await?;
+        let compared = probe::compare(&self.prepared.bench, &mut *scratch, &self.case.aim, &near, &patches).await?;
+        let Some(difference) = compared.differences.first() else { return Ok(()) };
+        let detail = words(of_rules.len(), compared.clusters.len(), difference);
+        self.tools.events.note(detail.clone());
+        for proposal in std::mem::take(&mut self.ended.proposals) {
+            self.ended.leads.push(LeadReport {
+                source: proposal.origin,
+                diff: proposal.patch.diff(),
+                missed: verify::RIVALS.to_owned(),
+                detail: detail.clone(),
+            });
+        }
+        self.ended.leads.sort_by_key(|lead| lead.missed != verify::RIVALS);
+        self.ended.counts.verified = 0;
+        self.enough_at = None;
+        Ok(())
+    }
+}
+
+/// What the probe found, and what would decide.
+fn words(patches: usize, clusters: usize, difference: &Difference) -> String {
+    let Difference { call, outcomes: (one, other), .. } = difference;
+    format!(
+        "{patches} changes pass every test and behave in {clusters} ways: `{call}` {one} with one, {other} with another; a test of that call would decide"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::probe::Outcome;
+
+    #[test]
+    fn the_call_that_would_decide_is_named() {
+        let difference = Difference {
+            clusters: (0, 1),
+            patches: (0, 2),
+            call: "split_iter([], None, 1)".into(),
+            outcomes: (Outcome::Yields("[[]]".into()), Outcome::Yields("[]".into())),
+            original: Outcome::Yields("[]".into()),
+        };
+        assert_eq!(
+            words(3, 2, &difference),
+            "3 changes pass every test and behave in 2 ways: `split_iter([], None, 1)` yields [[]] with one, yields [] \
+             with another; a test of that call would decide"
+        );
+    }
+}
