@@ -87,6 +87,7 @@ pub async fn hunt(
         next_id: 0,
         began: Instant::now(),
         enough_at: None,
+        contested: false,
     };
     let mut outcome = tokio::select! {
         outcome = hunt.run() => outcome,
@@ -208,6 +209,8 @@ pub(super) struct Hunt<'a> {
     next_id: usize,
     began: Instant,
     pub(super) enough_at: Option<Instant>,
+    /// Whether no patch of a rule is believed any more (see `rivals`).
+    pub(super) contested: bool,
 }
 
 impl Hunt<'_> {
@@ -330,8 +333,10 @@ impl Hunt<'_> {
             },
             Verdict::Verified(proved) => {
                 counts.tried += 1;
-                counts.verified += 1;
-                self.verified(&tried.candidate, &proved.evidence);
+                if !self.is_contested(&tried.candidate) {
+                    self.ended.counts.verified += 1;
+                    self.verified(&tried.candidate, &proved.evidence);
+                }
             }
         }
         if let Verdict::Missed(miss) = &tried.verdict {
@@ -352,6 +357,7 @@ impl Hunt<'_> {
         let until = Instant::now() + self.began.elapsed().mul_f64(part).min(LONGEST_AFTERTHOUGHT);
         let first = self.enough_at.map_or(until, |at| at.min(until));
         self.crew.leave_late();
+        self.call_rivals(candidate);
         if self.ended.proposals.len() >= 3 {
             self.crew.clear();
         }

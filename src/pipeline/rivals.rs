@@ -10,10 +10,14 @@ use super::PipelineError;
 use super::hunt::Hunt;
 use crate::event::Event;
 use crate::patch::Patch;
+use crate::propose::Candidate;
 use crate::report::LeadReport;
 use crate::verify;
 use crate::verify::probe;
 use crate::verify::probe::Difference;
+
+/// The kind of a rule's candidates.
+const RULE: &str = "rule";
 
 /// Patches that are compared: the probe's time is shared among them.
 const MOST: usize = 6;
@@ -26,7 +30,7 @@ impl Hunt<'_> {
     /// The tests cannot be run, or the run is to stop.
     pub(super) async fn settle_rivals(&mut self) -> Result<(), PipelineError> {
         let of_rules: Vec<usize> = (0..self.ended.proposals.len())
-            .filter(|index| self.ended.proposals[*index].origin.kind == "rule")
+            .filter(|index| self.ended.proposals[*index].origin.kind == RULE)
             .take(MOST)
             .collect();
         // With a patch of another source at hand there is more than a guess.
@@ -52,8 +56,26 @@ impl Hunt<'_> {
         }
         self.ended.leads.sort_by_key(|lead| lead.missed != verify::RIVALS);
         self.ended.counts.verified = 0;
+        self.contested = true;
         self.enough_at = None;
+        // What waits is of rules as well, and would be one rival more.
+        self.crew.clear();
         Ok(())
+    }
+
+    /// Brings forward what changes the same lines as a verified patch of a
+    /// rule: where one change of a line passes by chance, so do others.
+    pub(super) fn call_rivals(&self, candidate: &Candidate) {
+        if candidate.origin.kind == RULE {
+            let touched = candidate.patch.touched_before();
+            self.crew.bring_forward(|other| other.origin.kind == RULE && other.patch.touched_before() == touched);
+        }
+    }
+
+    /// Whether the candidate is a rule's and rules were found to settle
+    /// nothing.
+    pub(super) fn is_contested(&self, candidate: &Candidate) -> bool {
+        self.contested && candidate.origin.kind == RULE
     }
 }
 

@@ -119,6 +119,13 @@ impl Crew {
         !self.results.is_empty()
     }
 
+    /// Moves what is wanted before all that waits; the order stays otherwise.
+    pub fn bring_forward(&self, is_wanted: impl Fn(&Candidate) -> bool) {
+        let waiting = &mut self.shared.lock().waiting;
+        let (wanted, others): (Vec<_>, Vec<_>) = std::mem::take(waiting).into_iter().partition(is_wanted);
+        waiting.extend(wanted.into_iter().chain(others));
+    }
+
     /// Throws away what waits; what is on trial goes on.
     pub fn clear(&self) {
         let mut queue = self.shared.lock();

@@ -113,6 +113,8 @@ pub(super) fn find(environment: &Environment, home: Option<&Path>, programs: &[P
     let path = environment.get("PATH").into_iter().flat_map(std::env::split_paths);
     found.shown.extend(path.flat_map(|folder| around_program(&folder.join("program"), home)));
     found.shown.extend(programs.iter().flat_map(|program| around_program(program, home)));
+    // One that lies in a private directory itself, such as `/tmp`.
+    found.shown.extend(programs.iter().cloned());
     if let Some(home) = home {
         in_home(home, &mut found);
     }
