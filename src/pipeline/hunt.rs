@@ -333,9 +333,12 @@ impl Hunt<'_> {
             },
             Verdict::Verified(proved) => {
                 counts.tried += 1;
-                if !self.is_contested(&tried.candidate) {
-                    self.ended.counts.verified += 1;
-                    self.verified(&tried.candidate, &proved.evidence);
+                match self.doubt(&tried.candidate, &proved.evidence) {
+                    Some(miss) => leads::note(&mut self.ended.leads, &tried.candidate, &miss),
+                    None => {
+                        self.ended.counts.verified += 1;
+                        self.verified(&tried.candidate, &proved.evidence);
+                    }
                 }
             }
         }

@@ -13,6 +13,8 @@ use crate::patch::Patch;
 use crate::propose::Candidate;
 use crate::report::LeadReport;
 use crate::verify;
+use crate::verify::Evidence;
+use crate::verify::Miss;
 use crate::verify::probe;
 use crate::verify::probe::Difference;
 
@@ -72,10 +74,19 @@ impl Hunt<'_> {
         }
     }
 
-    /// Whether the candidate is a rule's and rules were found to settle
-    /// nothing.
-    pub(super) fn is_contested(&self, candidate: &Candidate) -> bool {
-        self.contested && candidate.origin.kind == RULE
+    /// Why a rule's verified candidate is not believed: others that differ pass
+    /// as well, or the tests let half of its mutants live. The floor for all
+    /// is half; of what knows nothing of the code's purpose more is asked.
+    pub(super) fn doubt(&self, candidate: &Candidate, evidence: &Evidence) -> Option<Miss> {
+        if candidate.origin.kind != RULE {
+            return None;
+        }
+        let miss = |gate: &str, detail: String| Miss { gate: gate.to_owned(), detail, output: String::new() };
+        if self.contested {
+            return Some(miss(verify::RIVALS, "another of several changes that pass every test".to_owned()));
+        }
+        let strength = evidence.strength.as_ref().filter(|strength| strength.killed * 2 <= strength.mutants)?;
+        (strength.mutants > 0).then(|| miss(verify::strength::GATE.name, strength.survivors.join("; ")))
     }
 }
 
