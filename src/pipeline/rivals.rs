@@ -21,6 +21,9 @@ use crate::verify::probe::Difference;
 /// The kind of a rule's candidates.
 const RULE: &str = "rule";
 
+/// Characters of a call or an outcome that are shown.
+const SHOWN: usize = 120;
+
 /// Patches that are compared: the probe's time is shared among them.
 const MOST: usize = 6;
 
@@ -92,10 +95,19 @@ impl Hunt<'_> {
 
 /// What the probe found, and what would decide.
 fn words(patches: usize, clusters: usize, difference: &Difference) -> String {
-    let Difference { call, outcomes: (one, other), .. } = difference;
+    let (one, other) = (head(&difference.outcomes.0.to_string()), head(&difference.outcomes.1.to_string()));
+    let call = head(&difference.call);
     format!(
         "{patches} changes pass every test and behave in {clusters} ways: `{call}` {one} with one, {other} with another; a test of that call would decide"
     )
+}
+
+/// Values of a few hundred characters say no more than their beginning.
+fn head(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -117,5 +129,7 @@ mod tests {
             "3 changes pass every test and behave in 2 ways: `split_iter([], None, 1)` yields [[]] with one, yields [] \
              with another; a test of that call would decide"
         );
+        let long = Difference { call: format!("f('{}')", "é".repeat(500)), ..difference };
+        assert!(words(3, 2, &long).chars().count() < 300, "a call is shown by its beginning");
     }
 }
