@@ -34,22 +34,19 @@ impl Hunt<'_> {
     /// # Errors
     /// The tests cannot be run, or the run is to stop.
     pub(super) async fn settle_rivals(&mut self) -> Result<(), PipelineError> {
-        let of_rules: Vec<usize> = (0..self.ended.proposals.len())
-            .filter(|index| self.ended.proposals[*index].origin.kind == RULE)
-            .take(MOST)
-            .collect();
+        let proposals = &self.ended.proposals;
         // With a patch of another source at hand there is more than a guess.
-        if of_rules.len() < 2 || of_rules.len() < self.ended.proposals.len().min(MOST) {
+        if proposals.len() < 2 || proposals.iter().any(|proposal| proposal.origin.kind != RULE) {
             return Ok(());
         }
-        self.tools.events.emit(Event::Stage { name: "rivals".into(), what: format!("{} patches", of_rules.len()) });
-        let patches: Vec<&Patch> = of_rules.iter().map(|index| &self.ended.proposals[*index].patch).collect();
+        let patches: Vec<&Patch> = proposals.iter().take(MOST).map(|proposal| &proposal.patch).collect();
+        self.tools.events.emit(Event::Stage { name: "rivals".into(), what: format!("{} patches", patches.len()) });
         let known = self.survey.first.tests.iter().map(|test| test.id.as_str());
         let near = probe::near(&self.case.aim, known);
         let mut scratch = self.prepared.scratch().await?;
         let compared = probe::compare(&self.prepared.bench, &mut *scratch, &self.case.aim, &near, &patches).await?;
         let Some(difference) = compared.differences.first() else { return Ok(()) };
-        let detail = words(of_rules.len(), compared.clusters.len(), difference);
+        let detail = words(patches.len(), compared.clusters.len(), difference);
         self.tools.events.note(detail.clone());
         for proposal in std::mem::take(&mut self.ended.proposals) {
             self.ended.leads.push(LeadReport {
