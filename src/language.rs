@@ -13,13 +13,17 @@ use crate::source::Lines;
 use crate::source::RelPath;
 
 pub mod definitions;
+pub mod go;
 pub mod imports;
+pub mod java;
+pub mod javascript;
 pub mod outline;
 pub mod python;
 pub mod references;
 pub mod rust;
 pub mod scopes;
 pub mod spans;
+pub mod typescript;
 
 pub use definitions::Definition;
 pub use definitions::DefinitionKind;
@@ -33,6 +37,9 @@ pub use references::ReferenceKind;
 pub struct Language {
     /// Its name, in lower case.
     pub name: &'static str,
+    /// Languages of one family share their modules, and most of their syntax:
+    /// the name of the first of them.
+    pub family: &'static str,
     /// File name extensions, without the dot.
     pub extensions: &'static [&'static str],
     /// Its tree-sitter grammar.
@@ -40,13 +47,15 @@ pub struct Language {
     /// Tree-sitter query. Its captures, each kind in patterns of its own:
     ///
     /// - `@definition.<kind>` around a definition, with `@name`, and where they
-    ///   exist `@parameters`, `@body` and `@bases` (superclasses, the trait of
-    ///   an impl); the kinds are those of [`DefinitionKind::of_capture`];
+    ///   exist `@parameters`, `@body`, `@bases` (superclasses, the trait of an
+    ///   impl) and `@owner` (the receiver of a method that stands outside its
+    ///   type); the kinds are those of [`DefinitionKind::of_capture`];
     /// - `@reference.call|type|value|macro|token` around a use, with `@name`
     ///   and for `a.b` `@receiver`; `token` is a name before a bracket where
     ///   the grammar knows only tokens, with `@arguments`; `@ignored` marks
     ///   names that are no use (keywords of arguments);
     /// - `@import` around an import statement;
+    /// - `@result.name` with `@result.type`, what a function says it gives back;
     /// - `@binding.name` with `@binding.value` or `@binding.type`;
     /// - `@local` around a pattern that binds names, with the `@scope` they
     ///   are visible in, else the enclosing function;
@@ -81,7 +90,15 @@ pub struct Language {
 }
 
 /// All languages, in order of age in heal.
-pub static LANGUAGES: &[&Language] = &[&python::PYTHON, &rust::RUST];
+pub static LANGUAGES: &[&Language] = &[
+    &python::PYTHON,
+    &rust::RUST,
+    &javascript::JAVASCRIPT,
+    &typescript::TYPESCRIPT,
+    &typescript::TSX,
+    &go::GO,
+    &java::JAVA,
+];
 
 impl Language {
     /// Whether nodes of this kind hold definitions or statements as a list.
@@ -168,6 +185,11 @@ impl Parsed {
                 out.push_str("{ ");
                 open.push(node.end_byte());
             }
+            // Where a line ends, the statement may end: `return` above `x` gives
+            // nothing back.
+            if node.kind() == "return_statement" && node.named_child_count() == 0 {
+                out.push_str("; ");
+            }
             let leaf = node.child_count() == 0 || matches!(node.kind(), "string" | "string_literal");
             if leaf && node.start_byte() >= range.start && node.end_byte() <= range.end {
                 out.push_str(self.text_of(node));
@@ -202,3 +224,6 @@ pub fn walk<'t>(root: Node<'t>, enter: &mut dyn FnMut(Node<'t>) -> bool) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,11 +26,11 @@ pub enum DefinitionKind {
     Struct,
     /// An enum.
     Enum,
-    /// A trait.
+    /// A trait, or an interface.
     Trait,
     /// A block of methods for a type; named as the type.
     Impl,
-    /// A module written inside a file.
+    /// A module written inside a file, or a group of tests.
     Module,
     /// A constant, a static, or a variable at the top level of a file or class.
     Constant,
@@ -161,7 +161,13 @@ pub fn type_name(written: &str) -> &str {
 
 pub(super) fn collect(parsed: &Parsed, found: Vec<Found<'_>>) -> Vec<Definition> {
     let mut definitions: Vec<Definition> = found.iter().filter_map(|found| definition(parsed, found)).collect();
-    definitions.sort_by(|a, b| a.bytes.start.cmp(&b.bytes.start).then(b.bytes.end.cmp(&a.bytes.end)));
+    // Of one name that fits several patterns the more telling one is kept: what
+    // is bound to a function is no mere constant.
+    let plain = |kind: DefinitionKind| matches!(kind, DefinitionKind::Constant | DefinitionKind::TypeAlias);
+    definitions.sort_by(|a, b| {
+        let order = a.bytes.start.cmp(&b.bytes.start).then(b.bytes.end.cmp(&a.bytes.end));
+        order.then(a.name_bytes.start.cmp(&b.name_bytes.start)).then(plain(a.kind).cmp(&plain(b.kind)))
+    });
     definitions.dedup_by(|a, b| a.name_bytes == b.name_bytes && a.bytes == b.bytes);
     let mut open: Vec<usize> = Vec::new();
     for index in 0..definitions.len() {
@@ -180,7 +186,9 @@ pub(super) fn collect(parsed: &Parsed, found: Vec<Found<'_>>) -> Vec<Definition>
             let (is_test, methods) = (holder.is_test, holder.kind.holds_methods());
             let this = &mut definitions[index];
             this.parent = Some(outer);
-            this.qualified = qualified;
+            if this.kind != DefinitionKind::Method {
+                this.qualified = qualified;
+            }
             this.is_test |= is_test;
             if this.kind == DefinitionKind::Function && methods {
                 this.kind = DefinitionKind::Method;
@@ -192,12 +200,17 @@ pub(super) fn collect(parsed: &Parsed, found: Vec<Found<'_>>) -> Vec<Definition>
 }
 
 fn definition(parsed: &Parsed, found: &Found<'_>) -> Option<Definition> {
-    let kind = DefinitionKind::of_capture(found.kind)?;
+    let mut kind = DefinitionKind::of_capture(found.kind)?;
     let (node, name_node) = (found.node, found.get("name")?);
     let name = match kind {
         DefinitionKind::Impl => type_name(parsed.text_of(name_node)).to_owned(),
         _ => parsed.text_of(name_node).to_owned(),
     };
+    let mut qualified = name.clone();
+    if let Some(owner) = found.get("owner").and_then(|owner| owner_name(parsed, owner)) {
+        kind = DefinitionKind::Method;
+        qualified = format!("{owner}{}{name}", parsed.language.separator);
+    }
     let outer = wrapped(parsed, node);
     let first = first_leading(parsed, outer);
     let mut lines = lines_of(outer);
@@ -210,7 +223,7 @@ fn definition(parsed: &Parsed, found: &Found<'_>) -> Option<Definition> {
         node.start_byte()..node.start_byte() + parsed.text[node.start_byte()..signature_end].trim_end().len();
     Some(Definition {
         kind,
-        qualified: name.clone(),
+        qualified,
         name,
         lines,
         name_line: line_of(name_node),
@@ -224,6 +237,12 @@ fn definition(parsed: &Parsed, found: &Found<'_>) -> Option<Definition> {
         parent: None,
         is_test: (parsed.language.is_test_node)(node, &parsed.text),
     })
+}
+
+/// The type of a receiver: `(c *Cart[T])` gives `Cart`.
+fn owner_name<'p>(parsed: &'p Parsed, receiver: Node<'_>) -> Option<&'p str> {
+    let written = receiver.named_child(0)?.child_by_field_name("type")?;
+    Some(type_name(parsed.text_of(written))).filter(|name| !name.is_empty())
 }
 
 /// The node with the wrapper (`decorated_definition`) around it.
@@ -241,7 +260,10 @@ pub(super) fn first_leading<'t>(parsed: &Parsed, node: Node<'t>) -> Node<'t> {
             .leading
             .iter()
             .any(|(kind, start)| before.kind() == *kind && parsed.text_of(before).starts_with(start));
-        if !belongs {
+        // What is said some lines above is not said of this.
+        let apart = parsed.language.comments.contains(&before.kind())
+            && lines_of(before).end + 1 < lines_of(first).start;
+        if !belongs || apart {
             break;
         }
         first = before;

@@ -35,6 +35,10 @@ pub struct Import {
     pub level: u32,
     /// The statement's lines.
     pub lines: Lines,
+    /// Whether the names are given to other files and not bound here
+    /// (`export { a as b } from './x'`); without a module they are this file's
+    /// own under the names that others know.
+    pub exports: bool,
 }
 
 impl Import {

@@ -37,6 +37,8 @@ pub struct Outline {
     pub imports: Vec<Import>,
     /// What names are bound to.
     pub bindings: Vec<Binding>,
+    /// What functions say they give back: bindings of their names to types.
+    pub results: Vec<Binding>,
     /// Names of functions and where they are visible.
     pub locals: Vec<Local>,
     /// Names that functions declare to be of outside.
@@ -137,6 +139,7 @@ impl Parsed {
                 "ignored" => _ = ignored.insert(node.start_byte()),
                 "import" => outline.imports.extend((self.language.read_import)(node, &self.text)),
                 "binding" => outline.bindings.extend(scopes::binding(self, &found)),
+                "result" => outline.results.extend(scopes::result(self, &found)),
                 "local" | "scope" => raw_locals.extend(scopes::raw_local(&found)),
                 "outer" => outline.outer.push(Outer {
                     name: self.text_of(node).to_owned(),

@@ -16,6 +16,7 @@ use crate::source::RelPath;
 /// Python 3.
 pub static PYTHON: Language = Language {
     name: "python",
+    family: "python",
     extensions: &["py", "pyi"],
     grammar: || tree_sitter_python::LANGUAGE.into(),
     query: include_str!("python.scm"),
@@ -74,7 +75,7 @@ fn read_import(node: Node<'_>, text: &str) -> Vec<Import> {
     let names: Vec<ImportedName> = node.children_by_field_name("name", &mut cursor).map(named).collect();
     if node.kind() == "import_statement" {
         let import =
-            |name: ImportedName| Import { module: name.name, names: Vec::new(), alias: name.alias, level: 0, lines };
+            |name: ImportedName| Import { module: name.name, names: Vec::new(), alias: name.alias, level: 0, lines, exports: false };
         return names.into_iter().map(import).collect();
     }
     let module = node.child_by_field_name("module_name").map(text_of).unwrap_or_default();
@@ -85,7 +86,7 @@ fn read_import(node: Node<'_>, text: &str) -> Vec<Import> {
     if names.is_empty() {
         return Vec::new();
     }
-    vec![Import { module: module[level..].to_owned(), names, alias: None, level: level as u32, lines }]
+    vec![Import { module: module[level..].to_owned(), names, alias: None, level: level as u32, lines, exports: false }]
 }
 
 /// Examples in documentation strings: from `>>>` to the next blank line
@@ -143,6 +144,7 @@ mod tests {
             names: names.iter().map(named).collect(),
             alias: alias.map(str::to_owned),
             level,
+            exports: false,
             lines: crate::source::Lines::new(1, 1),
         }
     }

@@ -145,7 +145,10 @@ fn receiver_before(text: &str, at: usize) -> Option<String> {
 fn import_bytes(parsed: &Parsed) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     super::walk(parsed.tree.root_node(), &mut |node| {
-        let import = matches!(node.kind(), "import_statement" | "import_from_statement" | "use_declaration");
+        let import = matches!(
+            node.kind(),
+            "import_statement" | "import_from_statement" | "use_declaration" | "import_declaration"
+        );
         if import {
             spans.push(node.byte_range());
         }

@@ -16,6 +16,7 @@ use crate::source::RelPath;
 /// Rust, any edition.
 pub static RUST: Language = Language {
     name: "rust",
+    family: "rust",
     extensions: &["rs"],
     grammar: || tree_sitter_rust::LANGUAGE.into(),
     query: include_str!("rust.scm"),
@@ -89,7 +90,7 @@ fn read_import(node: Node<'_>, text: &str) -> Vec<Import> {
     for (module, name) in leaves {
         match imports.iter_mut().find(|import| import.module == module) {
             Some(import) => import.names.push(name),
-            None => imports.push(Import { module, names: vec![name], alias: None, level: 0, lines }),
+            None => imports.push(Import { module, names: vec![name], alias: None, level: 0, lines, exports: false }),
         }
     }
     imports

@@ -126,6 +126,18 @@ pub(super) fn binding(parsed: &Parsed, found: &Found<'_>) -> Option<Binding> {
     })
 }
 
+/// As [`binding`], of a function's name and the type it gives back.
+pub(super) fn result(parsed: &Parsed, found: &Found<'_>) -> Option<Binding> {
+    let (name, written) = (found.get("result.name")?, found.get("result.type")?);
+    Some(Binding {
+        name: parsed.text_of(name).to_owned(),
+        value: None,
+        written_type: Some(parsed.text_of(written).to_owned()),
+        line: line_of(name),
+        at: name.start_byte(),
+    })
+}
+
 pub(super) fn raw_local<'t>(found: &Found<'t>) -> Option<RawLocal<'t>> {
     Some(RawLocal { pattern: found.get("local")?, scope: found.get("scope") })
 }
@@ -199,15 +211,17 @@ pub(super) fn pattern_names(parsed: &Parsed, pattern: Node<'_>) -> Vec<String> {
         if NOT_BOUND.contains(&node.kind()) || skip.iter().any(|range| *range == node.byte_range()) {
             return false;
         }
-        for field in ["type", "value"] {
+        let unbound: &[&str] = match node.kind() {
+            // `{ a: b }` of JavaScript binds `b`.
+            "pair_pattern" => &[],
+            "assignment_pattern" | "object_assignment_pattern" => &["right"],
             // `Some(x)` has the field `type` too; a `match` arm's guard is a
             // condition, and a default is an expression.
-            if let Some(part) = node.child_by_field_name(field) {
-                skip.push(part.byte_range());
-            }
-        }
+            _ => &["type", "value"],
+        };
+        skip.extend(unbound.iter().filter_map(|field| node.child_by_field_name(field)).map(|part| part.byte_range()));
         match node.kind() {
-            "identifier" | "self" | "shorthand_field_identifier" => {
+            "identifier" | "self" | "shorthand_field_identifier" | "shorthand_property_identifier_pattern" => {
                 let name = parsed.text_of(node);
                 // A lone capitalised name in a Rust pattern is a constant or
                 // a variant; `_` binds nothing.
