@@ -34,6 +34,19 @@ const CONSTRUCTS: f64 = 0.7;
 /// A constant that a function uses.
 const USES: f64 = 0.5;
 
+/// Methods and calls that prepare a test, beside fixtures (unittest, pytest,
+/// JUnit, jest, mocha).
+pub(super) const PREPARING: &[&str] = &[
+    "setUp",
+    "setup_method",
+    "setUpClass",
+    "setup_class",
+    "asyncSetUp",
+    "before",
+    "beforeEach",
+    "beforeAll",
+];
+
 const MAX_DEPTH: usize = 3;
 const MAX_HELPERS: usize = 3;
 const MAX_VISITED: usize = 250;
@@ -145,10 +158,12 @@ impl<'i, 'a> Walk<'i, 'a> {
         let definition = file.definition(place.definition).clone();
         let mut preparing: Vec<Place> =
             definition.parameters.iter().filter_map(|name| types::fixture(self.index, file, name)).collect();
-        if let Some(class) = definition.parent {
-            let methods = ["setUp", "setup_method", "setUpClass", "setup_class", "asyncSetUp"];
-            let class = Place { file: file.id, definition: class };
-            preparing.extend(methods.iter().flat_map(|name| super::modules::members(self.index, class, name)));
+        // Groups of tests nest, and each may prepare.
+        let mut holder = definition.parent;
+        while let Some(definition) = holder {
+            let place = Place { file: file.id, definition };
+            preparing.extend(PREPARING.iter().flat_map(|name| super::modules::members(self.index, place, name)));
+            holder = file.definition(definition).parent;
         }
         for place in preparing {
             let Some((_, definition)) = self.index.at(place) else { continue };
@@ -309,7 +324,9 @@ fn innermost(file: &SourceFile, outer: usize, line: u32) -> Option<usize> {
 }
 
 fn constructor(index: &Index<'_>, class: Place) -> Option<Place> {
-    let names = ["__init__", "__new__", "__post_init__"];
+    // Java calls a constructor as its class.
+    let own = index.at(class).map(|(_, definition)| definition.name).unwrap_or_default();
+    let names = ["__init__", "__new__", "__post_init__", "constructor", own.as_str()];
     names.iter().find_map(|name| super::modules::members(index, class, name).into_iter().next())
 }
 

@@ -184,6 +184,14 @@ fn every_case_has_its_fault_among_the_first_suspects() {
         if let Some(missing) = case.dropped.iter().find(|words| !diagnosis.slice.dropped.contains(words)) {
             problems.push(format!("`{missing}` is not among {:?}", diagnosis.slice.dropped));
         }
+        let shows = |wanted: &&String| {
+            diagnosis.slice.parts.iter().any(|part| {
+                part.symbol.as_ref().is_some_and(|symbol| symbol.split(", ").any(|one| one == *wanted)) && matches!(part.role, Role::Suspect | Role::Test)
+            })
+        };
+        if let Some(hidden) = case.top.iter().find(|wanted| !shows(wanted)) {
+            problems.push(format!("the slice does not show `{hidden}`"));
+        }
         if !case.top.is_empty() && !diagnosis.slice.parts.iter().any(|part| part.role == Role::Suspect) {
             problems.push("no suspect is shown".into());
         }
@@ -211,6 +219,26 @@ fn a_diagnosis_by_passing_tests_reads_like_this() {
 #[test]
 fn a_rust_diagnosis_reads_like_this() {
     assert_snapshot!(rendered(&run("rust-inline-tests").1));
+}
+
+#[test]
+fn a_javascript_diagnosis_reads_like_this() {
+    assert_snapshot!(rendered(&run("js-module-method-of-a-class").1));
+}
+
+#[test]
+fn a_typescript_diagnosis_reads_like_this() {
+    assert_snapshot!(rendered(&run("ts-alias-and-workspace").1));
+}
+
+#[test]
+fn a_go_diagnosis_reads_like_this() {
+    assert_snapshot!(rendered(&run("go-package-and-method").1));
+}
+
+#[test]
+fn a_java_diagnosis_reads_like_this() {
+    assert_snapshot!(rendered(&run("java-class-and-package").1));
 }
 
 /// A tree made for one test, and the diagnosis of a check that did not hold at

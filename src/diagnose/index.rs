@@ -61,6 +61,9 @@ pub(crate) struct Index<'a> {
     /// Methods and macros of the parsed files, by name.
     members: RefCell<HashMap<String, Vec<Place>>>,
     crates: std::cell::OnceCell<HashMap<String, RelPath>>,
+    packages: std::cell::OnceCell<HashMap<String, FileId>>,
+    go_modules: std::cell::OnceCell<Vec<(String, RelPath)>>,
+    by_folder: std::cell::OnceCell<HashMap<&'a str, Vec<FileId>>>,
 }
 
 impl<'a> Index<'a> {
@@ -94,6 +97,9 @@ impl<'a> Index<'a> {
             followed: RefCell::default(),
             members: RefCell::default(),
             crates: std::cell::OnceCell::new(),
+            packages: std::cell::OnceCell::new(),
+            go_modules: std::cell::OnceCell::new(),
+            by_folder: std::cell::OnceCell::new(),
         }
     }
 
@@ -108,6 +114,19 @@ impl<'a> Index<'a> {
 
     pub(crate) fn is_folder(&self, path: &str) -> bool {
         path.is_empty() || self.folders.contains(path)
+    }
+
+    /// The files that lie in `folder` itself.
+    pub(crate) fn in_folder(&self, folder: &str) -> &[FileId] {
+        let by_folder = self.by_folder.get_or_init(|| {
+            let mut found: HashMap<&str, Vec<FileId>> = HashMap::new();
+            for (id, path) in self.files.iter().enumerate() {
+                let folder = path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
+                found.entry(folder).or_default().push(id);
+            }
+            found
+        });
+        by_folder.get(folder).map_or(&[], Vec::as_slice)
     }
 
     /// The file, parsed; `None` for what is no code, too large or unreadable.
@@ -208,6 +227,23 @@ impl<'a> Index<'a> {
     pub(crate) fn crates(&self) -> &HashMap<String, RelPath> {
         self.crates
             .get_or_init(|| self.named("Cargo.toml").iter().take(300).filter_map(|id| self.crate_at(*id)).collect())
+    }
+
+    /// The packages of JavaScript: the name that each `package.json` gives
+    /// itself, to that file.
+    pub(crate) fn packages(&self) -> &HashMap<String, FileId> {
+        self.packages.get_or_init(|| {
+            let read = |id: &FileId| {
+                let value: serde_json::Value = serde_json::from_str(&self.text(*id)?).ok()?;
+                Some((value["name"].as_str()?.to_owned(), *id))
+            };
+            self.named("package.json").iter().take(300).filter_map(read).collect()
+        })
+    }
+
+    /// The modules of Go: their paths and folders.
+    pub(crate) fn go_modules(&self) -> &[(String, RelPath)] {
+        self.go_modules.get_or_init(|| super::modules::go::modules(self))
     }
 
     fn crate_at(&self, manifest: FileId) -> Option<(String, RelPath)> {

@@ -8,6 +8,9 @@ use super::index::Index;
 use super::index::Place;
 use crate::language::DefinitionKind;
 
+pub(super) mod go;
+mod java;
+mod javascript;
 mod python;
 mod rust;
 
@@ -58,8 +61,11 @@ fn resolve_hops(
     if hops > MAX_HOPS {
         return Vec::new();
     }
-    let mut things = match file.language().name {
+    let mut things = match file.language().family {
         "rust" => rust::first(index, file, within, first, hops),
+        "javascript" => javascript::first(index, file, within, first, hops),
+        "go" => go::first(index, file, within, first),
+        "java" => java::first(index, file, within, first, hops),
         _ => python::first(index, file, within, segments, hops),
     };
     for segment in rest {
@@ -96,8 +102,11 @@ fn lookup(index: &Index<'_>, module: &Module, name: &str, hops: usize) -> Vec<Th
     if hops > MAX_HOPS {
         return Vec::new();
     }
-    match module.file.and_then(|id| index.load(id)).map(|file| file.language().name) {
+    match module.file.and_then(|id| index.load(id)).map(|file| file.language().family) {
         Some("rust") => rust::lookup(index, module, name, hops),
+        Some("javascript") => javascript::lookup(index, module, name, hops),
+        Some("go") => go::lookup(index, module, name),
+        Some("java") => java::lookup(index, module, name),
         _ => python::lookup(index, module, name, hops),
     }
 }
@@ -114,8 +123,11 @@ fn members_hops(index: &Index<'_>, place: Place, name: &str, hops: usize) -> Vec
     if hops > MAX_HOPS || place.definition >= file.outline.definitions.len() {
         return Vec::new();
     }
-    match file.language().name {
+    match file.language().family {
         "rust" => rust::members(index, &file, place.definition, name, hops),
+        "javascript" => javascript::members(index, &file, place.definition, name, hops),
+        "go" => go::members(index, &file, place.definition, name, hops),
+        "java" => java::members(index, &file, place.definition, name, hops),
         _ => python::members(index, &file, place.definition, name, hops),
     }
 }
@@ -154,6 +166,9 @@ fn own_type_hops(index: &Index<'_>, file: &SourceFile, within: Option<usize>, ho
     let mut at = within;
     while let Some(definition) = at {
         let this = file.definition(definition);
+        if file.language().family == "go" && this.kind == DefinitionKind::Method {
+            return go::owner(index, file, definition);
+        }
         if matches!(this.kind, DefinitionKind::Class | DefinitionKind::Trait) {
             return Some(Place { file: file.id, definition });
         }

@@ -165,9 +165,10 @@ fn shared(index: &Index<'_>, file: &SourceFile, types: &[Place], members: Vec<Pl
     let overriding = overriding(index, file, types, name);
     let share = (1.0 / overriding.len().max(1) as f64).max(0.3);
     for (place, weight) in &mut found {
-        let abstract_ = index
-            .at(*place)
-            .is_some_and(|(there, definition)| there.text()[definition.body.clone()].contains("NotImplementedError"));
+        let abstract_ = index.at(*place).is_some_and(|(there, definition)| {
+            let is_bare = definition.body.is_empty() && there.language().family != "rust";
+            is_bare || there.text()[definition.body.clone()].contains("NotImplementedError")
+        });
         if !overriding.is_empty() && abstract_ {
             *weight *= ABSTRACT;
         }
@@ -210,8 +211,13 @@ fn by_name(index: &Index<'_>, file: &SourceFile, name: &str) -> Vec<(Place, f64)
     let mut found = methods();
     let common = COMMON.contains(&name);
     if found.is_empty() && !common {
-        let keyword = if file.language().separator == "::" { "fn" } else { "def" };
-        let files = index.search(&[&format!("{keyword} {name}(")], file.language(), &index.root, &file.path);
+        let written = match file.language().family {
+            "rust" => format!("fn {name}("),
+            "python" => format!("def {name}("),
+            "go" => format!(") {name}("),
+            _ => format!("{name}("),
+        };
+        let files = index.search(&[&written], file.language(), &index.root, &file.path);
         for id in files.into_iter().take(MAX_BY_NAME) {
             index.load(id);
         }

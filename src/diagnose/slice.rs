@@ -202,11 +202,16 @@ fn test_items(index: &Index<'_>, file: &Rc<SourceFile>, function: Option<usize>,
         let make = |lines, left_out| Item { left_out, ..item(file, lines, &definition.qualified) };
         items.extend(windows(file, definition.lines, &lines, &definition.qualified, make));
     }
-    if let Some(parent) = definition.parent.filter(|parent| file.definition(*parent).kind == DefinitionKind::Class) {
+    let is_group = |parent: &usize| match file.definition(*parent).kind {
+        DefinitionKind::Class => true,
+        DefinitionKind::Module => file.language().family == "javascript",
+        _ => false,
+    };
+    if let Some(parent) = definition.parent.filter(is_group) {
         let class = file.definition(parent);
         let header = Lines::new(class.lines.start, file.line_at(class.signature.end));
         items.push(item(file, header, &class.qualified));
-        for name in ["setUp", "setup_method", "setUpClass", "setup_class"] {
+        for name in calls::PREPARING {
             let own = file.named(name).iter().find(|index| file.definition(**index).parent == Some(parent));
             items.extend(own.map(|index| item(file, file.definition(*index).lines, name)));
         }

@@ -13,6 +13,7 @@ use super::index::Place;
 use crate::failure::Failure;
 use crate::runner::TestPlace;
 use crate::source::RelPath;
+use crate::trace::javascript;
 
 /// A failing test in the code.
 #[derive(Clone, Debug)]
@@ -47,7 +48,8 @@ pub(crate) fn find(index: &Index<'_>, failure: &Failure, tests: &[TestPlace]) ->
 
 fn of_place(index: &Index<'_>, failure: &Failure, test: &TestPlace) -> Option<Target> {
     let file = index.load_path(&test.path)?;
-    let function = function(&file, &test.function, failure).or_else(|| file.enclosing(test.lines?.start));
+    let by_line = || file.enclosing(test.lines?.start);
+    let function = function(&file, &test.function, failure).or_else(by_line).or_else(|| on_trace(&file, failure));
     Some(with_line(file, function, failure))
 }
 
@@ -55,7 +57,8 @@ fn of_place(index: &Index<'_>, failure: &Failure, test: &TestPlace) -> Option<Ta
 /// trace, else the one whose class the id names, else the last (a later
 /// definition shadows).
 fn function(file: &SourceFile, name: &str, failure: &Failure) -> Option<usize> {
-    let last = name.rsplit(['.', ':']).next().unwrap_or(name);
+    // A title of JavaScript may hold anything.
+    let last = if file.named(name).is_empty() { name.rsplit(['.', ':']).next().unwrap_or(name) } else { name };
     let callable: Vec<usize> =
         file.named(last).iter().copied().filter(|index| file.definition(*index).kind.is_callable()).collect();
     let on_trace = callable.iter().find(|index| {
@@ -71,6 +74,13 @@ fn function(file: &SourceFile, name: &str, failure: &Failure) -> Option<usize> {
         named.next_back()
     };
     on_trace.or_else(by_class).or(callable.last()).copied()
+}
+
+/// The function of the test's own file that the trace comes through first: a
+/// title that is computed is not found by name.
+fn on_trace(file: &SourceFile, failure: &Failure) -> Option<usize> {
+    let outermost = failure.frames.iter().rev().find(|frame| frame.path.as_ref() == Some(&file.path))?;
+    file.enclosing(outermost.line?).filter(|found| file.definition(*found).kind.is_callable())
 }
 
 fn with_line(file: Rc<SourceFile>, function: Option<usize>, failure: &Failure) -> Target {
@@ -95,7 +105,10 @@ fn of_doctest(index: &Index<'_>, failure: &Failure) -> Option<Target> {
 
 /// `tests/test_cart.py::TestCart::test_total[a]`: the file is in the id.
 fn of_id(index: &Index<'_>, failure: &Failure) -> Option<Target> {
-    let (path, rest) = failure.id.split_once("::")?;
+    let (path, rest) = match failure.id.split_once(javascript::SEPARATOR) {
+        Some((path, rest)) => (path, rest.rsplit(javascript::SEPARATOR).next().unwrap_or(rest)),
+        None => failure.id.split_once("::")?,
+    };
     let path = RelPath::new(path).ok()?;
     let file = index.root.join(path.as_str()).ok().and_then(|path| index.load_path(&path));
     let file = file.or_else(|| index.load_path(&path))?;

@@ -20,7 +20,7 @@ const MAX_STEPS: usize = 6;
 /// Types that hand their methods' calls to what they hold (Rust), and types
 /// that say nothing of it but hold it (Python).
 const WRAPPERS: &[&str] =
-    &["Box", "Rc", "Arc", "RefCell", "Mutex", "RwLock", "Option", "Result", "Cell", "Ref", "RefMut", "Optional", "Pin"];
+    &["Box", "Rc", "Arc", "RefCell", "Mutex", "RwLock", "Option", "Result", "Cell", "Ref", "RefMut", "Optional", "Pin", "Promise", "CompletableFuture", "Readonly", "Partial"];
 
 /// The project's types that the expression `text` may have.
 pub(crate) fn of_expression(
@@ -66,7 +66,7 @@ fn bare(text: &str) -> &str {
     let mut text = text.trim();
     loop {
         let before = text;
-        for prefix in ["await ", "&mut ", "&", "*", "mut "] {
+        for prefix in ["await ", "new ", "&mut ", "&", "*", "mut "] {
             text = text.strip_prefix(prefix).unwrap_or(text).trim_start();
         }
         for suffix in
@@ -149,6 +149,11 @@ fn returned(
 /// returns.
 fn result_types(index: &Index<'_>, function: Place, steps: usize) -> Vec<Place> {
     let Some((file, definition)) = index.at(function) else { return Vec::new() };
+    let given = file.outline.results.iter().find(|result| result.at == definition.name_bytes.start);
+    if let Some(written) = given.and_then(|result| result.written_type.as_deref()) {
+        // Of several results of Go the first is what is called on.
+        return annotated(index, &file, Some(function.definition), written.trim_start_matches('('));
+    }
     let signature = &file.text()[definition.signature.clone()];
     if let Some((_, written)) = signature.rsplit_once("->") {
         let written = written.split(" where ").next().unwrap_or(written).trim().trim_end_matches(':');

@@ -168,7 +168,16 @@ pub(super) fn collect(parsed: &Parsed, found: Vec<Found<'_>>) -> Vec<Definition>
         let order = a.bytes.start.cmp(&b.bytes.start).then(b.bytes.end.cmp(&a.bytes.end));
         order.then(a.name_bytes.start.cmp(&b.name_bytes.start)).then(plain(a.kind).cmp(&plain(b.kind)))
     });
-    definitions.dedup_by(|a, b| a.name_bytes == b.name_bytes && a.bytes == b.bytes);
+    definitions.dedup_by(|again, kept| {
+        let same = again.name_bytes == kept.name_bytes && again.bytes == kept.bytes;
+        if same {
+            // Each base of several is a match of its own.
+            let new = again.bases.iter().filter(|base| !kept.bases.contains(base)).cloned();
+            let new: Vec<String> = new.collect();
+            kept.bases.extend(new);
+        }
+        same
+    });
     let mut open: Vec<usize> = Vec::new();
     for index in 0..definitions.len() {
         let bytes = definitions[index].bytes.clone();

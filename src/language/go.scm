@@ -7,6 +7,7 @@
 (source_file (var_declaration (var_spec name: (identifier) @name value: (expression_list . (func_literal parameters: (parameter_list) @parameters body: (block) @body) .)) @definition.function))
 (source_file (var_declaration (var_spec_list (var_spec name: (identifier) @name value: (expression_list . (func_literal parameters: (parameter_list) @parameters body: (block) @body) .)) @definition.function)))
 (type_declaration (type_spec name: (type_identifier) @name type: (struct_type) @body)) @definition.struct
+(type_declaration (type_spec name: (type_identifier) @name type: (struct_type (field_declaration_list (field_declaration !name type: (_) @bases))) @body)) @definition.struct
 (type_declaration (type_spec name: (type_identifier) @name type: (interface_type) @body)) @definition.trait
 (type_declaration (type_spec name: (type_identifier) @name)) @definition.alias
 (type_declaration (type_alias name: (type_identifier) @name)) @definition.alias

@@ -2,6 +2,7 @@
 
 ; Definitions
 (class_declaration name: (identifier) @name superclass: (superclass (_) @bases)? body: (class_body) @body) @definition.class
+(class_declaration name: (identifier) @name interfaces: (super_interfaces (type_list (_) @bases)) body: (class_body) @body) @definition.class
 (record_declaration name: (identifier) @name parameters: (formal_parameters) @parameters body: (class_body) @body) @definition.class
 (interface_declaration name: (identifier) @name body: (interface_body) @body) @definition.trait
 (enum_declaration name: (identifier) @name body: (enum_body) @body) @definition.enum

@@ -52,7 +52,7 @@ export interface Priced extends Named { price: number; total(qty: number): numbe
 export type Id = string | number;
 export enum Kind { Book, Food = 'food' }
 namespace Money { export function round(n: number): number { return n; } }
-export abstract class Shop<T> extends Base implements Priced {
+export abstract class Shop<T> extends Base implements Priced, Open<T> {
   private readonly items: Item[] = [];
   constructor(private cart: Cart, limit = 3) { super(); }
   abstract open(): void;
@@ -89,6 +89,8 @@ type Kind int
 type Cart struct {
 	items []Item
 	rates *money.Rates
+	*Base
+	sync.Mutex
 }
 
 type Totaler interface{ Total(qty int) int }
@@ -243,7 +245,7 @@ fn every_language_has_a_text_here_or_tests_of_its_own() {
 fn the_names_of_a_scope_are_its_own_and_those_around_it() {
     for (path, line, wanted) in [
         ("cart.js", 7, vec!["item", "sum", "rest", "rebate", "tax", "items"]),
-        ("cart.go", 33, vec!["price", "i", "item", "sum", "err", "qty", "by", "c"]),
+        ("cart.go", 35, vec!["price", "i", "item", "sum", "err", "qty", "by", "c"]),
         ("Cart.java", 14, vec!["item", "sum", "qty", "rest"]),
     ] {
         let mut names = parsed(path).scope_names(line);
