@@ -36,16 +36,8 @@ const USES: f64 = 0.5;
 
 /// Methods and calls that prepare a test, beside fixtures (unittest, pytest,
 /// JUnit, jest, mocha).
-pub(super) const PREPARING: &[&str] = &[
-    "setUp",
-    "setup_method",
-    "setUpClass",
-    "setup_class",
-    "asyncSetUp",
-    "before",
-    "beforeEach",
-    "beforeAll",
-];
+pub(super) const PREPARING: &[&str] =
+    &["setUp", "setup_method", "setUpClass", "setup_class", "asyncSetUp", "before", "beforeEach", "beforeAll"];
 
 const MAX_DEPTH: usize = 3;
 const MAX_HELPERS: usize = 3;

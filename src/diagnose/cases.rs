@@ -186,7 +186,8 @@ fn every_case_has_its_fault_among_the_first_suspects() {
         }
         let shows = |wanted: &&String| {
             diagnosis.slice.parts.iter().any(|part| {
-                part.symbol.as_ref().is_some_and(|symbol| symbol.split(", ").any(|one| one == *wanted)) && matches!(part.role, Role::Suspect | Role::Test)
+                part.symbol.as_ref().is_some_and(|symbol| symbol.split(", ").any(|one| one == *wanted))
+                    && matches!(part.role, Role::Suspect | Role::Test)
             })
         };
         if let Some(hidden) = case.top.iter().find(|wanted| !shows(wanted)) {

@@ -16,7 +16,7 @@ use crate::language::ReferenceKind;
 use crate::source::RelPath;
 
 static NO_MODULE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"No module named '?([\w.]+)|can't find crate for `(\w+)`|unresolved import `(\w+)|use of unresolved module or unlinked crate `(\w+)`|(?:Cannot find module|Failed to resolve import) '([^'./][^']*)'")
+    Regex::new(r#"No module named '?([\w.]+)|can't find crate for `(\w+)`|unresolved import `(\w+)|use of unresolved module or unlinked crate `(\w+)`|(?:Cannot find module|Failed to resolve import) ['"]([^'"./][^'"]*)['"]|no required module provides package ([\w./-]+)|package ([\w./-]+) is not in (?:GOROOT|std)"#)
         .expect("the pattern is valid")
 });
 
@@ -81,7 +81,7 @@ pub(crate) fn in_index(index: &Index<'_>, failure: &Failure) -> (Class, String) 
 }
 
 fn is_syntax(message: &str) -> bool {
-    ["SyntaxError", "IndentationError", "TabError"].iter().any(|name| message.starts_with(name))
+    ["SyntaxError", "IndentationError", "TabError", "error TS"].iter().any(|name| message.starts_with(name))
 }
 
 fn first_line(message: &str) -> String {
@@ -92,7 +92,8 @@ fn first_line(message: &str) -> String {
 fn missing_module(failure: &Failure, files: &[RelPath]) -> Option<(Class, String)> {
     let found = NO_MODULE.captures(&failure.message)?;
     let module = found.iter().skip(1).flatten().next()?.as_str();
-    let first = module.split('.').next().unwrap_or(module);
+    // A path of Go is a host first.
+    let first = if module.contains('/') { module } else { module.split('.').next().unwrap_or(module) };
     // A module of the repository that is not found is the code's own fault
     // (a renamed file, a wrong path); a crate may write `-` for `_`.
     let dashed = first.replace('_', "-");
@@ -194,6 +195,37 @@ mod tests {
             (Kind::CompileError, "error[E0463]: can't find crate for `serde`", "", MissingDependency),
             (Kind::CompileError, "error[E0308]: mismatched types", "", CompileError),
             (Kind::Collection, "SyntaxError: invalid syntax", "", CompileError),
+            (Kind::Collection, "SyntaxError: Unexpected token '}'", "", CompileError),
+            (Kind::Collection, "error TS2322: Type 'string' is not assignable to type 'number'.", "", CompileError),
+            (
+                Kind::CompileError,
+                "error TS2307: Cannot find module 'left-pad' or its corresponding type declarations.",
+                "",
+                MissingDependency,
+            ),
+            (
+                Kind::CompileError,
+                "error TS2307: Cannot find module './cart' or its corresponding type declarations.",
+                "",
+                CompileError,
+            ),
+            (Kind::Collection, "Error: Cannot find module 'left-pad'", "", MissingDependency),
+            (Kind::Collection, "Error: Cannot find module './cart'", "", Code),
+            (Kind::CompileError, "undefined: Totl", "", CompileError),
+            (
+                Kind::CompileError,
+                "no required module provides package example.test/x/y; to add it:",
+                "",
+                MissingDependency,
+            ),
+            (
+                Kind::CompileError,
+                "package example.test/nope is not in std (/usr/lib/go/src/example.test/nope)",
+                "",
+                MissingDependency,
+            ),
+            (Kind::Collection, "ImportError: cannot import name 'totl' from 'shop.cart' (/a/shop/cart.py)", "", Code),
+            (Kind::CompileError, "incompatible types: String cannot be converted to int", "", CompileError),
             (Kind::Exception, "ConnectionRefusedError: [Errno 111] Connection refused", "", Environment),
             (Kind::Assertion, "assert 'Connection refused' in ''", "", Code),
             (

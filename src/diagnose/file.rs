@@ -164,7 +164,9 @@ fn is_foreign(path: &RelPath, text: &str) -> bool {
     }
     let head = &text[..end];
     vendored
-        || ["_pb2.py", "_pb2_grpc.py", ".pb.rs"].iter().any(|suffix| name.ends_with(suffix))
+        || ["_pb2.py", "_pb2_grpc.py", ".pb.rs", ".pb.go", "_pb.js", "_pb.d.ts", ".min.js"]
+            .iter()
+            .any(|suffix| name.ends_with(suffix))
         || head.contains("@generated")
         || (head.contains("DO NOT EDIT") && head.to_lowercase().contains("generated"))
 }

@@ -319,7 +319,7 @@ fn used(index: &Index<'_>, file: &Rc<SourceFile>, definition: usize, seen: &mut 
 fn import_items(file: &Rc<SourceFile>, shown: &[Item]) -> Vec<Item> {
     let inside = |line: u32| shown.iter().any(|item| item.file.id == file.id && item.lines.contains(line));
     let mut spans: Vec<(Lines, Vec<&str>)> = Vec::new();
-    for import in &file.outline.imports {
+    for import in file.outline.imports.iter().filter(|import| !import.exports) {
         // Imports inside functions are shown with them; those of inner
         // modules (Rust's `tests`) only where code of theirs is shown.
         let local = file.enclosing(import.lines.start).is_some_and(|around| {

@@ -19,8 +19,25 @@ const MAX_STEPS: usize = 6;
 
 /// Types that hand their methods' calls to what they hold (Rust), and types
 /// that say nothing of it but hold it (Python).
-const WRAPPERS: &[&str] =
-    &["Box", "Rc", "Arc", "RefCell", "Mutex", "RwLock", "Option", "Result", "Cell", "Ref", "RefMut", "Optional", "Pin", "Promise", "CompletableFuture", "Readonly", "Partial"];
+const WRAPPERS: &[&str] = &[
+    "Box",
+    "Rc",
+    "Arc",
+    "RefCell",
+    "Mutex",
+    "RwLock",
+    "Option",
+    "Result",
+    "Cell",
+    "Ref",
+    "RefMut",
+    "Optional",
+    "Pin",
+    "Promise",
+    "CompletableFuture",
+    "Readonly",
+    "Partial",
+];
 
 /// The project's types that the expression `text` may have.
 pub(crate) fn of_expression(

@@ -270,8 +270,8 @@ pub(super) fn first_leading<'t>(parsed: &Parsed, node: Node<'t>) -> Node<'t> {
             .iter()
             .any(|(kind, start)| before.kind() == *kind && parsed.text_of(before).starts_with(start));
         // What is said some lines above is not said of this.
-        let apart = parsed.language.comments.contains(&before.kind())
-            && lines_of(before).end + 1 < lines_of(first).start;
+        let apart =
+            parsed.language.comments.contains(&before.kind()) && lines_of(before).end + 1 < lines_of(first).start;
         if !belongs || apart {
             break;
         }

@@ -35,14 +35,8 @@ pub static JAVASCRIPT: Language = Language {
 
 pub(super) const WRAPPERS: &[&str] = &["export_statement"];
 pub(super) const LEADING: &[(&str, &str)] = &[("comment", "/**"), ("decorator", "@")];
-pub(super) const BLOCKS: &[&str] = &[
-    "program",
-    "statement_block",
-    "class_body",
-    "interface_body",
-    "switch_case",
-    "switch_default",
-];
+pub(super) const BLOCKS: &[&str] =
+    &["program", "statement_block", "class_body", "interface_body", "switch_case", "switch_default"];
 pub(super) const OWN: &[&str] = &["this", "super"];
 
 /// What an import calls the one value that a file gives out without a name.
@@ -68,10 +62,20 @@ pub(super) fn is_test_file(path: &RelPath) -> bool {
 
 /// Words that begin a test, a group of tests, or what is done around them.
 const TEST_WORDS: &[&str] = &[
-    "it", "test", "specify", "fit", "xit", "xtest", "bench", "describe", "suite", "context", "fdescribe", "xdescribe",
+    "it",
+    "test",
+    "specify",
+    "fit",
+    "xit",
+    "xtest",
+    "bench",
+    "describe",
+    "suite",
+    "context",
+    "fdescribe",
+    "xdescribe",
 ];
-const HOOKS: &[&str] =
-    &["before", "after", "beforeEach", "afterEach", "beforeAll", "afterAll", "setup", "teardown"];
+const HOOKS: &[&str] = &["before", "after", "beforeEach", "afterEach", "beforeAll", "afterAll", "setup", "teardown"];
 
 /// Calls that make a test: `it("adds", () => …)`, `describe.each(…)("…", …)`,
 /// `beforeEach(() => …)`, and vitest's tests inside sources

@@ -74,8 +74,14 @@ fn read_import(node: Node<'_>, text: &str) -> Vec<Import> {
     let mut cursor = node.walk();
     let names: Vec<ImportedName> = node.children_by_field_name("name", &mut cursor).map(named).collect();
     if node.kind() == "import_statement" {
-        let import =
-            |name: ImportedName| Import { module: name.name, names: Vec::new(), alias: name.alias, level: 0, lines, exports: false };
+        let import = |name: ImportedName| Import {
+            module: name.name,
+            names: Vec::new(),
+            alias: name.alias,
+            level: 0,
+            lines,
+            exports: false,
+        };
         return names.into_iter().map(import).collect();
     }
     let module = node.child_by_field_name("module_name").map(text_of).unwrap_or_default();

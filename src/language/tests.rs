@@ -63,10 +63,7 @@ export function load(path: string, deep?: boolean) { return new Shop(path); }
 export const add = (a: number, b: number): number => a + b;
 "#,
     ),
-    (
-        "view.tsx",
-        "export const View = ({ cart }: Props) => <Row total={cart.total()}><Cell /></Row>;\n",
-    ),
+    ("view.tsx", "export const View = ({ cart }: Props) => <Row total={cart.total()}><Cell /></Row>;\n"),
     (
         "cart.go",
         r#"// Package cart sells.

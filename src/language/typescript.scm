@@ -3,6 +3,7 @@
 ; Definitions
 (class_declaration name: (type_identifier) @name (class_heritage (extends_clause value: (_) @bases))? body: (class_body) @body) @definition.class
 (class_declaration name: (type_identifier) @name (class_heritage (implements_clause (_) @bases)) body: (class_body) @body) @definition.class
+(abstract_class_declaration name: (type_identifier) @name (class_heritage (implements_clause (_) @bases)) body: (class_body) @body) @definition.class
 (abstract_class_declaration name: (type_identifier) @name (class_heritage (extends_clause value: (_) @bases))? body: (class_body) @body) @definition.class
 (class name: (type_identifier) @name (class_heritage (extends_clause value: (_) @bases))? body: (class_body) @body) @definition.class
 (public_field_definition name: (_) @name value: (arrow_function parameters: (formal_parameters) @parameters body: (_) @body)) @definition.function

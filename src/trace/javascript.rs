@@ -13,6 +13,7 @@ pub mod mocha;
 pub mod node_test;
 pub mod reports;
 pub mod tap;
+pub mod tsc;
 pub mod uncaught;
 pub mod vitest;
 
@@ -35,6 +36,9 @@ pub fn failures(text: &str, ground: Ground<'_>) -> Vec<Failure> {
     found.extend(mocha::failures(&lines, ground));
     found.extend(node_test::failures(&lines, ground));
     found.extend(tap::failures(&lines, ground));
+    if found.is_empty() {
+        found = tsc::failures(&lines, ground);
+    }
     if found.is_empty() {
         found = uncaught::failures(&lines, ground);
     }

@@ -34,12 +34,15 @@ pub(super) fn first(index: &Index<'_>, file: &SourceFile, within: Option<usize>,
     }
     let all = file.outline.imports.iter().filter(|import| import.names.first().is_some_and(|first| first.name == "*"));
     let mut folders = all.filter_map(|import| folder_of(index, &import.module));
-    folders.find_map(|folder| Some(in_package(index, &folder, name, false)).filter(|found| !found.is_empty())).unwrap_or_default()
+    folders
+        .find_map(|folder| Some(in_package(index, &folder, name, false)).filter(|found| !found.is_empty()))
+        .unwrap_or_default()
 }
 
 /// The package in `folder`; any of its files stands for it.
 fn package(index: &Index<'_>, folder: String) -> Option<Thing> {
-    let is_code = |id: &&usize| index.files[**id].extension() == Some("go") && !index.files[**id].as_str().ends_with("_test.go");
+    let is_code =
+        |id: &&usize| index.files[**id].extension() == Some("go") && !index.files[**id].as_str().ends_with("_test.go");
     let file = index.in_folder(&folder).iter().find(is_code).copied();
     file.map(|id| Thing::Module(Module { file: Some(id), folder, inside: String::new() }))
 }
@@ -54,7 +57,8 @@ pub(super) fn lookup(index: &Index<'_>, module: &Module, name: &str) -> Vec<Thin
 fn folder_of(index: &Index<'_>, path: &str) -> Option<String> {
     let inner = |module: &str| path.strip_prefix(module).filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let modules = index.go_modules().iter();
-    let (module, folder) = modules.filter(|(module, _)| inner(module).is_some()).max_by_key(|(module, _)| module.len())?;
+    let (module, folder) =
+        modules.filter(|(module, _)| inner(module).is_some()).max_by_key(|(module, _)| module.len())?;
     let rest = inner(module)?.trim_start_matches('/');
     let found = match (folder.is_root(), rest.is_empty()) {
         (_, true) => folder.as_str().to_owned(),

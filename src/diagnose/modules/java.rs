@@ -80,7 +80,9 @@ fn of_file(index: &Index<'_>, file: &SourceFile, name: &str, hops: usize) -> Vec
 /// file in it or below stands for it.
 fn package(index: &Index<'_>, folder: &str) -> Option<Thing> {
     let (start, inner) = (format!("{folder}/"), format!("/{folder}/"));
-    let within = |path: &&RelPath| path.extension() == Some("java") && (path.as_str().starts_with(&start) || path.as_str().contains(&inner));
+    let within = |path: &&RelPath| {
+        path.extension() == Some("java") && (path.as_str().starts_with(&start) || path.as_str().contains(&inner))
+    };
     let file = index.files.iter().find(within).and_then(|path| index.id(path.as_str()));
     file.map(|id| Thing::Module(Module { file: Some(id), folder: folder.to_owned(), inside: String::new() }))
 }
@@ -94,7 +96,11 @@ fn inside(index: &Index<'_>, near: &SourceFile, path: &str, name: &str, hops: us
     {
         // A static import, or a type inside another.
         let holders = of_package(index, near, package, outer);
-        found = holders.into_iter().flat_map(|place| members_hops(index, place, name, hops + 1)).map(Thing::Definition).collect();
+        found = holders
+            .into_iter()
+            .flat_map(|place| members_hops(index, place, name, hops + 1))
+            .map(Thing::Definition)
+            .collect();
     }
     found
 }

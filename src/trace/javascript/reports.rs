@@ -90,6 +90,12 @@ fn not_loaded(name: &str, file: &JestFile, ground: Ground<'_>) -> TestResult {
     let text = framing::strip(file.message.as_bytes());
     let body = text.lines().filter(|line| line.trim() != "● Test suite failed to run");
     let mut thrown = error::read(body, ground);
+    // ts-jest passes on what the compiler says.
+    let lines: Vec<&str> = text.lines().collect();
+    if let Some(refused) = super::tsc::failures(&lines, ground).into_iter().next() {
+        thrown.frames = refused.frames;
+        thrown.message = refused.message;
+    }
     if thrown.frames.is_empty() {
         thrown.frames.push(ground.frame(&file.name, None, None));
     }

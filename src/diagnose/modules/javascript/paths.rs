@@ -226,7 +226,10 @@ mod tests {
         ("src/money.js", ""),
         ("src/cart/index.ts", ""),
         ("src/cart/item.tsx", ""),
-        ("packages/shop/package.json", r#"{"name": "@root/shop", "exports": {".": {"import": "./lib/main.js"}, "./tax": "./lib/tax.js"}}"#),
+        (
+            "packages/shop/package.json",
+            r#"{"name": "@root/shop", "exports": {".": {"import": "./lib/main.js"}, "./tax": "./lib/tax.js"}}"#,
+        ),
         ("packages/shop/lib/main.js", ""),
         ("packages/shop/lib/tax.js", ""),
         ("packages/built/package.json", r#"{"name": "built", "main": "dist/index.js"}"#),
@@ -268,6 +271,6 @@ mod tests {
 
     #[test]
     fn comments_are_left_out_of_json_and_kept_in_its_strings() {
-        assert_eq!(without_comments("{ /* a */ \"a//b\": 1, // c\n}"), "{  \"a//b\": 1 \n}".replace(" \n", "") );
+        assert_eq!(without_comments("{ /* a */ \"a//b\": 1, // c\n}"), "{  \"a//b\": 1 \n}".replace(" \n", ""));
     }
 }
