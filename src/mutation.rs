@@ -181,7 +181,7 @@ pub fn mutants(parsed: &Parsed, span: Lines, operators: &[&Operator]) -> Vec<Mut
         if syntax::is_test(parsed, node) || !meets(node, span) {
             return false;
         }
-        if node.kind() == syntax.function {
+        if syntax.is_function(node) {
             functions.push(node);
         }
         !syntax.opaque.contains(&node.kind())
@@ -191,7 +191,7 @@ pub fn mutants(parsed: &Parsed, span: Lines, operators: &[&Operator]) -> Vec<Mut
     for function in functions {
         let scope = Scope::read(parsed, syntax, function, &facts);
         syntax::each(function, scope::NODE_LIMIT, &mut |node, parent| {
-            let nested = node != function && node.kind() == syntax.function;
+            let nested = node != function && syntax.is_function(node);
             if nested || out.len() > MUTANT_LIMIT || !meets(node, span) || is_left_alone(parsed, syntax, node, parent) {
                 return false;
             }
@@ -220,7 +220,10 @@ fn is_left_alone(parsed: &Parsed, syntax: &syntax::Syntax, node: Node<'_>, paren
     let kind = node.kind();
     let alone = kind == "expression_statement" && node.named_child(0).is_some_and(|inner| inner.kind() == "string");
     let docstring = alone || kind == "string" && parent.is_some_and(|parent| parent.kind() == "expression_statement");
-    docstring || syntax.opaque.contains(&kind) || kind == "parameters" || syntax::is_test(parsed, node)
+    docstring
+        || syntax.opaque.contains(&kind)
+        || matches!(kind, "parameters" | "formal_parameters" | "parameter_list")
+        || syntax::is_test(parsed, node)
 }
 
 impl<'a> Site<'a> {

@@ -80,13 +80,12 @@ fn operator<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
 
 fn augmented<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let syntax = site.scope.syntax;
-    let (Some(left), Some(right)) = (site.node.child_by_field_name("left"), site.node.child_by_field_name("right"))
-    else {
+    if !matches!(site.kind(), kind if kind == syntax.assignment || kind == syntax.augmented) {
         return;
-    };
+    }
+    let Some((left, right)) = syntax.assigned(site.node) else { return };
     let gap = left.end_byte()..right.start_byte();
-    if site.kind() == syntax.augmented {
-        let Some(token) = site.node.child_by_field_name("operator") else { return };
+    if let Some(token) = syntax.augmentation(site.node) {
         for (new, weight) in others(site.of(token).trim_end_matches('='), syntax.indented) {
             let note = "the assignment accumulates with the wrong operator";
             out.push(Replacement::new(token.byte_range(), format!("{new}="), note, *weight));
@@ -163,7 +162,18 @@ fn operand_dropped<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
             continue;
         }
         // A lone literal is hardly ever what was meant.
-        let literal = matches!(kept.kind(), "integer" | "integer_literal" | "string" | "string_literal" | "float");
+        let literal = matches!(
+            kept.kind(),
+            "integer"
+                | "integer_literal"
+                | "string"
+                | "string_literal"
+                | "float"
+                | "number"
+                | "int_literal"
+                | "decimal_integer_literal"
+                | "interpreted_string_literal"
+        );
         let weight = if literal { 0.2 } else { 0.9 };
         let note = format!("`{}` does not belong here", super::place::short(site.of(dropped)));
         out.push(Replacement::new(site.node.byte_range(), site.of(kept), note, weight));

@@ -31,6 +31,19 @@ const BINDING: &[&str] = &[
     "for_expression",
     "match_arm",
     "let_condition",
+    "formal_parameters",
+    "parameter_list",
+    "inferred_parameters",
+    "arrow_function",
+    "variable_declarator",
+    "for_in_statement",
+    "catch_clause",
+    "short_var_declaration",
+    "var_spec",
+    "range_clause",
+    "assignment_statement",
+    "augmented_assignment_expression",
+    "enhanced_for_statement",
 ];
 
 impl<'a> Scope<'a> {
@@ -40,15 +53,42 @@ impl<'a> Scope<'a> {
             return;
         }
         let function = enclosing(node, self.syntax).unwrap_or(self.function);
-        let own = function == self.function;
         match node.kind() {
-            "parameters" => {
-                for parameter in parts(node) {
-                    let named = parameter
-                        .child_by_field_name("name")
-                        .or_else(|| parameter.child_by_field_name("pattern"))
-                        .unwrap_or(parameter);
-                    self.bind_pattern(parsed, named, function.byte_range(), own);
+            "parameters" | "formal_parameters" | "parameter_list" | "inferred_parameters" => {
+                // A list of Go is also what a function gives back, or a type's.
+                let Some(owner) = node.parent().filter(|owner| self.syntax.is_function(*owner)) else { return };
+                if owner.child_by_field_name("parameters") == Some(node)
+                    || owner.child_by_field_name("receiver") == Some(node)
+                {
+                    self.bind_parameters(parsed, node, owner);
+                }
+            }
+            "arrow_function" => {
+                if let Some(only) = node.child_by_field_name("parameter") {
+                    self.bind_pattern(parsed, only, node.byte_range(), node == self.function);
+                }
+            }
+            "variable_declarator" | "short_var_declaration" | "var_spec" => {
+                let target = node.child_by_field_name("name").or_else(|| node.child_by_field_name("left"));
+                if let Some(target) = target {
+                    let block = block_around(node, self.syntax).unwrap_or(function);
+                    self.bind_pattern(parsed, target, node.end_byte()..block.end_byte(), false);
+                    self.note_assigned(parsed, target, node);
+                }
+            }
+            "for_in_statement" | "range_clause" | "enhanced_for_statement" => {
+                let target = node.child_by_field_name("left").or_else(|| node.child_by_field_name("name"));
+                let holder = if node.kind() == "range_clause" { node.parent().unwrap_or(node) } else { node };
+                if let (Some(target), Some(body)) = (target, holder.child_by_field_name("body")) {
+                    self.bind_pattern(parsed, target, body.byte_range(), false);
+                    self.note_assigned(parsed, target, node);
+                }
+            }
+            "catch_clause" => {
+                if let (Some(target), Some(body)) =
+                    (node.child_by_field_name("parameter"), node.child_by_field_name("body"))
+                {
+                    self.bind_pattern(parsed, target, body.byte_range(), false);
                 }
             }
             "lambda_parameters" | "closure_parameters" => {
@@ -112,6 +152,21 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// Binds the parameters of the function `owner`: those of the scope's own
+    /// function count as its parameters.
+    fn bind_parameters(&mut self, parsed: &'a Parsed, list: Node<'a>, owner: Node<'a>) {
+        for parameter in parts(list) {
+            let fields = ["name", "pattern", "left"];
+            let named = fields.iter().find_map(|field| parameter.child_by_field_name(field)).unwrap_or(parameter);
+            let mut cursor = parameter.walk();
+            // `a, b int` of Go.
+            let all: Vec<Node<'a>> = parameter.children_by_field_name("name", &mut cursor).collect();
+            for name in if all.len() > 1 { all } else { vec![named] } {
+                self.bind_pattern(parsed, name, owner.byte_range(), owner == self.function);
+            }
+        }
+    }
+
     fn note_assigned(&mut self, parsed: &'a Parsed, target: Node<'a>, by: Node<'a>) {
         for identifier in identifiers(target) {
             self.assigned.push((parsed.text_of(identifier), by));
@@ -122,7 +177,7 @@ impl<'a> Scope<'a> {
         for identifier in identifiers(pattern) {
             let text = parsed.text_of(identifier);
             // In Rust's patterns a capital is a variant or a constant.
-            let variant = !self.syntax.indented && text.starts_with(char::is_uppercase);
+            let variant = self.syntax.tail_values && text.starts_with(char::is_uppercase);
             if variant || matches!(text, "self" | "cls" | "_") {
                 continue;
             }
@@ -153,7 +208,7 @@ fn is_pattern(kind: &str) -> bool {
 pub fn enclosing<'a>(node: Node<'a>, syntax: &Syntax) -> Option<Node<'a>> {
     let mut up = node.parent();
     while let Some(parent) = up {
-        if parent.kind() == syntax.function {
+        if syntax.is_function(parent) {
             return Some(parent);
         }
         up = parent.parent();
@@ -162,6 +217,19 @@ pub fn enclosing<'a>(node: Node<'a>, syntax: &Syntax) -> Option<Node<'a>> {
 }
 
 /// The outermost loop around `node` inside `function`.
+/// What a declaration's names are visible in.
+fn block_around<'a>(node: Node<'a>, syntax: &Syntax) -> Option<Node<'a>> {
+    let mut up = node.parent();
+    while let Some(parent) = up {
+        let holds = syntax.lists.contains(&parent.kind()) || syntax.loops.contains(&parent.kind());
+        if holds || matches!(parent.kind(), "if_statement" | "program" | "source_file") {
+            return Some(parent);
+        }
+        up = parent.parent();
+    }
+    None
+}
+
 fn outermost_loop<'a>(node: Node<'a>, function: Node<'a>, syntax: &Syntax) -> Option<Node<'a>> {
     let (mut found, mut up) = (None, node.parent());
     while let Some(parent) = up.filter(|parent| *parent != function) {
@@ -177,14 +245,25 @@ fn outermost_loop<'a>(node: Node<'a>, function: Node<'a>, syntax: &Syntax) -> Op
 fn identifiers(pattern: Node<'_>) -> Vec<Node<'_>> {
     let mut found = Vec::new();
     syntax::each(pattern, 200, &mut |node, parent| match node.kind() {
-        "identifier" | "shorthand_field_identifier" => {
+        "identifier" | "shorthand_field_identifier" | "shorthand_property_identifier_pattern" => {
             if parent.and_then(|parent| parent.child_by_field_name("type")) != Some(node) {
                 found.push(node);
             }
             false
         }
-        "subscript" | "attribute" | "index_expression" | "field_expression" | "type" | "scoped_identifier"
-        | "default_value" => false,
+        "subscript"
+        | "attribute"
+        | "index_expression"
+        | "field_expression"
+        | "type"
+        | "scoped_identifier"
+        | "default_value"
+        | "member_expression"
+        | "subscript_expression"
+        | "selector_expression"
+        | "type_annotation"
+        | "field_access"
+        | "array_access" => false,
         _ => true,
     });
     found

@@ -37,7 +37,7 @@ pub static FUNCTION: Operator =
     Operator { name: "wrong-function", what: "another function is called", prior: 0.55, apply: function };
 
 fn is_recursive<'a>(site: &Site<'a>) -> bool {
-    let callee = site.node.child_by_field_name("function").map_or("", |callee| site.of(callee));
+    let callee = site.scope.syntax.callee(site.node).map_or("", |callee| site.of(callee));
     let last = callee.rsplit(['.', ':']).next().unwrap_or(callee);
     !last.is_empty() && (last == site.scope.name)
 }
@@ -45,7 +45,19 @@ fn is_recursive<'a>(site: &Site<'a>) -> bool {
 /// Whether the call is of a function around it, also an outer one.
 fn is_positional(arguments: &[Node<'_>]) -> bool {
     arguments.iter().all(|node| {
-        !matches!(node.kind(), "keyword_argument" | "list_splat" | "dictionary_splat" | "closure_expression")
+        !matches!(
+            node.kind(),
+            "keyword_argument"
+                | "list_splat"
+                | "dictionary_splat"
+                | "closure_expression"
+                | "spread_element"
+                | "arrow_function"
+                | "function_expression"
+                | "func_literal"
+                | "lambda_expression"
+                | "variadic_argument"
+        )
     })
 }
 
@@ -99,7 +111,19 @@ fn argument<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let arguments = site.scope.syntax.arguments(site.node);
     for (position, node) in arguments.iter().enumerate() {
         // Plain names are the work of `wrong-variable`.
-        if node.kind() == "identifier" || matches!(node.kind(), "keyword_argument" | "closure_expression" | "lambda") {
+        if node.kind() == "identifier"
+            || matches!(
+                node.kind(),
+                "keyword_argument"
+                    | "closure_expression"
+                    | "lambda"
+                    | "arrow_function"
+                    | "function_expression"
+                    | "func_literal"
+                    | "lambda_expression"
+                    | "spread_element"
+            )
+        {
             continue;
         }
         let shape = shape_of(site, *node);
@@ -134,9 +158,9 @@ fn adjusted<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
         if node.kind() == "identifier" && !shape.has(Shape::NUMBER) {
             // The rest of a sequence: as a sibling argument does it, or `[1:]`.
             let name = site.of(*node);
-            let rests: &[&str] = if syntax.indented { &["[1:]", "[:-1]"] } else { &["[1..]"] };
+            let rests = syntax.rests;
             let slices = arguments.iter().filter(|other| other.kind() == syntax.index);
-            let borrow = if syntax.indented { "" } else { "&" };
+            let borrow = if syntax.tail_values { "&" } else { "" };
             let mut seen: Vec<String> = slices
                 .filter_map(|other| Some(site.of(*other).get(site.of(other.named_child(0)?).len()..)?.to_owned()))
                 .collect();
@@ -171,7 +195,7 @@ fn unwrapped<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     if arguments.len() > 2 || first.kind() == "keyword_argument" {
         return;
     }
-    let callee = site.node.child_by_field_name("function").map_or("", |callee| site.of(callee));
+    let callee = site.scope.syntax.callee(site.node).map_or("", |callee| site.of(callee));
     let statement = site.parent.is_some_and(|parent| parent.kind() == "expression_statement");
     if statement || matches!(callee, "len" | "range" | "print" | "isinstance" | "Some" | "Ok" | "Err") {
         return;
@@ -249,13 +273,37 @@ const PAIRS: &[(&str, &str)] = &[
     ("ceil", "round"),
     ("floor", "round"),
     ("heappush", "heappop"),
+    ("some", "every"),
+    ("startsWith", "endsWith"),
+    ("toLowerCase", "toUpperCase"),
+    ("indexOf", "lastIndexOf"),
+    ("trimStart", "trimEnd"),
+    ("trim", "trimStart"),
+    ("slice", "splice"),
+    ("push", "unshift"),
+    ("pop", "shift"),
+    ("find", "findLast"),
+    ("map", "flatMap"),
+    ("padStart", "padEnd"),
+    ("entries", "values"),
+    ("parseInt", "parseFloat"),
+    ("HasPrefix", "HasSuffix"),
+    ("ToLower", "ToUpper"),
+    ("TrimLeft", "TrimRight"),
+    ("TrimPrefix", "TrimSuffix"),
+    ("Index", "LastIndex"),
+    ("Floor", "Ceil"),
+    ("Min", "Max"),
+    ("Before", "After"),
+    ("anyMatch", "allMatch"),
+    ("getFirst", "getLast"),
 ];
 
 fn function<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     if site.kind() != site.scope.syntax.call {
         return;
     }
-    let Some(callee) = site.node.child_by_field_name("function") else { return };
+    let Some(callee) = site.scope.syntax.callee(site.node) else { return };
     let name = site.scope.syntax.member_of(site.node).map_or(callee, |(_, member)| member);
     if callee.kind() != "identifier" && name == callee {
         return;

@@ -31,12 +31,12 @@ fn method<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let Some((object, member)) = syntax.member_of(site.node) else { return };
     let statement = site.parent.is_some_and(|parent| parent.kind() == "expression_statement");
     let others: &[(&str, f64)] = match site.of(member) {
-        "append" => &[("extend", 1.0), ("remove", 0.3)],
+        "append" if syntax.indented => &[("extend", 1.0), ("remove", 0.3)],
         "extend" => &[("append", 1.0)],
-        "add" => &[("update", 0.7), ("discard", 0.4)],
+        "add" if syntax.indented => &[("update", 0.7), ("discard", 0.4)],
         "update" => &[("add", 0.7)],
-        "remove" => &[("discard", 0.7), ("pop", 0.4)],
-        "push" if !syntax.indented => &[("extend", 0.5), ("push_str", 0.5)],
+        "remove" if syntax.indented => &[("discard", 0.7), ("pop", 0.4)],
+        "push" if syntax.tail_values => &[("extend", 0.5), ("push_str", 0.5)],
         "push_str" => &[("push", 0.5)],
         "extend_from_slice" => &[("extend", 0.4)],
         _ => &[],
@@ -54,7 +54,7 @@ fn method<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
             let note = format!("`{object}` has to become the same object, not a copy of its content");
             out.push(Replacement::new(range.clone(), format!("{object} = {}", site.of(*only)), note, 0.6));
         }
-        ("append", [only]) if statement && only.kind() == "identifier" => {
+        ("append", [only]) if statement && syntax.indented && only.kind() == "identifier" => {
             if site.scope.shape(site.of(*only)).may_be(Shape::SEQUENCE) {
                 for copy in [format!("list({})", site.of(*only)), format!("{}[:]", site.of(*only))] {
                     let note = format!("a copy of `{}` is to be kept, since it changes later", site.of(*only));
@@ -69,7 +69,7 @@ fn method<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
             let note = "the element of the other end is meant";
             out.push(Replacement::new(range.clone(), format!("{object}.pop(0)"), note, 0.8));
         }
-        ("pop", [only]) if site.of(*only) == "0" => {
+        ("pop", [only]) if syntax.indented && site.of(*only) == "0" => {
             let note = "the element of the other end is meant";
             out.push(Replacement::new(range.clone(), format!("{object}.pop()"), note, 0.8));
         }
@@ -86,7 +86,7 @@ fn method<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
 
 fn slice<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let syntax = site.scope.syntax;
-    if site.kind() != syntax.slice {
+    if site.kind() != syntax.slice || !syntax.indented && !syntax.tail_values {
         lookup(site, out);
         return;
     }
@@ -187,7 +187,11 @@ fn part<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
             push(&format!("[{}:]", name.text), 0.7);
             push(&format!("[:{}]", name.text), 0.6);
         }
-    } else if iterated {
+    } else if iterated && syntax.tail_values {
         push("[1..]", 0.3);
+    } else if iterated || returned {
+        for rest in syntax.rests {
+            push(rest, 0.5);
+        }
     }
 }

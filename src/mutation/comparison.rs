@@ -50,6 +50,8 @@ fn operator<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
             ">=" => &[("<=", 1.0), ("<", 0.7), ("==", 0.3), ("!=", 0.2)],
             "==" => &[("!=", 1.0), ("<=", 0.7), (">=", 0.7)],
             "!=" => &[("==", 1.0), ("<", 0.6), (">", 0.6)],
+            "===" => &[("!==", 1.0), ("<=", 0.7), (">=", 0.7)],
+            "!==" => &[("===", 1.0), ("<", 0.6), (">", 0.6)],
             "in" if python => &[("not in", 1.0)],
             "not in" => &[("in", 1.0)],
             "is" => &[("is not", 1.0), ("==", 0.8)],
@@ -66,12 +68,12 @@ fn operator<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
 fn widened<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let syntax = site.scope.syntax;
     if let Some(binary) = syntax.binary(site.node)
-        && matches!(site.of(binary.operator), "==" | "<" | "<=")
+        && matches!(site.of(binary.operator), "==" | "===" | "<" | "<=")
         && binary.right.kind() == syntax.integer
         && let Ok(bound) = site.of(binary.right).parse::<i64>()
     {
         let next = match site.of(binary.operator) {
-            "==" => format!("{} <= {}", site.of(binary.left), bound + 1),
+            "==" | "===" => format!("{} <= {}", site.of(binary.left), bound + 1),
             // `<` and `<=` with another number: off by one does that.
             _ => return,
         };

@@ -10,6 +10,7 @@ use super::Site;
 use super::place::joined;
 use super::place::short;
 use super::shape::Shape;
+use super::syntax::filled;
 use super::syntax::parts;
 
 /// `and` and `or`.
@@ -127,14 +128,15 @@ fn guards(site: &Site<'_>) -> Vec<((String, String), f64)> {
         }
     };
     super::syntax::each(site.node, 200, &mut |node, _| {
-        if syntax.indented
+        if let Some((nothing, something)) = syntax.nothing
             && let Some((object, _)) = syntax.member_of(node).filter(|_| node.kind() == syntax.member.0)
         {
             let object = site.parsed.text_of(object);
-            if matches!(object.split('.').next(), Some(root) if root != "self" || object.contains('.'))
+            if matches!(object.split('.').next(), Some(root) if !matches!(root, "self" | "this") || object.contains('.'))
                 && !object.contains('(')
             {
-                push((format!("{object} is not None"), format!("{object} is None")), 1.0);
+                let weight = if syntax.dynamic { 1.0 } else { 0.4 };
+                push((filled(something, object), filled(nothing, object)), weight);
             }
         }
         if node.kind() == syntax.index
@@ -142,7 +144,7 @@ fn guards(site: &Site<'_>) -> Vec<((String, String), f64)> {
             && index.kind() == "identifier"
         {
             let (value, index) = (site.parsed.text_of(*value), site.parsed.text_of(*index));
-            let length = if syntax.indented { format!("len({value})") } else { format!("{value}.len()") };
+            let length = filled(syntax.length, value);
             push((format!("{index} < {length}"), format!("{index} >= {length}")), 0.9);
         }
         if let Some(binary) = syntax.binary(node)
@@ -171,7 +173,7 @@ fn bounds(site: &Site<'_>) -> Vec<(String, f64)> {
             && index.kind() == "identifier"
         {
             let (value, index) = (site.parsed.text_of(*value), site.parsed.text_of(*index));
-            let length = if syntax.indented { format!("len({value})") } else { format!("{value}.len()") };
+            let length = filled(syntax.length, value);
             let clause = format!("{index} < {length}");
             let about = text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == index);
             if about && !text.contains(&clause) && found.iter().all(|(known, _)| *known != clause) && found.len() < 4 {
@@ -195,15 +197,20 @@ pub fn clauses(site: &Site<'_>) -> Vec<(String, f64)> {
             let weight = if name.shape.has(Shape::SEQUENCE) { 0.9 } else { 0.45 };
             found.push((text.to_owned(), weight));
             found.push((format!("not {text}"), weight));
-        } else if syntax.indented && name.shape.may_be(Shape::OBJECT) && !name.shape.has(Shape::CALLABLE) {
-            found.push((format!("{text} is not None"), 0.6));
-            found.push((format!("{text} is None"), 0.6));
+        } else if let Some((nothing, something)) = syntax.nothing.filter(|_| {
+            let fits = if syntax.dynamic { name.shape.may_be(Shape::OBJECT) } else { name.shape.has(Shape::OBJECT) };
+            fits && !name.shape.has(Shape::CALLABLE)
+        }) {
+            found.push((filled(something, text), 0.6));
+            found.push((filled(nothing, text), 0.6));
         } else if !syntax.indented && name.shape.has(Shape::BOOL) {
             found.push((text.to_owned(), 0.8));
             found.push((format!("!{text}"), 0.8));
         } else if !syntax.indented && (name.shape.has(Shape::SEQUENCE) || name.shape.has(Shape::TEXT)) {
-            found.push((format!("{text}.is_empty()"), 0.7));
-            found.push((format!("!{text}.is_empty()"), 0.7));
+            if let Some((empty, full)) = syntax.empty {
+                found.push((filled(empty, text), 0.7));
+                found.push((filled(full, text), 0.7));
+            }
         }
         if name.shape.has(Shape::NUMBER) {
             found.push((format!("{text} > 0"), 0.45));

@@ -18,7 +18,7 @@ use super::place::short;
 use super::place::statements;
 use super::scope::Name;
 use super::shape::Shape;
-use super::syntax::parts;
+use super::syntax::filled;
 
 /// What a new guard before existing ones counts beside the same behind them.
 const IN_FRONT: f64 = 0.35;
@@ -49,13 +49,13 @@ pub static SKIP: Operator = Operator {
 };
 
 fn guard<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
-    if site.kind() == site.scope.syntax.function && !calls_itself(site) {
+    if site.scope.syntax.is_function(site.node) && !calls_itself(site) {
         guards_of_function(site, out);
     }
 }
 
 fn base_case<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
-    if site.kind() == site.scope.syntax.function && calls_itself(site) {
+    if site.scope.syntax.is_function(site.node) && calls_itself(site) {
         guards_of_function(site, out);
     }
 }
@@ -66,7 +66,7 @@ fn calls_itself(site: &Site<'_>) -> bool {
     let mut found = false;
     super::syntax::each(body, super::scope::NODE_LIMIT, &mut |node, _| {
         if node.kind() == syntax.call
-            && let Some(callee) = node.child_by_field_name("function")
+            && let Some(callee) = syntax.callee(node)
         {
             let callee = site.parsed.text_of(callee);
             found |= callee.rsplit(['.', ':']).next() == Some(name);
@@ -77,7 +77,10 @@ fn calls_itself(site: &Site<'_>) -> bool {
 }
 
 fn guards_of_function(site: &Site<'_>, out: &mut Vec<Replacement>) {
-    let Some(body) = site.node.child_by_field_name("body") else { return };
+    let syntax = site.scope.syntax;
+    let Some(body) = site.node.child_by_field_name("body").filter(|body| syntax.blocks.contains(&body.kind())) else {
+        return;
+    };
     let all = statements(site, body);
     let leading = all.iter().take_while(|statement| is_guard(site, **statement)).count();
     let tested: Vec<String> =
@@ -115,11 +118,13 @@ fn is_guard(site: &Site<'_>, statement: Node<'_>) -> bool {
     {
         return false;
     }
-    let Some(last) = tested.child_by_field_name("consequence").and_then(|block| parts(block).pop()) else {
+    let Some(last) =
+        tested.child_by_field_name("consequence").and_then(|block| site.scope.syntax.statements(block).pop())
+    else {
         return false;
     };
     let last = if last.kind() == "expression_statement" { last.named_child(0).unwrap_or(last) } else { last };
-    last.kind() == site.scope.syntax.returns || last.kind() == "raise_statement"
+    last.kind() == site.scope.syntax.returns || matches!(last.kind(), "raise_statement" | "throw_statement")
 }
 
 /// What a parameter may have to be tested for.
@@ -139,11 +144,22 @@ fn tests(site: &Site<'_>, name: &Name<'_>) -> Vec<(String, f64)> {
             found.push((format!("{text} <= 1"), known * 0.5));
         }
     } else {
-        if shape.has(Shape::SEQUENCE) || shape.has(Shape::TEXT) {
-            found.push((format!("{text}.is_empty()"), 1.0));
+        let syntax = site.scope.syntax;
+        if let Some((empty, _)) = syntax.empty.filter(|_| shape.has(Shape::SEQUENCE) || shape.has(Shape::TEXT)) {
+            found.push((filled(empty, text), 1.0));
+        }
+        let may_be_nothing = if syntax.dynamic { !shape.has(Shape::NUMBER) } else { shape.has(Shape::OBJECT) };
+        if let Some((nothing, _)) = syntax.nothing.filter(|_| may_be_nothing) {
+            found.push((filled(nothing, text), if shape.has(Shape::OBJECT) { 1.0 } else { 0.6 }));
         }
         if shape.has(Shape::NUMBER) {
-            found.push((format!("{text} == 0"), 1.0));
+            let equal = if syntax.dynamic { "===" } else { "==" };
+            found.push((format!("{text} {equal} 0"), 1.0));
+            if !syntax.tail_values {
+                found.push((format!("{text} < 0"), 0.7));
+                found.push((format!("{text} <= 0"), 0.7));
+                found.push((format!("{text} <= 1"), 0.5));
+            }
         }
     }
     found
@@ -158,21 +174,28 @@ fn values(site: &Site<'_>, name: &Name<'_>) -> Vec<(String, f64)> {
         }
     };
     for value in &site.scope.returned {
-        let literal = !matches!(value.kind(), "call" | "call_expression" | "binary_operator" | "binary_expression");
+        let literal = !matches!(
+            value.kind(),
+            "call" | "call_expression" | "binary_operator" | "binary_expression" | "method_invocation"
+        );
         let text = site.parsed.text_of(*value);
         if literal && site.scope.name(text).is_none() && text.len() < 24 && value.kind() != "macro_invocation" {
             push(text, 1.0);
         }
     }
-    push(name.text, if site.scope.syntax.indented { 0.5 } else { 0.2 });
-    if site.scope.syntax.indented {
+    push(name.text, if site.scope.syntax.dynamic { 0.5 } else { 0.2 });
+    if !site.scope.syntax.tail_values && !site.scope.syntax.indented {
+        for (value, weight) in missing(site) {
+            push(value, weight);
+        }
+    } else if site.scope.syntax.indented {
         for (value, weight) in
             [("0", 0.7), ("[]", 0.7), ("None", 0.6), ("False", 0.5), ("True", 0.3), ("''", 0.4), ("1", 0.4)]
         {
             push(value, weight);
         }
     } else {
-        let result = site.node.child_by_field_name("return_type").map_or("", |kind| site.parsed.text_of(kind));
+        let result = site.scope.syntax.result_of(site.node).map_or("", |kind| site.parsed.text_of(kind));
         let empty: &[&str] = match result {
             "" => &[""],
             "usize" | "u8" | "u16" | "u32" | "u64" | "u128" | "isize" | "i8" | "i16" | "i32" | "i64" | "i128" => {
@@ -190,6 +213,32 @@ fn values(site: &Site<'_>, name: &Name<'_>) -> Vec<(String, f64)> {
         }
     }
     found
+}
+
+/// What a function of another language than Python and Rust gives for a case
+/// it misses: by its type, else what is usual.
+fn missing(site: &Site<'_>) -> Vec<(&'static str, f64)> {
+    let syntax = site.scope.syntax;
+    if syntax.dynamic {
+        return syntax
+            .missing
+            .iter()
+            .zip([0.7, 0.7, 0.6, 0.5, 0.3, 0.4, 0.4, 0.4])
+            .map(|(word, weight)| (*word, weight))
+            .collect();
+    }
+    let written = syntax.result_of(site.node).map_or("", |result| site.parsed.text_of(result));
+    let usual: &[&str] = match written {
+        "" | "void" => &[""],
+        "bool" | "boolean" => &["false", "true"],
+        "string" | "String" => &["\"\""],
+        "int" | "int8" | "int16" | "int32" | "int64" | "uint" | "uint8" | "uint16" | "uint32" | "uint64" | "long"
+        | "short" | "byte" | "float32" | "float64" | "float" | "double" => &["0", "1", "-1"],
+        _ if syntax.end == ";" => &["null"],
+        _ if written.starts_with(['*', '[']) || written.starts_with("map[") || written == "error" => &["nil"],
+        _ => &[],
+    };
+    usual.iter().map(|word| (*word, 0.8)).collect()
 }
 
 fn skip<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
@@ -231,10 +280,9 @@ fn skip<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
 
 fn skip_round(site: &Site<'_>, out: &mut Vec<Replacement>) {
     let syntax = site.scope.syntax;
-    let Some(target) = site.node.child_by_field_name("left").or_else(|| site.node.child_by_field_name("pattern"))
-    else {
-        return;
-    };
+    let fields = ["left", "pattern", "name"];
+    let clause = site.node.named_child(0).filter(|clause| clause.kind() == "range_clause").unwrap_or(site.node);
+    let Some(target) = fields.iter().find_map(|field| clause.child_by_field_name(field)) else { return };
     let Some(body) = site.node.child_by_field_name("body") else { return };
     let Some(first) = statements(site, body).first().copied() else { return };
     let Some(gap) = before(site, first) else { return };
@@ -260,8 +308,14 @@ fn skip_round(site: &Site<'_>, out: &mut Vec<Replacement>) {
                     conditions.push((format!("{name} in {}", other.text), 0.5));
                 }
             }
-        } else if shape.has(Shape::SEQUENCE) || shape.has(Shape::TEXT) {
-            conditions.push((format!("{name}.is_empty()"), 0.9));
+        } else {
+            if let Some((empty, _)) = syntax.empty.filter(|_| shape.has(Shape::SEQUENCE) || shape.has(Shape::TEXT)) {
+                conditions.push((filled(empty, name), 0.9));
+            }
+            let may_be_nothing = if syntax.dynamic { !shape.has(Shape::NUMBER) } else { shape.has(Shape::OBJECT) };
+            if let Some((nothing, _)) = syntax.nothing.filter(|_| may_be_nothing) {
+                conditions.push((filled(nothing, name), 0.7));
+            }
         }
         for (condition, weight) in conditions {
             let note = format!("the loop has to skip the case `{condition}`");

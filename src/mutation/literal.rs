@@ -4,6 +4,7 @@ use super::Operator;
 use super::Replacement;
 use super::Site;
 use super::shape::Shape;
+use super::syntax::filled;
 
 /// A literal becomes another one.
 pub static LITERAL: Operator = Operator {
@@ -71,15 +72,10 @@ fn literal<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
 
 fn initial<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let (scope, syntax) = (site.scope, site.scope.syntax);
-    let (target, value) = match site.kind() {
-        kind if kind == syntax.assignment => ("left", "right"),
-        "let_declaration" => ("pattern", "value"),
-        _ => return,
-    };
-    let (Some(target), Some(value)) = (site.node.child_by_field_name(target), site.node.child_by_field_name(value))
-    else {
+    if syntax.augmentation(site.node).is_some() {
         return;
-    };
+    }
+    let Some((target, value)) = syntax.assigned(site.node) else { return };
     if target.kind() != "identifier" || !is_plain(value.kind()) {
         return;
     }
@@ -95,18 +91,26 @@ fn initial<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
             out.push(Replacement::new(value.byte_range(), new, note, weight));
         }
     };
-    if matches!(value.kind(), "integer" | "float" | "integer_literal" | "float_literal" | "unary_operator") {
+    if matches!(
+        value.kind(),
+        "integer"
+            | "float"
+            | "integer_literal"
+            | "float_literal"
+            | "unary_operator"
+            | "number"
+            | "int_literal"
+            | "decimal_integer_literal"
+            | "unary_expression"
+    ) {
         for sequence in scope.names_at(site.node.start_byte()).filter(|other| other.shape.has(Shape::SEQUENCE)) {
             push(&format!("{}[0]", sequence.text), 0.8);
-            let length =
-                if syntax.indented { format!("len({})", sequence.text) } else { format!("{}.len()", sequence.text) };
+            let length = filled(syntax.length, sequence.text);
             push(&length, 0.5);
             push(&format!("{length} - 1"), 0.5);
         }
-        if syntax.indented {
-            push("float('-inf')", 0.6);
-            push("float('inf')", 0.6);
-            push("None", 0.4);
+        for (infinity, weight) in syntax.infinities.iter().zip([0.6, 0.6, 0.4]) {
+            push(infinity, weight);
         }
         push("1", 0.8);
         push("0", 0.8);
@@ -149,5 +153,14 @@ fn is_plain(kind: &str) -> bool {
             | "dictionary"
             | "identifier"
             | "unary_operator"
+            | "number"
+            | "int_literal"
+            | "decimal_integer_literal"
+            | "interpreted_string_literal"
+            | "null"
+            | "nil"
+            | "null_literal"
+            | "array"
+            | "object"
     )
 }

@@ -73,9 +73,8 @@ fn member<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
         return;
     }
     let Some((object, member)) = syntax.member_of(site.node) else { return };
-    let called = site.parent.is_some_and(|parent| {
-        parent.kind() == syntax.call && parent.child_by_field_name("function") == Some(site.node)
-    });
+    let called =
+        site.parent.is_some_and(|parent| parent.kind() == syntax.call && syntax.callee(parent) == Some(site.node));
     let text = site.of(member);
     let facts = site.scope.file;
     let on_same = facts.members.get(site.of(object)).map(Vec::as_slice).unwrap_or_default();

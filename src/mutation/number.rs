@@ -43,7 +43,7 @@ fn literal<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let weight = if counted { 1.0 } else { 0.5 };
     for (step, weight) in [(-1, weight), (1, weight)] {
         let Some(new) = value.checked_add(step) else { continue };
-        if new < 0 && (minus || !syntax.indented) {
+        if new < 0 && (minus || syntax.tail_values) {
             continue;
         }
         let note = format!("{value} is off by one");
@@ -68,7 +68,11 @@ fn weight_of_place(site: &Site<'_>) -> Option<f64> {
     let (syntax, node, parent) = (site.scope.syntax, site.node, site.parent?);
     let kind = node.kind();
     let length = kind == syntax.call
-        && (site.text().starts_with("len(") || site.text().ends_with(".len()") || site.text().ends_with(".count()"));
+        && (site.text().starts_with("len(")
+            || site.text().ends_with(".len()")
+            || site.text().ends_with(".count()")
+            || site.text().ends_with(".size()"))
+        || kind == syntax.member.0 && site.text().ends_with(".length");
     let number = match kind {
         "identifier" => site.scope.shape(site.text()).may_be(Shape::NUMBER) && site.scope.name(site.text()).is_some(),
         _ if length => true,
@@ -94,10 +98,10 @@ fn weight_of_place(site: &Site<'_>) -> Option<f64> {
         kind if kind == syntax.slice => Some(0.9),
         "argument_list" | "arguments" => {
             let call = parent.parent()?;
-            let callee = call.child_by_field_name("function").map_or("", |callee| site.parsed.text_of(callee));
+            let callee = syntax.callee(call).map_or("", |callee| site.parsed.text_of(callee));
             match callee {
                 "range" => Some(1.0),
-                "len" | "str" | "print" | "isinstance" | "Some" | "Ok" => None,
+                "len" | "str" | "print" | "isinstance" | "Some" | "Ok" | "String" | "append" => None,
                 _ if callee.ends_with(site.scope.name) && !site.scope.name.is_empty() => Some(0.9),
                 _ => Some(0.4),
             }
@@ -111,13 +115,12 @@ fn weight_of_place(site: &Site<'_>) -> Option<f64> {
                 _ => Some(0.25),
             }
         }
-        kind if kind == syntax.assignment || kind == "let_declaration" => {
-            let value = parent.child_by_field_name("right").or_else(|| parent.child_by_field_name("value"));
-            (value == Some(node)).then_some(if length { 0.8 } else { 0.5 })
+        _ if syntax.assigned(parent).is_some() && syntax.augmentation(parent).is_none() => {
+            (syntax.assigned(parent).map(|(_, value)| value) == Some(node)).then_some(if length { 0.8 } else { 0.5 })
         }
-        kind if kind == syntax.returns => Some(0.5),
+        _ if syntax.returned(parent) == Some(node) => Some(0.5),
         "parenthesized_expression" | "expression_list" if length => Some(0.7),
-        "block" if !syntax.indented => Some(0.4),
+        "block" if syntax.tail_values => Some(0.4),
         _ if length && parent.kind() != "expression_statement" => Some(0.4),
         _ => None,
     }?;

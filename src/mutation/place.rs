@@ -12,7 +12,6 @@ use super::syntax;
 use super::syntax::indent_at;
 use super::syntax::line_start;
 use super::syntax::newline;
-use super::syntax::parts;
 
 /// The text of `node` as an operand: in parentheses unless it binds tightly.
 pub fn grouped<'a>(site: &Site<'a>, node: Node<'a>) -> String {
@@ -37,7 +36,7 @@ pub fn sum_in_place(site: &Site<'_>, node: Node<'_>, parent: Option<Node<'_>>, t
     );
     let object = parent.kind() == syntax.member.0
         || (parent.kind() == syntax.index && parent.named_child(0) == Some(node))
-        || (parent.kind() == syntax.call && parent.child_by_field_name("function") == Some(node));
+        || (parent.kind() == syntax.call && syntax.callee(parent) == Some(node));
     if tight || unary || object { format!("({text})") } else { text }
 }
 
@@ -50,8 +49,15 @@ pub fn joined(site: &Site<'_>, condition: Node<'_>, word: &str, more: &str, firs
         let own = site.parsed.text_of(binary.operator);
         (own == syntax.and || own == syntax.or) && own != word
     });
-    let loose =
-        matches!(condition.kind(), "conditional_expression" | "lambda" | "named_expression" | "range_expression");
+    let loose = matches!(
+        condition.kind(),
+        "conditional_expression"
+            | "lambda"
+            | "named_expression"
+            | "range_expression"
+            | "ternary_expression"
+            | "assignment_expression"
+    );
     let text = if mixes || loose { format!("({text})") } else { text.to_owned() };
     if first { format!("{more} {word} {text}") } else { format!("{text} {word} {more}") }
 }
@@ -97,7 +103,7 @@ pub fn after(site: &Site<'_>, statement: Node<'_>) -> Option<Gap> {
 
 /// The statements of a block, a docstring left out.
 pub fn statements<'a>(site: &Site<'a>, block: Node<'a>) -> Vec<Node<'a>> {
-    let mut all = parts(block);
+    let mut all = site.scope.syntax.statements(block);
     let is_doc = |first: &Node<'a>| {
         first.kind() == "expression_statement" && first.named_child(0).is_some_and(|inner| inner.kind() == "string")
     };
@@ -112,7 +118,10 @@ pub fn guard_lines(site: &Site<'_>, condition: &str, action: &str) -> Vec<String
     if site.scope.syntax.indented {
         vec![format!("if {condition}:"), format!("{}{action}", unit(&site.parsed.text))]
     } else {
-        vec![format!("if {condition} {{"), format!("    {action};"), "}".to_owned()]
+        let syntax = site.scope.syntax;
+        let unit = if syntax.tail_values { "    " } else { unit(&site.parsed.text) };
+        let condition = if syntax.parenthesised { format!("({condition})") } else { condition.to_owned() };
+        vec![format!("if {condition} {{"), format!("{unit}{action}{}", syntax.end), "}".to_owned()]
     }
 }
 

@@ -56,7 +56,7 @@ pub static BORROW: Operator =
     Operator { name: "borrow", what: "a value is borrowed or cloned", prior: 0.15, apply: borrow };
 
 fn is_rust(site: &Site<'_>) -> bool {
-    !site.scope.syntax.indented
+    site.scope.syntax.tail_values
 }
 
 fn unwrap<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
@@ -73,7 +73,7 @@ fn unwrap<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     for literal in ["0", "1"] {
         out.push(Replacement::new(tail.clone(), format!("unwrap_or({literal})"), note.clone(), 0.3));
     }
-    let result = site.scope.function.child_by_field_name("return_type").map_or("", |kind| site.of(kind));
+    let result = site.scope.syntax.result_of(site.scope.function).map_or("", |kind| site.of(kind));
     if result.starts_with("Option") || result.contains("Result") {
         out.push(Replacement::new(object.end_byte()..site.node.end_byte(), "?", note, 1.0));
     }
@@ -143,14 +143,14 @@ fn may_fail<'a>(site: &Site<'a>, left: Node<'a>, right: Node<'a>, operator: &str
 }
 
 fn gives_option(site: &Site<'_>) -> bool {
-    let result = site.scope.function.child_by_field_name("return_type");
+    let result = site.scope.syntax.result_of(site.scope.function);
     result.is_some_and(|kind| site.parsed.text_of(kind).starts_with("Option"))
 }
 
 /// The call `Some(value)` around `value`.
 fn wrapped_in_some<'a>(site: &Site<'a>, value: Node<'a>) -> Option<Node<'a>> {
     let call = value.parent()?.parent()?;
-    let callee = call.child_by_field_name("function").filter(|_| call.kind() == "call_expression")?;
+    let callee = site.scope.syntax.callee(call).filter(|_| call.kind() == "call_expression")?;
     let alone = site.scope.syntax.arguments(call).as_slice() == [value];
     (alone && site.of(callee) == "Some").then_some(call)
 }

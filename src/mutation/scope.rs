@@ -93,8 +93,8 @@ impl<'a> FileFacts<'a> {
                 push_once(&mut facts.all_members, use_);
             }
             facts.note_variants(parsed, node);
-            if node.kind() == syntax.function
-                && let Some(name) = node.child_by_field_name("name")
+            if syntax.is_function(node)
+                && let Some(name) = syntax.name_of(node)
             {
                 let count = node.child_by_field_name("parameters").map_or(0, |list| parts(list).len());
                 push_once(&mut facts.functions, (parsed.text_of(name), count));
@@ -104,6 +104,11 @@ impl<'a> FileFacts<'a> {
         for statement in parts(parsed.tree.root_node()).into_iter().take(NODE_LIMIT) {
             let target = match statement.kind() {
                 "const_item" | "static_item" => statement.child_by_field_name("name"),
+                "lexical_declaration" | "const_declaration" | "var_declaration" => statement
+                    .named_child(0)
+                    .filter(|inner| inner.child_by_field_name("value").is_none_or(|value| !syntax.is_function(value)))
+                    .and_then(|inner| inner.child_by_field_name("name"))
+                    .filter(|name| name.kind() == "identifier"),
                 "expression_statement" => statement
                     .named_child(0)
                     .filter(|inner| inner.kind() == "assignment")
@@ -167,7 +172,7 @@ fn push_once<T: PartialEq>(list: &mut Vec<T>, item: T) {
 impl<'a> Scope<'a> {
     /// Reads `function` and what surrounds it.
     pub fn read(parsed: &'a Parsed, syntax: &'static Syntax, function: Node<'a>, file: &'a FileFacts<'a>) -> Scope<'a> {
-        let name = function.child_by_field_name("name").map_or("", |name| parsed.text_of(name));
+        let name = syntax.name_of(function).map_or("", |name| parsed.text_of(name));
         let mut scope = Scope {
             syntax,
             function,
@@ -194,7 +199,7 @@ impl<'a> Scope<'a> {
         });
         let mut outer = function.parent();
         while let Some(node) = outer {
-            if node.kind() == syntax.function {
+            if syntax.is_function(node) {
                 syntax::each(node, NODE_LIMIT, &mut |inner, parent| {
                     if let Some(parent) = parent {
                         nodes.push((inner, parent));
@@ -250,7 +255,7 @@ impl<'a> Scope<'a> {
             push_once(&mut self.strings, text());
         } else if let Some(value) = syntax.returned(node) {
             self.note_returned(parsed, value);
-        } else if kind == "block" && node.parent() == Some(self.function) && !syntax.indented {
+        } else if kind == "block" && node.parent() == Some(self.function) && syntax.tail_values {
             // The last expression of a Rust body is its value.
             if let Some(last) = parts(node).pop().filter(|last| is_expression(last.kind())) {
                 self.note_returned(parsed, last);

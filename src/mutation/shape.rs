@@ -93,10 +93,8 @@ fn peers<'a>(parsed: &Parsed, syntax: &Syntax, node: Node<'a>) -> Vec<(Node<'a>,
             pairs.push((binary.left, binary.right));
         }
     }
-    if node.kind() == syntax.assignment
-        && let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right"))
-    {
-        pairs.push((left, right));
+    if let Some(pair) = syntax.assigned(node).filter(|_| syntax.is_assignment(node)) {
+        pairs.push(pair);
     }
     pairs.retain(|(left, right)| left.kind() == "identifier" && right.kind() == "identifier");
     pairs
@@ -108,19 +106,23 @@ fn by_use(parsed: &Parsed, syntax: &Syntax, node: Node<'_>, parent: Node<'_>) ->
         return if parent.named_child(0) == Some(node) { Shape::SEQUENCE } else { Shape::UNKNOWN };
     }
     if kind == syntax.slice {
-        return Shape::NUMBER;
+        let sliced = parent.child_by_field_name("operand") == Some(node);
+        return if sliced { Shape::SEQUENCE } else { Shape::NUMBER };
     }
     if kind == syntax.call {
         return Shape::CALLABLE;
     }
     if matches!(kind, "argument_list" | "arguments") {
-        let callee = parent.parent().and_then(|call| call.child_by_field_name("function"));
+        let callee = parent.parent().and_then(|call| syntax.callee(call));
         return callee.map_or(Shape::UNKNOWN, |callee| of_argument(parsed.text_of(callee)));
     }
     if syntax.iterable_of(parent) == Some(node) {
         return Shape::SEQUENCE;
     }
-    if matches!(kind, "for_statement" | "for_in_clause" | "for_expression") {
+    if matches!(
+        kind,
+        "for_statement" | "for_in_clause" | "for_expression" | "for_in_statement" | "enhanced_for_statement"
+    ) {
         return syntax.iterable_of(parent).map_or(Shape::UNKNOWN, |over| of_elements(parsed, over));
     }
     if let Some((object, member)) = syntax.member_of(parent)
@@ -143,7 +145,10 @@ fn by_use(parsed: &Parsed, syntax: &Syntax, node: Node<'_>, parent: Node<'_>) ->
             return Shape::NUMBER;
         }
     }
-    if kind == syntax.assignment || kind == syntax.augmented || kind == "let_declaration" {
+    if kind == syntax.assignment
+        || kind == syntax.augmented
+        || matches!(kind, "let_declaration" | "variable_declarator" | "var_spec")
+    {
         let value = parent.child_by_field_name("right").or_else(|| parent.child_by_field_name("value"));
         let declared = parent.child_by_field_name("type").map_or(Shape::UNKNOWN, |kind| of_type(parsed.text_of(kind)));
         return match value {
@@ -151,7 +156,26 @@ fn by_use(parsed: &Parsed, syntax: &Syntax, node: Node<'_>, parent: Node<'_>) ->
             _ => declared,
         };
     }
-    if matches!(kind, "parameter" | "typed_parameter" | "typed_default_parameter") {
+    // `total := 0` of Go: both sides are lists.
+    if kind == "expression_list"
+        && let Some((target, value)) = parent.parent().and_then(|statement| syntax.assigned(statement))
+        && target == node
+    {
+        return of_value(parsed, syntax, value);
+    }
+    if matches!(kind, "update_expression" | "inc_statement" | "dec_statement") {
+        return Shape::NUMBER;
+    }
+    if matches!(
+        kind,
+        "parameter"
+            | "typed_parameter"
+            | "typed_default_parameter"
+            | "required_parameter"
+            | "optional_parameter"
+            | "parameter_declaration"
+            | "formal_parameter"
+    ) {
         return parent.child_by_field_name("type").map_or(Shape::UNKNOWN, |kind| of_type(parsed.text_of(kind)));
     }
     Shape::UNKNOWN
@@ -160,8 +184,20 @@ fn by_use(parsed: &Parsed, syntax: &Syntax, node: Node<'_>, parent: Node<'_>) ->
 /// What an expression gives, as far as its own form tells.
 pub fn of_value(parsed: &Parsed, syntax: &Syntax, value: Node<'_>) -> Shape {
     match value.kind() {
-        "integer" | "float" | "integer_literal" | "float_literal" => Shape::NUMBER,
-        "string" | "string_literal" | "concatenated_string" => Shape::TEXT,
+        "integer"
+        | "float"
+        | "integer_literal"
+        | "float_literal"
+        | "number"
+        | "int_literal"
+        | "decimal_integer_literal"
+        | "decimal_floating_point_literal" => Shape::NUMBER,
+        "string"
+        | "string_literal"
+        | "concatenated_string"
+        | "template_string"
+        | "interpreted_string_literal"
+        | "raw_string_literal" => Shape::TEXT,
         "true" | "false" | "boolean_literal" | "not_operator" | "comparison_operator" => Shape::BOOL,
         "list"
         | "set"
@@ -170,14 +206,18 @@ pub fn of_value(parsed: &Parsed, syntax: &Syntax, value: Node<'_>) -> Shape {
         | "set_comprehension"
         | "dictionary_comprehension"
         | "tuple"
-        | "array_expression" => Shape::SEQUENCE,
+        | "array_expression"
+        | "array" => Shape::SEQUENCE,
+        "composite_literal" if parsed.text_of(value).starts_with(['[', 'm']) => Shape::SEQUENCE,
+        "unary_expression" if parsed.text_of(value).starts_with('!') => Shape::BOOL,
+        kind if kind == syntax.member.0 && parsed.text_of(value).ends_with(".length") => Shape::NUMBER,
         "macro_invocation" if parsed.text_of(value).starts_with("vec!") => Shape::SEQUENCE,
         "macro_invocation" if parsed.text_of(value).starts_with("format!") => Shape::TEXT,
         "subscript" if value.child_by_field_name("subscript").is_some_and(|index| index.kind() == "slice") => {
             Shape::SEQUENCE
         }
         kind if kind == syntax.call => {
-            let callee = value.child_by_field_name("function").map_or("", |callee| parsed.text_of(callee));
+            let callee = syntax.callee(value).map_or("", |callee| parsed.text_of(callee));
             of_call(callee.rsplit('.').next().unwrap_or(callee))
         }
         kind if syntax.binary.contains(&kind) => match syntax.binary(value) {
@@ -196,6 +236,13 @@ pub fn of_value(parsed: &Parsed, syntax: &Syntax, value: Node<'_>) -> Shape {
 
 fn of_call(callee: &str) -> Shape {
     match callee {
+        "indexOf" | "floor" | "ceil" | "parseInt" | "parseFloat" | "Number" | "Index" => Shape::NUMBER,
+        "filter" | "map" | "slice" | "concat" | "Fields" | "Split" | "append" => Shape::SEQUENCE,
+        "toLowerCase" | "toUpperCase" | "toFixed" | "String" | "Sprintf" | "ToLower" | "ToUpper" | "TrimSpace" => {
+            Shape::TEXT
+        }
+        "includes" | "startsWith" | "endsWith" | "some" | "every" | "isArray" | "HasPrefix" | "HasSuffix"
+        | "Contains" | "isEmpty" => Shape::BOOL,
         "len" | "int" | "float" | "abs" | "sum" | "ord" | "round" | "count" | "index" | "find" => Shape::NUMBER,
         "list" | "set" | "dict" | "sorted" | "split" | "keys" | "values" | "items" | "deque" | "Vec::new"
         | "HashMap::new" | "HashSet::new" | "BTreeMap::new" | "VecDeque::new" | "collect" | "to_vec"
@@ -219,6 +266,12 @@ fn of_argument(callee: &str) -> Shape {
 
 fn of_receiver(member: &str) -> Shape {
     match member {
+        "length" | "forEach" | "filter" | "map" | "reduce" | "slice" | "concat" | "unshift" | "shift" | "some"
+        | "every" | "find" | "size" | "isEmpty" => Shape::SEQUENCE,
+        "toLowerCase" | "toUpperCase" | "charAt" | "charCodeAt" | "padStart" | "padEnd" | "substring" | "toString" => {
+            Shape::TEXT
+        }
+        "toFixed" => Shape::NUMBER,
         "append" | "extend" | "pop" | "add" | "push" | "insert" | "remove" | "popleft" | "appendleft" | "iter"
         | "len" | "is_empty" | "keys" | "values" | "items" | "update" | "get" | "sort" | "reverse" | "contains"
         | "contains_key" | "push_back" | "pop_front" | "discard" | "setdefault" | "entry" | "clear" | "last"
@@ -240,12 +293,15 @@ fn of_elements(parsed: &Parsed, over: Node<'_>) -> Shape {
 }
 
 fn of_type(written: &str) -> Shape {
-    let bare = written.trim_start_matches(['&', ' ']).trim_start_matches("mut ");
+    let bare = written.trim_start_matches(['&', ':', ' ']).trim_start_matches("mut ");
     match bare {
         "usize" | "isize" | "u8" | "u16" | "u32" | "u64" | "u128" | "i8" | "i16" | "i32" | "i64" | "i128" | "f32"
-        | "f64" | "int" | "float" => Shape::NUMBER,
-        "str" | "String" => Shape::TEXT,
-        "bool" => Shape::BOOL,
+        | "f64" | "int" | "float" | "number" | "int8" | "int16" | "int32" | "int64" | "uint" | "uint8" | "uint16"
+        | "uint32" | "uint64" | "float32" | "float64" | "long" | "double" => Shape::NUMBER,
+        "str" | "String" | "string" => Shape::TEXT,
+        "bool" | "boolean" => Shape::BOOL,
+        _ if bare.ends_with("[]") || bare.starts_with("Array<") || bare.starts_with("map[") => Shape::SEQUENCE,
+        _ if bare.starts_with('*') => Shape::OBJECT,
         _ if bare.starts_with('[')
             || ["Vec", "list", "List", "dict", "Dict", "set", "Set", "HashMap", "HashSet", "BTree", "VecDeque"]
                 .iter()

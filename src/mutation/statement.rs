@@ -54,13 +54,23 @@ fn return_missing<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
         return;
     }
     let Some(inner) = site.node.named_child(0) else { return };
-    if syntax.indented {
+    if syntax.dynamic {
         let recursive = inner.kind() == syntax.call
-            && inner
-                .child_by_field_name("function")
-                .is_some_and(|callee| site.of(callee).rsplit('.').next() == Some(site.scope.name));
+            && syntax.callee(inner).is_some_and(|callee| site.of(callee).rsplit('.').next() == Some(site.scope.name));
         let last = site.node.next_named_sibling().is_none();
-        let computes = !matches!(inner.kind(), "assignment" | "augmented_assignment" | "yield" | "await" | "string");
+        let computes = !matches!(
+            inner.kind(),
+            "assignment"
+                | "augmented_assignment"
+                | "yield"
+                | "await"
+                | "string"
+                | "assignment_expression"
+                | "augmented_assignment_expression"
+                | "update_expression"
+                | "yield_expression"
+                | "await_expression"
+        );
         if computes && (recursive || last) {
             let weight = match (recursive, inner.kind() == syntax.call) {
                 (true, _) => 1.0,
@@ -77,13 +87,13 @@ fn return_missing<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
         && !inner.kind().starts_with("for")
         && !inner.kind().starts_with("break")
         && !inner.kind().starts_with("continue")
-        && site.scope.function.child_by_field_name("return_type").is_some()
+        && site.scope.syntax.result_of(site.scope.function).is_some()
     {
         let note = format!("`{}` is computed and thrown away", short(site.of(inner)));
         out.push(Replacement::new(inner.byte_range(), format!("return {}", site.of(inner)), note, 0.6));
     }
     // A function that ends without a value, and holds one name it built.
-    if syntax.indented && site.node.next_named_sibling().is_none() && site.scope.returned.is_empty() {
+    if syntax.dynamic && site.node.next_named_sibling().is_none() && site.scope.returned.is_empty() {
         let body = site.parent.filter(|parent| parent.parent() == Some(site.scope.function));
         if let (Some(_), Some(gap)) = (body, super::place::after(site, site.node)) {
             end_with_return(site, &gap, out);
@@ -95,7 +105,12 @@ fn end_with_return(site: &Site<'_>, gap: &super::place::Gap, out: &mut Vec<Repla
     let first = |name: &str| site.scope.assigned.iter().any(|(other, _)| *other == name);
     for name in site.scope.names.iter().filter(|name| first(name.text)) {
         let note = format!("`{}` is built and never returned", name.text);
-        out.push(Replacement::new(gap.bytes(), gap.text(site, &[format!("return {}", name.text)]), note, 0.7));
+        out.push(Replacement::new(
+            gap.bytes(),
+            gap.text(site, &[format!("return {}{}", name.text, site.scope.syntax.end)]),
+            note,
+            0.7,
+        ));
     }
 }
 
@@ -117,10 +132,10 @@ fn yielded<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
 
 fn is_statement(site: &Site<'_>) -> bool {
     let kind = site.kind();
-    let block = site.parent.is_some_and(|parent| parent.kind() == "block");
-    block
+    site.scope.syntax.is_in_list(site.node)
         && !matches!(kind, "function_definition" | "class_definition" | "decorated_definition" | "function_item")
         && !kind.ends_with("_item")
+        && !matches!(kind, "function_declaration" | "class_declaration")
 }
 
 fn swapped<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
@@ -177,7 +192,9 @@ fn spans_blocks(one: Node<'_>, other: Node<'_>) -> bool {
 }
 
 fn moved<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
-    if site.kind() != "block" || site.parent.is_none_or(|parent| parent.kind() == site.scope.syntax.function) {
+    if !site.scope.syntax.blocks.contains(&site.kind())
+        || site.parent.is_none_or(|parent| site.scope.syntax.is_function(parent))
+    {
         return;
     }
     if site.scope.syntax.indented { moved_by_indentation(site, out) } else { moved_by_braces(site, out) }
@@ -246,14 +263,13 @@ fn reindented(lines: &str, old: &str, new: &str) -> String {
 /// after it moves in.
 fn moved_by_braces(site: &Site<'_>, out: &mut Vec<Replacement>) {
     let text = &*site.parsed.text;
-    let Some(holder) = site
-        .parent
-        .filter(|holder| site.scope.syntax.loops.contains(&holder.kind()) || holder.kind() == "if_expression")
-    else {
+    let Some(holder) = site.parent.filter(|holder| {
+        site.scope.syntax.loops.contains(&holder.kind()) || matches!(holder.kind(), "if_expression" | "if_statement")
+    }) else {
         return;
     };
     let Some(closing) = (holder.end_byte() == site.node.end_byte()).then(|| site.node.end_byte() - 1) else { return };
-    let all = parts(site.node);
+    let all = site.scope.syntax.statements(site.node);
     let line = super::syntax::line_start(text, closing);
     let indent = indent_at(text, closing).to_owned();
     let after = text[closing..].find('\n').map_or(text.len(), |at| closing + at + 1);
@@ -262,14 +278,14 @@ fn moved_by_braces(site: &Site<'_>, out: &mut Vec<Replacement>) {
     }
     let Some(last) = all.last() else { return };
     let Some(lines) = own_lines(site.parsed, *last) else { return };
-    if all.len() > 1 && last.kind() == "expression_statement" {
+    if all.len() > 1 && site.scope.syntax.inner(*last).is_some() {
         let out_of = reindented(&text[lines.clone()], indent_at(text, lines.start), &indent);
         let new = format!("{}{out_of}", &text[lines.end..after]);
         let note = format!("`{}` belongs after the block", short(site.parsed.text_of(*last)));
         out.push(Replacement::new(lines.start..after, new, note, 1.0));
     }
     let statement = holder.parent().filter(|up| up.kind() == "expression_statement").unwrap_or(holder);
-    if let Some(next) = statement.next_named_sibling().filter(|next| next.kind() == "expression_statement")
+    if let Some(next) = statement.next_named_sibling().filter(|next| site.scope.syntax.inner(*next).is_some())
         && let Some(following) = own_lines(site.parsed, next)
         && following.start == after
     {
@@ -281,7 +297,10 @@ fn moved_by_braces(site: &Site<'_>, out: &mut Vec<Replacement>) {
 }
 
 fn deleted<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
-    if !is_statement(site) || site.kind() == "pass_statement" || site.kind() == "let_declaration" {
+    if !is_statement(site)
+        || site.kind() == "pass_statement"
+        || matches!(site.kind(), "let_declaration" | "lexical_declaration" | "short_var_declaration")
+    {
         return;
     }
     let Some(lines) = own_lines(site.parsed, site.node) else { return };

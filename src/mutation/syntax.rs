@@ -1,8 +1,7 @@
 //! What the operators need to know of a language: the kinds of its nodes and
 //! the words of its expressions.
 //!
-//! Reads trees; makes no mutants. Kinds are those of tree-sitter-python 0.25
-//! and tree-sitter-rust 0.24 (their `grammar.js`).
+//! Reads trees; makes no mutants. One file a language holds its row.
 
 use std::ops::Range;
 
@@ -11,13 +10,29 @@ use tree_sitter::Node;
 use crate::language::Language;
 use crate::language::Parsed;
 
+mod go;
+mod java;
+mod javascript;
+mod nodes;
+mod python;
+mod rust;
+
 /// A language's node kinds and words.
 #[derive(Debug)]
 pub struct Syntax {
     /// Whether blocks are told by indentation.
     pub indented: bool,
-    /// Definitions of functions with a body.
-    pub function: &'static str,
+    /// Whether values have any type: a function may end without a result, and
+    /// `a or b` gives one of the two.
+    pub dynamic: bool,
+    /// Whether the last expression of a block is its value.
+    pub tail_values: bool,
+    /// Functions with a body, also those without a name.
+    pub functions: &'static [&'static str],
+    /// What holds statements between its borders.
+    pub blocks: &'static [&'static str],
+    /// What holds statements as its children; for most the blocks.
+    pub lists: &'static [&'static str],
     /// Whole numbers.
     pub integer: &'static str,
     /// Strings.
@@ -51,143 +66,43 @@ pub struct Syntax {
     pub or: &'static str,
     /// See `and`; with the space it needs.
     pub not: &'static str,
+    /// How many elements `{}` has.
+    pub length: &'static str,
+    /// Tests whether the sequence `{}` is empty, and whether it is not.
+    pub empty: Option<(&'static str, &'static str)>,
+    /// Tests whether `{}` is nothing, and whether it is something.
+    pub nothing: Option<(&'static str, &'static str)>,
+    /// The `{w}` (min, max) of `{a}` and `{b}`.
+    pub extreme: Option<&'static str>,
+    /// What gives the rest of a sequence, put behind it.
+    pub rests: &'static [&'static str],
+    /// What a running best starts with.
+    pub infinities: &'static [&'static str],
+    /// What a function without types gives for a missing case, likeliest first.
+    pub missing: &'static [&'static str],
+    /// Whether parentheses around a condition belong to the statement.
+    pub parenthesised: bool,
     /// The literals of truth.
     pub truth: (&'static str, &'static str),
     /// What ends a statement.
     pub end: &'static str,
-    /// The method that adds one element to a list.
+    /// The method that adds one element to a list; empty where there is none.
     pub append: &'static str,
+    /// The same of a set.
+    pub insert: &'static str,
 }
 
 /// The languages that have operators.
 pub fn of(language: &Language) -> Option<&'static Syntax> {
-    match language.name {
-        "python" => Some(&PYTHON),
-        "rust" => Some(&RUST),
+    match language.family {
+        "python" => Some(&python::PYTHON),
+        "rust" => Some(&rust::RUST),
+        "javascript" => Some(&javascript::JAVASCRIPT),
+        "go" => Some(&go::GO),
+        "java" => Some(&java::JAVA),
         _ => None,
     }
 }
-
-static PYTHON: Syntax = Syntax {
-    indented: true,
-    function: "function_definition",
-    integer: "integer",
-    string: "string",
-    call: "call",
-    member: ("attribute", "object", "attribute"),
-    index: "subscript",
-    slice: "slice",
-    loops: &["for_statement", "while_statement"],
-    assignment: "assignment",
-    augmented: "augmented_assignment",
-    binary: &["binary_operator", "comparison_operator", "boolean_operator"],
-    returns: "return_statement",
-    opaque: &[
-        "comment",
-        "type",
-        "import_statement",
-        "import_from_statement",
-        "future_import_statement",
-        "global_statement",
-        "nonlocal_statement",
-        "decorator",
-        "line_continuation",
-        "ERROR",
-    ],
-    atoms: &[
-        "identifier",
-        "integer",
-        "float",
-        "string",
-        "true",
-        "false",
-        "none",
-        "call",
-        "attribute",
-        "subscript",
-        "parenthesized_expression",
-        "list",
-        "tuple",
-        "dictionary",
-        "set",
-        "list_comprehension",
-        "dictionary_comprehension",
-        "set_comprehension",
-        "generator_expression",
-    ],
-    and: "and",
-    or: "or",
-    not: "not ",
-    truth: ("True", "False"),
-    end: "",
-    append: "append",
-};
-
-static RUST: Syntax = Syntax {
-    indented: false,
-    function: "function_item",
-    integer: "integer_literal",
-    string: "string_literal",
-    call: "call_expression",
-    member: ("field_expression", "value", "field"),
-    index: "index_expression",
-    slice: "range_expression",
-    loops: &["for_expression", "while_expression", "loop_expression"],
-    assignment: "assignment_expression",
-    augmented: "compound_assignment_expr",
-    binary: &["binary_expression"],
-    returns: "return_expression",
-    opaque: &[
-        "line_comment",
-        "block_comment",
-        "attribute_item",
-        "inner_attribute_item",
-        "use_declaration",
-        "token_tree",
-        "macro_definition",
-        "type_identifier",
-        "generic_type",
-        "reference_type",
-        "primitive_type",
-        "array_type",
-        "tuple_type",
-        "function_type",
-        "type_arguments",
-        "type_parameters",
-        "where_clause",
-        "visibility_modifier",
-        "struct_item",
-        "enum_item",
-        "type_item",
-        "lifetime",
-        "ERROR",
-    ],
-    atoms: &[
-        "identifier",
-        "self",
-        "integer_literal",
-        "float_literal",
-        "string_literal",
-        "char_literal",
-        "boolean_literal",
-        "call_expression",
-        "field_expression",
-        "index_expression",
-        "parenthesized_expression",
-        "macro_invocation",
-        "array_expression",
-        "tuple_expression",
-        "scoped_identifier",
-        "try_expression",
-        "unit_expression",
-    ],
-    and: "&&",
-    or: "||",
-    not: "!",
-    truth: ("true", "false"),
-    end: ";",
-    append: "push",
-};
 
 /// One operator of a binary expression with its sides; `a < b < c` has two.
 #[derive(Clone, Copy, Debug)]
@@ -200,84 +115,9 @@ pub struct Binary<'a> {
     pub right: Node<'a>,
 }
 
-impl Syntax {
-    /// The operators of `node`, left to right; empty for other nodes.
-    pub fn binaries<'a>(&self, node: Node<'a>) -> Vec<Binary<'a>> {
-        if !self.binary.contains(&node.kind()) {
-            return Vec::new();
-        }
-        let mut cursor = node.walk();
-        let children: Vec<Node<'a>> = node.children(&mut cursor).filter(|child| !child.is_extra()).collect();
-        children
-            .windows(3)
-            .step_by(2)
-            .map(|window| Binary { left: window[0], operator: window[1], right: window[2] })
-            .collect()
-    }
-
-    /// The single operator of `node`, where it has exactly one.
-    pub fn binary<'a>(&self, node: Node<'a>) -> Option<Binary<'a>> {
-        match self.binaries(node).as_slice() {
-            [one] => Some(*one),
-            _ => None,
-        }
-    }
-
-    /// The arguments of a call, in order; empty for other nodes.
-    pub fn arguments<'a>(&self, call: Node<'a>) -> Vec<Node<'a>> {
-        if call.kind() != self.call {
-            return Vec::new();
-        }
-        match call.child_by_field_name("arguments") {
-            Some(list) if matches!(list.kind(), "argument_list" | "arguments") => parts(list),
-            _ => Vec::new(),
-        }
-    }
-
-    /// The receiver and the name of a method call, or of any member.
-    pub fn member_of<'a>(&self, node: Node<'a>) -> Option<(Node<'a>, Node<'a>)> {
-        let node = if node.kind() == self.call { node.child_by_field_name("function")? } else { node };
-        (node.kind() == self.member.0)
-            .then(|| Some((node.child_by_field_name(self.member.1)?, node.child_by_field_name(self.member.2)?)))
-            .flatten()
-    }
-
-    /// The condition that `node` tests, without patterns (`if let`).
-    pub fn condition_of<'a>(&self, node: Node<'a>) -> Option<Node<'a>> {
-        let condition = match node.kind() {
-            "if_statement" | "elif_clause" | "while_statement" | "if_expression" | "while_expression" => {
-                node.child_by_field_name("condition")
-            }
-            "conditional_expression" => node.named_child(1),
-            "if_clause" => node.named_child(0),
-            _ => None,
-        }?;
-        (!matches!(condition.kind(), "let_condition" | "let_chain")).then_some(condition)
-    }
-
-    /// What a loop goes over.
-    pub fn iterable_of<'a>(&self, node: Node<'a>) -> Option<Node<'a>> {
-        match node.kind() {
-            "for_statement" | "for_in_clause" => node.child_by_field_name("right"),
-            "for_expression" => node.child_by_field_name("value"),
-            _ => None,
-        }
-    }
-
-    /// The value that a return gives back.
-    pub fn returned<'a>(&self, node: Node<'a>) -> Option<Node<'a>> {
-        if node.kind() != self.returns { None } else { node.named_child(0).filter(|value| !value.is_extra()) }
-    }
-
-    /// Whether `node` needs no parentheses as an operand.
-    pub fn is_atom(&self, node: Node<'_>) -> bool {
-        self.atoms.contains(&node.kind())
-    }
-
-    /// Whether a comparison's operator.
-    pub fn is_comparison(&self, operator: &str) -> bool {
-        matches!(operator, "<" | "<=" | ">" | ">=" | "==" | "!=" | "in" | "not in" | "is" | "is not")
-    }
+/// `name` in the place of `{}` of a template.
+pub fn filled(template: &str, name: &str) -> String {
+    template.replace("{}", name)
 }
 
 /// The named children of `node` that are no comments.
@@ -311,7 +151,18 @@ pub fn each<'a>(root: Node<'a>, limit: usize, enter: &mut dyn FnMut(Node<'a>, Op
 /// looking at each beside its neighbours would take quadratic time.
 fn is_wide(node: Node<'_>) -> bool {
     node.child_count() > 600
-        && !matches!(node.kind(), "module" | "source_file" | "block" | "declaration_list" | "function_item")
+        && !matches!(
+            node.kind(),
+            "module"
+                | "source_file"
+                | "block"
+                | "declaration_list"
+                | "function_item"
+                | "program"
+                | "statement_block"
+                | "statement_list"
+                | "class_body"
+        )
 }
 
 /// Whether `node` is a definition that is a test or compiled for tests only.
@@ -319,7 +170,11 @@ pub fn is_test(parsed: &Parsed, node: Node<'_>) -> bool {
     // Only definitions can be: asking for every node would look through the
     // siblings of each.
     let kind = node.kind();
-    let defines = kind.ends_with("_item") || kind.ends_with("_definition") || kind == "macro_invocation";
+    let defines = match parsed.language.family {
+        "javascript" => matches!(kind, "expression_statement" | "if_statement"),
+        "go" | "java" => kind.ends_with("_declaration"),
+        _ => kind.ends_with("_item") || kind.ends_with("_definition") || kind == "macro_invocation",
+    };
     defines && (parsed.language.is_test_node)(node, &parsed.text)
 }
 

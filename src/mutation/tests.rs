@@ -31,7 +31,12 @@ fn by(operator: &str, path: &str, text: &str) -> Vec<String> {
 
 fn fixtures() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for (folder, extension) in [("python", "py"), ("rust", "rs")] {
+    for language in language::LANGUAGES.iter().filter(|language| syntax::of(language).is_some()) {
+        // The rest of a family shares its operators.
+        let (folder, extension) = (language.name, language.extensions[0]);
+        if folder == "tsx" {
+            continue;
+        }
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rules").join(folder);
         for entry in std::fs::read_dir(root).expect("fixtures") {
             let file = entry.expect("entry").path().join(format!("buggy.{extension}"));
@@ -142,6 +147,42 @@ fn operators_make_these_changes_and_no_others() {
 }
 
 #[test]
+fn every_language_has_the_words_of_the_operators() {
+    for language in language::LANGUAGES {
+        let syntax = syntax::of(language).unwrap_or_else(|| panic!("{language:?} has no row"));
+        let grammar = (language.grammar)();
+        let lists = [syntax.functions, syntax.blocks, syntax.lists, syntax.loops, syntax.binary, syntax.atoms];
+        let single = [syntax.integer, syntax.string, syntax.call, syntax.member.0, syntax.index, syntax.returns];
+        let kinds = lists.into_iter().flatten().copied().chain(single);
+        // The grammars of one family differ in types and elements alone.
+        let unknown: Vec<&str> = kinds
+            .filter(|kind| language.name == language.family && grammar.id_for_node_kind(kind, true) == 0)
+            .collect();
+        assert_eq!(unknown, ["non_null_expression"][..usize::from(language.name == "javascript")], "{language:?}");
+    }
+}
+
+#[test]
+fn tests_and_types_of_other_languages_are_left_alone_too() {
+    for (path, text, first) in [
+        (
+            "a.ts",
+            "type A = 1 | 2;\nexport const f = (a: number): number => a;\nit('x', () => { expect(1 + 1).toBe(2); });\n",
+            2,
+        ),
+        (
+            "a.go",
+            "package a\n\nimport \"fmt\"\n\nfunc TestX(t *testing.T) { fmt.Println(1 + 1) }\nfunc f(a int) int { return a }\n",
+            6,
+        ),
+        ("A.java", "import a.B;\nclass A {\n  @Test void x() { f(1 + 1); }\n  int f(int a) { return a; }\n}\n", 4),
+    ] {
+        let lines: BTreeSet<u32> = all(path, text).iter().map(|mutant| mutant.line).collect();
+        assert_eq!(lines, BTreeSet::from([first]), "{path}");
+    }
+}
+
+#[test]
 fn parentheses_stand_where_the_precedence_needs_them() {
     let text = "def f(items, n):\n    return 2 * len(items)\n";
     assert!(by("off-by-one", "a.py", text).contains(&"def f(items, n):\n    return 2 * (len(items) - 1)\n".to_owned()));
@@ -203,7 +244,7 @@ fn odd_texts_give_mutants_or_none_but_no_panic() {
     for text in
         ["", "\n", "def f(:\n  ((", "def é(ü):\n    return ü < 'ß'\n", "if x:\n", "\u{feff}x = 1\n", &deep, &wide]
     {
-        for path in ["a.py", "a.rs"] {
+        for path in ["a.py", "a.rs", "a.js", "a.tsx", "a.go", "A.java"] {
             for mutant in all(path, text).iter().take(200) {
                 mutant.apply(text);
             }

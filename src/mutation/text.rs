@@ -22,6 +22,10 @@ pub static FORM: Operator = Operator {
 
 fn form<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let syntax = site.scope.syntax;
+    // Its forms are methods of Python and of Rust.
+    if !syntax.indented && !syntax.tail_values {
+        return;
+    }
     if site.kind() == "identifier" {
         trimmed(site, out);
     } else if site.kind() == syntax.call {
@@ -57,7 +61,7 @@ fn weight_of_place(site: &Site<'_>) -> Option<f64> {
         return Some(0.5);
     }
     if matches!(parent.kind(), "arguments" | "argument_list") {
-        let callee = parent.parent().and_then(|call| call.child_by_field_name("function"))?;
+        let callee = parent.parent().and_then(|call| syntax.callee(call))?;
         return match site.parsed.text_of(callee) {
             "int" | "float" => Some(0.3),
             "Some" | "Ok" => Some(0.8),
@@ -71,7 +75,7 @@ fn weight_of_place(site: &Site<'_>) -> Option<f64> {
 
 /// Whether the function says that it gives back text.
 fn gives_text(site: &Site<'_>) -> bool {
-    let result = site.scope.function.child_by_field_name("return_type").map_or("", |kind| site.parsed.text_of(kind));
+    let result = site.scope.syntax.result_of(site.scope.function).map_or("", |kind| site.parsed.text_of(kind));
     result.contains("str") || result.contains("String")
 }
 

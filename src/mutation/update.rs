@@ -71,7 +71,9 @@ fn collections<'a>(site: &Site<'a>) -> Vec<Collection<'a>> {
             by.child_by_field_name("right").or_else(|| by.child_by_field_name("value")).map(|value| site.of(value))
         });
         if methods.is_empty() {
-            let set = value.is_some_and(|value| value.starts_with("set(") || value.contains("Set::"));
+            let set = value.is_some_and(|value| {
+                value.starts_with("set(") || value.contains("Set::") || value.starts_with("new Set")
+            });
             let list = value.is_some_and(|value| {
                 value.starts_with('[')
                     || value.starts_with("list(")
@@ -79,8 +81,8 @@ fn collections<'a>(site: &Site<'a>) -> Vec<Collection<'a>> {
                     || value.starts_with("vec!")
             });
             match (set, list) {
-                (true, _) => methods.push((if syntax.indented { "add" } else { "insert" }, 1.0)),
-                (_, true) => methods.push((syntax.append, 1.0)),
+                (true, _) if !syntax.insert.is_empty() => methods.push((syntax.insert, 1.0)),
+                (_, true) if !syntax.append.is_empty() => methods.push((syntax.append, 1.0)),
                 _ if tested && syntax.indented => methods.extend([("add", 0.9), ("append", 0.8)]),
                 _ => {}
             }
@@ -117,7 +119,8 @@ fn gaps<'a>(site: &Site<'a>, block: Node<'a>) -> Vec<(Gap, f64)> {
             || inner.kind().starts_with("break")
             || inner.kind().starts_with("continue")
             || inner.kind().starts_with("raise")
-            || !site.scope.syntax.indented
+            || inner.kind().starts_with("throw")
+            || site.scope.syntax.tail_values
                 && *node == all[all.len() - 1]
                 && !node.kind().ends_with("statement")
                 && !node.kind().ends_with("declaration")
@@ -133,7 +136,7 @@ fn gaps<'a>(site: &Site<'a>, block: Node<'a>) -> Vec<(Gap, f64)> {
 }
 
 fn record<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
-    if site.kind() != "block" {
+    if !site.scope.syntax.blocks.contains(&site.kind()) {
         return;
     }
     let scope = site.scope;
@@ -190,7 +193,8 @@ fn advance<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     if !syntax.loops.contains(&site.kind()) {
         return;
     }
-    let Some(body) = site.node.child_by_field_name("body") else { return };
+    let body = site.node.child_by_field_name("body").filter(|body| syntax.blocks.contains(&body.kind()));
+    let Some(body) = body else { return };
     let Some((gap, _)) = gaps(site, body).into_iter().next() else { return };
     let within =
         |node: &Node<'a>| site.node.start_byte() <= node.start_byte() && node.end_byte() <= site.node.end_byte();

@@ -11,6 +11,8 @@ use super::place::grouped;
 use super::place::short;
 use super::shape;
 use super::shape::Shape;
+use super::syntax::Syntax;
+use super::syntax::filled;
 
 /// Another value is returned.
 pub static RETURNED: Operator = Operator {
@@ -44,7 +46,7 @@ pub static REUSED: Operator = Operator {
 fn is_result<'a>(site: &Site<'a>) -> bool {
     let syntax = site.scope.syntax;
     let Some(parent) = site.parent else { return false };
-    let tail = !syntax.indented
+    let tail = syntax.tail_values
         && parent.kind() == "block"
         && parent.parent() == Some(site.scope.function)
         && site.node.next_named_sibling().is_none()
@@ -79,10 +81,11 @@ fn returned<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
                     push(test, 0.8, note);
                 }
             }
-            if name.shape.may_be(Shape::SEQUENCE) && syntax.indented {
-                push(format!("not {}", name.text), 0.7, plain(&format!("not {}", name.text)));
-            } else if name.shape.has(Shape::SEQUENCE) {
-                push(format!("{}.is_empty()", name.text), 0.7, plain(&format!("{}.is_empty()", name.text)));
+            let known = name.shape.has(Shape::SEQUENCE) || syntax.indented && name.shape.may_be(Shape::SEQUENCE);
+            if let Some((empty, _)) = syntax.empty.filter(|_| known) {
+                let test = filled(empty, name.text);
+                let note = plain(&test);
+                push(test, 0.7, note);
             }
         }
         let empty = matches!(text, "[]" | "()" | "set()" | "{}");
@@ -130,8 +133,8 @@ fn returned<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
         if own.may_be(Shape::TEXT) && own != Shape::UNKNOWN && site.kind() == "identifier" {
             push(format!("''.join({text})"), 0.25, "the result has to be one text".to_owned());
         }
-    } else {
-        let result = scope.function.child_by_field_name("return_type").map_or("", |kind| site.of(kind));
+    } else if syntax.tail_values {
+        let result = syntax.result_of(scope.function).map_or("", |kind| site.of(kind));
         for (prefix, wrapper) in [("Option", "Some"), ("Result", "Ok")] {
             if result.starts_with(prefix)
                 && !text.starts_with(wrapper)
@@ -146,13 +149,10 @@ fn returned<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
 
 fn best<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let (scope, syntax) = (site.scope, site.scope.syntax);
-    if site.kind() != syntax.assignment {
+    if !syntax.is_assignment(site.node) {
         return;
     }
-    let (Some(target), Some(value)) = (site.node.child_by_field_name("left"), site.node.child_by_field_name("right"))
-    else {
-        return;
-    };
+    let Some((target, value)) = syntax.assigned(site.node) else { return };
     if matches!(target.kind(), "pattern_list" | "tuple_pattern")
         || !matches!(value.kind(), "identifier" | "integer")
             && !shape::of_value(site.parsed, syntax, value).may_be(Shape::NUMBER)
@@ -178,19 +178,19 @@ fn best<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     if before && target.kind() == "identifier" && value.kind() != "integer" {
         for (word, weight) in [("max", 1.0), ("min", 0.9)] {
             let note = format!("the {word}imum so far is overwritten");
-            let new = if syntax.indented {
-                format!("{word}({name}, {text})")
-            } else {
-                format!("{name}.{word}({})", group(value))
-            };
-            push(new, weight, note);
+            let other = if syntax.tail_values { group(value) } else { text.to_owned() };
+            if let Some(new) = extreme(syntax, word, name, &other) {
+                push(new, weight, note);
+            }
         }
     }
     if value.kind() != "identifier" && value.kind() != "integer" && scope.shape(name).may_be(Shape::NUMBER) {
         for (word, weight) in [("max", 0.7), ("min", 0.3)] {
             let note = format!("the value has to be bounded by 0 ({word}imum)");
-            let new = if syntax.indented { format!("{word}(0, {text})") } else { format!("({text}).{word}(0)") };
-            push(new, weight, note);
+            let (one, other) = if syntax.tail_values { (format!("({text})"), "0") } else { ("0".to_owned(), text) };
+            if let Some(new) = extreme(syntax, word, &one, other) {
+                push(new, weight, note);
+            }
         }
         // Start again with one of the parts: `best ending here`.
         if let Some(binary) = syntax.binary(value)
@@ -202,6 +202,11 @@ fn best<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     }
 }
 
+/// The greater or the smaller of two, in the language's form.
+fn extreme(syntax: &Syntax, word: &str, one: &str, other: &str) -> Option<String> {
+    syntax.extreme.map(|form| form.replace("{w}", word).replace("{a}", one).replace("{b}", other))
+}
+
 fn conversion<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let syntax = site.scope.syntax;
     if !syntax.indented {
@@ -209,7 +214,7 @@ fn conversion<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     }
     if site.kind() == syntax.call {
         // `str(x)` becomes `x`: `call-unwrapped`. One conversion to another:
-        let Some(callee) = site.node.child_by_field_name("function") else { return };
+        let Some(callee) = site.scope.syntax.callee(site.node) else { return };
         let others: &[&str] = match site.of(callee) {
             "int" => &["float", "str", "math.floor"],
             "float" => &["int"],
@@ -268,9 +273,8 @@ fn reused<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let kind = site.kind();
     let calculation = syntax.binary.contains(&kind);
     let class = kind == syntax.call || kind == syntax.index || kind == syntax.member.0 || calculation;
-    let callee = site.parent.is_some_and(|parent| {
-        parent.kind() == syntax.call && parent.child_by_field_name("function") == Some(site.node)
-    });
+    let callee =
+        site.parent.is_some_and(|parent| parent.kind() == syntax.call && syntax.callee(parent) == Some(site.node));
     let statement = site.parent.is_some_and(|parent| parent.kind() == "expression_statement");
     if !class || callee || statement || site.text().len() > 60 {
         return;

@@ -63,10 +63,9 @@ fn statement_of(parsed: &Parsed, hunk: Lines) -> Option<Lines> {
         if !lines.overlaps(&hunk) {
             return false;
         }
-        let body = node.child_by_field_name("body").filter(|_| node.kind() == syntax.function);
+        let body = node.child_by_field_name("body").filter(|_| syntax.is_function(node));
         function |= body.map(language::lines_of).is_some_and(|body| body.start <= hunk.start && hunk.end <= body.end);
-        let simple =
-            node.parent().is_some_and(|parent| parent.kind() == "block") && node.child_by_field_name("body").is_none();
+        let simple = syntax.is_in_list(node) && node.child_by_field_name("body").is_none();
         let compound = matches!(node.kind(), "if_statement" | "try_statement" | "match_statement" | "with_statement");
         if simple && !compound {
             widened = Lines::new(widened.start.min(lines.start), widened.end.max(lines.end));

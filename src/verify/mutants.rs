@@ -150,9 +150,9 @@ fn widened(parsed: &Parsed, span: Lines) -> Vec<Lines> {
         if !(lines.start <= span.start && span.end <= lines.end) {
             return false;
         }
-        if node.kind() == syntax.function {
+        if syntax.is_function(node) {
             (function, statement) = (Some(lines), None);
-        } else if node.parent().is_some_and(|parent| parent.kind() == "block") {
+        } else if syntax.is_in_list(node) {
             statement = Some(lines);
         }
         node.named_child_count() > 0

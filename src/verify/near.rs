@@ -147,7 +147,7 @@ fn spans(patch: &Patch) -> Vec<(&RelPath, Vec<Lines>)> {
         let Some(syntax) = syntax::of(language) else { continue };
         let mut functions = Vec::new();
         language::walk(parsed.tree.root_node(), &mut |node| {
-            if node.kind() == syntax.function {
+            if syntax.is_function(node) {
                 functions.push(language::lines_of(node));
             }
             node.named_child_count() > 0

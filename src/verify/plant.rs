@@ -271,7 +271,7 @@ fn functions_of(parsed: &Parsed) -> Vec<Node<'_>> {
         if syntax::is_test(parsed, node) {
             return false;
         }
-        if node.kind() == syntax.function && node.child_by_field_name("body").is_some() {
+        if syntax.is_function(node) && node.child_by_field_name("body").is_some() {
             found.push(node);
         }
         node.named_child_count() > 0

@@ -285,7 +285,7 @@ impl<'a> Look<'a> {
 
     /// A function that used its parameters and now gives a constant.
     fn constant_function(&self, node: Node<'a>) -> Option<String> {
-        if node.kind() != self.syntax.function {
+        if !self.syntax.is_function(node) {
             return None;
         }
         let name = self.parsed.text_of(node.child_by_field_name("name")?);
@@ -312,7 +312,7 @@ impl<'a> Look<'a> {
         let before = self.before?;
         let mut used_before = false;
         language::walk(before.tree.root_node(), &mut |old| {
-            if old.kind() == self.syntax.function
+            if self.syntax.is_function(old)
                 && old.child_by_field_name("name").is_some_and(|other| before.text_of(other) == name)
             {
                 used_before |= used(before, old);
