@@ -13,6 +13,13 @@ use crate::patch::Patch;
 use crate::source::Lines;
 use crate::source::RelPath;
 
+mod fault;
+
+use fault::Fault;
+use fault::Form;
+use fault::Place;
+use fault::body_place;
+
 /// What a planted fault says of itself, so that it is told from others.
 pub const MARK: &str = "planted by heal";
 
@@ -105,16 +112,6 @@ struct File {
     hunks: Vec<Lines>,
 }
 
-/// A place in a text where a statement can be put.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
-    /// Name of the function.
-    name: String,
-    byte: usize,
-    /// Whether the statement gets a line of its own, with this indentation.
-    own_line: Option<String>,
-}
-
 impl File {
     fn of(patch: &Patch, path: &RelPath, hunks: Vec<Lines>) -> Option<File> {
         let change: &FileChange = patch.changes().iter().find(|change| &change.path == path)?;
@@ -125,10 +122,6 @@ impl File {
         }
         let before = change.before.as_deref().map(|text| language::parse(language, text));
         Some(File { path: path.clone(), before, parsed: language::parse(language, after), hunks })
-    }
-
-    fn is_rust(&self) -> bool {
-        self.parsed.language.name == "rust"
     }
 
     fn places(&self, way: Way, executed: &Executed) -> Vec<Place> {
@@ -148,7 +141,7 @@ impl File {
                 all().filter(|place| names.contains(&place.name)).collect()
             }
             Way::Statements => self.at_hunks(&outside),
-            Way::Everywhere if self.is_rust() => all().collect(),
+            Way::Everywhere if !Fault::of(self.parsed.language).stands_anywhere => all().collect(),
             Way::Everywhere | Way::Functions => Vec::new(),
         }
     }
@@ -201,7 +194,7 @@ impl File {
     /// Behind the statement of a module or class that each hunk is in. Behind,
     /// so that whatever the statement does on being loaded is done first.
     fn at_hunks(&self, hunks: &[Lines]) -> Vec<Place> {
-        if self.is_rust() {
+        if !Fault::of(self.parsed.language).stands_anywhere {
             return Vec::new();
         }
         let root = self.parsed.tree.root_node();
@@ -223,7 +216,7 @@ impl File {
             };
             let end = text[byte..].find('\n').map_or(text.len(), |at| byte + at + 1);
             if places.iter().all(|place| place.byte != end) {
-                places.push(Place { name: String::new(), byte: end, own_line: Some(indent) });
+                places.push(Place { name: String::new(), byte: end, form: Form::Line(indent) });
             }
         }
         places
@@ -234,26 +227,13 @@ impl File {
         let mut places = places.to_vec();
         places.sort_by_key(|place| place.byte);
         places.dedup_by_key(|place| place.byte);
-        let fault = match (self.is_rust(), manner) {
-            // `if true` keeps the compiler from calling the rest unreachable.
-            (true, Manner::Raises) => format!("if true {{ panic!(\"{MARK}\"); }}"),
-            (true, Manner::Ends) => "if true { ::std::process::exit(97); }".to_owned(),
-            // No `Exception`: a handler for those must not hide it.
-            (false, Manner::Raises) => format!("raise BaseException('{MARK}')"),
-            (false, Manner::Ends) => "__import__('os')._exit(97)".to_owned(),
-        };
-        let newline = syntax::newline(&self.parsed.text);
+        let fault = Fault::of(self.parsed.language);
         let mut text = self.parsed.text.to_string();
         for place in places.iter().rev() {
-            let statement = match &place.own_line {
-                Some(indent) if place.byte > 0 && !text[..place.byte].ends_with('\n') => {
-                    format!("{newline}{indent}{fault}{newline}")
-                }
-                Some(indent) => format!("{indent}{fault}{newline}"),
-                None if self.is_rust() => format!("{newline}{fault}{newline}"),
-                None => format!("{fault}; "),
-            };
-            text.insert_str(place.byte, &statement);
+            fault.put(&mut text, place, manner);
+        }
+        if manner == Manner::Ends {
+            fault.bring_in(&self.parsed, &mut text);
         }
         (!places.is_empty()).then_some(text)
     }
@@ -288,58 +268,8 @@ fn own_lines(function: Node<'_>) -> Lines {
 }
 
 fn name(parsed: &Parsed, function: Node<'_>) -> String {
-    function.child_by_field_name("name").map(|name| parsed.text_of(name).to_owned()).unwrap_or_default()
-}
-
-/// The first place in a function's body, behind its documentation and inner
-/// attributes.
-fn body_place(parsed: &Parsed, function: Node<'_>) -> Option<Place> {
-    let text = &*parsed.text;
-    let name = name(parsed, function);
-    let body = function.child_by_field_name("body")?;
-    let mut cursor = body.walk();
-    if parsed.language.name == "rust" {
-        let mut byte = body.start_byte() + 1;
-        for child in body.named_children(&mut cursor) {
-            let inner = child.kind() == "inner_attribute_item"
-                || matches!(text.get(child.start_byte()..child.start_byte() + 3), Some("//!" | "/*!"));
-            if !inner {
-                break;
-            }
-            byte = child.end_byte();
-        }
-        return Some(Place { name, byte, own_line: None });
-    }
-    let statements: Vec<Node<'_>> =
-        body.named_children(&mut cursor).filter(|child| child.kind() != "comment").collect();
-    let is_doc = |node: &Node<'_>| {
-        node.kind() == "string"
-            || node.kind() == "expression_statement"
-                && node.named_child(0).is_some_and(|inner| inner.kind() == "string")
-    };
-    let (first, rest) = statements.split_first()?;
-    let place = |node: &Node<'_>| {
-        let line = syntax::line_start(text, node.start_byte());
-        let alone = text[line..node.start_byte()].trim().is_empty();
-        Place {
-            name: name.clone(),
-            byte: if alone { line } else { node.start_byte() },
-            own_line: alone.then(|| text[line..node.start_byte()].to_owned()),
-        }
-    };
-    if !is_doc(first) {
-        return Some(place(first));
-    }
-    match rest.first() {
-        Some(next) => Some(place(next)),
-        // Nothing but documentation.
-        None => {
-            let end = text[first.end_byte()..].find('\n').map_or(text.len(), |at| first.end_byte() + at + 1);
-            let own_line = Some(syntax::indent_at(text, first.start_byte()).to_owned());
-            let inline = text[syntax::line_start(text, first.start_byte())..first.start_byte()].trim().is_empty();
-            inline.then_some(Place { name, byte: end, own_line })
-        }
-    }
+    let named = syntax::of(parsed.language).and_then(|syntax| syntax.name_of(function));
+    named.map(|name| parsed.text_of(name).to_owned()).unwrap_or_default()
 }
 
 /// The statement of a module or class that holds the hunk's first line with
@@ -367,111 +297,4 @@ fn statement_at(root: Node<'_>, hunk: Lines) -> Option<Node<'_>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use pretty_assertions::assert_eq;
-
-    use super::*;
-
-    fn planted(path: &str, before: &str, after: &str, executed: &[u32]) -> Option<(String, Way)> {
-        let path = RelPath::new(path).expect("path");
-        let patch = Patch::of_file(path.clone(), before, after);
-        let executed = [(path, executed.to_vec())];
-        let way = *ways(&patch, &executed).first()?;
-        let found = plant(&patch, &executed, way, Manner::Raises)?;
-        let text = found.changes()[0].after.clone().expect("text");
-        let text = text.replace("raise BaseException('planted by heal')", "!!");
-        Some((text.replace("if true { panic!(\"planted by heal\"); }", "!!"), way))
-    }
-
-    #[test]
-    fn a_fault_stands_at_the_start_of_each_patched_function() {
-        for (path, before, after, wanted) in [
-            (
-                "a.py",
-                "def f(x):\n    \"doc\"\n    return x\n",
-                "def f(x):\n    \"doc\"\n    return x + 1\n",
-                "def f(x):\n    \"doc\"\n    !!\n    return x + 1\n",
-            ),
-            ("a.py", "def f(x): return x\n", "def f(x): return x + 1\n", "def f(x): !!; return x + 1\n"),
-            ("a.py", "def f(x):\n    pass\n", "def f(x):\n    \"doc\"\n", "def f(x):\n    \"doc\"\n    !!\n"),
-            (
-                "a.py",
-                "class A:\n    @p\n    async def f(x):\n        yield 1\n\n    def g(x):\n        return 2\n",
-                "class A:\n    @p\n    async def f(x):\n        yield 2\n\n    def g(x):\n        return 2\n",
-                "class A:\n    @p\n    async def f(x):\n        !!\n        yield 2\n\n    def g(x):\n        return 2\n",
-            ),
-            // The innermost function, and not the one around it.
-            (
-                "a.py",
-                "def f():\n    def g():\n        return 1\n    return g\n",
-                "def f():\n    def g():\n        return 2\n    return g\n",
-                "def f():\n    def g():\n        !!\n        return 2\n    return g\n",
-            ),
-            // A lambda belongs to the function around it.
-            (
-                "a.py",
-                "def f():\n    return lambda: 1\n",
-                "def f():\n    return lambda: 2\n",
-                "def f():\n    !!\n    return lambda: 2\n",
-            ),
-            // The module itself, behind the statement.
-            (
-                "a.py",
-                "from __future__ import annotations\nA = 1\nB = 2\n",
-                "from __future__ import annotations\nA = 3\nB = 2\n",
-                "from __future__ import annotations\nA = 3\n!!\nB = 2\n",
-            ),
-            (
-                "a.py",
-                "class A:\n    x = 1\n    y = 2\n",
-                "class A:\n    x = 3\n    y = 2\n",
-                "class A:\n    x = 3\n    !!\n    y = 2\n",
-            ),
-            ("a.py", "k = lambda: 1", "k = lambda: 2", "k = lambda: 2\n!!\n"),
-            ("a.rs", "fn f() -> u8 { 1 }\n", "fn f() -> u8 { 2 }\n", "fn f() -> u8 {\n!!\n 2 }\n"),
-            (
-                "a.rs",
-                "impl A {\n    const fn f(&self) -> u8 {\n        #![allow(x)]\n        1\n    }\n    fn g() {}\n}\n",
-                "impl A {\n    const fn f(&self) -> u8 {\n        #![allow(x)]\n        2\n    }\n    fn g() {}\n}\n",
-                "impl A {\n    const fn f(&self) -> u8 {\n        #![allow(x)]\n!!\n\n        2\n    }\n    fn g() {}\n}\n",
-            ),
-        ] {
-            let (text, way) = planted(path, before, after, &[]).expect("planted");
-            assert_eq!(text, wanted);
-            assert!(matches!(way, Way::Functions | Way::Statements));
-        }
-    }
-
-    #[test]
-    fn what_no_function_holds_is_tried_by_the_functions_the_test_enters() {
-        let before = "RATE = 1\n\ndef f():\n    return RATE\n\ndef g():\n    return 0\n";
-        let after = before.replace("RATE = 1", "RATE = 2");
-        assert_eq!(
-            planted("a.py", before, &after, &[4]),
-            Some((after.replace("    return RATE", "    !!\n    return RATE"), Way::Entered))
-        );
-        assert_eq!(
-            planted("a.rs", "const A: u8 = 1;\nfn f() {}\n", "const A: u8 = 2;\nfn f() {}\n", &[]),
-            Some(("const A: u8 = 2;\nfn f() {\n!!\n}\n".to_owned(), Way::Everywhere))
-        );
-        assert_eq!(planted("a.rs", "const A: u8 = 1;\n", "const A: u8 = 2;\n", &[]), None);
-        assert_eq!(planted("a.toml", "a = 1\n", "a = 2\n", &[]), None);
-    }
-
-    #[test]
-    fn hunks_inside_and_outside_of_functions_are_asked_apart() {
-        let before = "RATE = 1\n\ndef f():\n    return RATE\n\ndef g():\n    return 0\n";
-        let after = before.replace("RATE = 1", "RATE = 2").replace("return 0", "return 1");
-        let path = RelPath::new("a.py").expect("path");
-        let patch = Patch::of_file(path.clone(), before, after);
-        assert_eq!(ways(&patch, &[]), [Way::Functions, Way::Statements]);
-        assert_eq!(ways(&patch, &[(path, vec![4])]), [Way::Functions, Way::Entered]);
-    }
-
-    #[test]
-    fn tests_inside_sources_get_no_fault() {
-        let before = "fn f() -> u8 { 1 }\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn t() { super::f(); }\n}\n";
-        let (text, _) = planted("a.rs", before, &before.replace("{ 1 }", "{ 2 }"), &[]).expect("planted");
-        assert_eq!(text.matches("!!").count(), 1);
-    }
-}
+mod tests;
