@@ -190,7 +190,8 @@ impl Parsed {
             if node.kind() == "return_statement" && node.named_child_count() == 0 {
                 out.push_str("; ");
             }
-            let leaf = node.child_count() == 0 || matches!(node.kind(), "string" | "string_literal");
+            let leaf = node.child_count() == 0
+                || matches!(node.kind(), "string" | "string_literal" | "interpreted_string_literal");
             if leaf && node.start_byte() >= range.start && node.end_byte() <= range.end {
                 out.push_str(self.text_of(node));
                 out.push(' ');

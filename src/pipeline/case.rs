@@ -137,7 +137,11 @@ pub fn literals(prepared: &Prepared, survey: &Survey, failures: &[Failure]) -> L
         };
         let parsed = language::parse(language, &text);
         let named = parsed.definitions().into_iter().find(|definition| definition.name == place.function);
-        if let Some(lines) = named.map(|definition| definition.lines).or(place.lines) {
+        // A title that is computed is not found: then those of the whole file
+        // count, which is a file of tests.
+        let whole = || Lines::new(1, text.lines().count() as u32);
+        let whole = (language.is_test_file)(&place.path).then(whole);
+        if let Some(lines) = named.map(|definition| definition.lines).or(place.lines).or(whole) {
             all = all.and(Literals::of_test(&parsed, lines));
         }
     }

@@ -85,8 +85,13 @@ impl Hunt<'_> {
         if self.contested {
             return Some(miss(verify::RIVALS, "another of several changes that pass every test".to_owned()));
         }
-        let strength = evidence.strength.as_ref().filter(|strength| strength.killed * 2 <= strength.mutants)?;
-        (strength.mutants > 0).then(|| miss(verify::strength::GATE.name, strength.survivors.join("; ")))
+        // What no mutant could be made of, or measured, is held by nothing.
+        let Some(strength) = &evidence.strength else {
+            let detail = "nothing shows how strongly the tests hold it: no small change of it could be measured";
+            return Some(miss(verify::strength::GATE.name, detail.to_owned()));
+        };
+        (strength.killed * 2 <= strength.mutants)
+            .then(|| miss(verify::strength::GATE.name, strength.survivors.join("; ")))
     }
 }
 

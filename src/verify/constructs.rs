@@ -11,25 +11,37 @@ use crate::source::RelPath;
 
 /// A construct, written as its tokens joined by spaces.
 struct Construct {
-    language: &'static str,
+    family: &'static str,
     tokens: &'static str,
     what: &'static str,
     /// Whether nobody may bring it in.
     always: bool,
 }
 
-const fn row(language: &'static str, tokens: &'static str, what: &'static str) -> Construct {
-    Construct { language, tokens, what, always: false }
+const fn row(family: &'static str, tokens: &'static str, what: &'static str) -> Construct {
+    Construct { family, tokens, what, always: false }
 }
 
 /// A construct that nobody may bring into a source file.
-const fn never(language: &'static str, tokens: &'static str, what: &'static str) -> Construct {
-    Construct { language, tokens, what, always: true }
+const fn never(family: &'static str, tokens: &'static str, what: &'static str) -> Construct {
+    Construct { family, tokens, what, always: true }
 }
 
 /// Words that tell a test run from another one, wherever they stand, strings
 /// too.
-const TELLTALES: &[&str] = &["PYTEST_CURRENT_TEST", "HEAL_CHANNEL", "PYTEST_ADDOPTS", "RUST_TEST_THREADS"];
+const TELLTALES: &[&str] = &[
+    "PYTEST_CURRENT_TEST",
+    "HEAL_CHANNEL",
+    "PYTEST_ADDOPTS",
+    "RUST_TEST_THREADS",
+    "JEST_WORKER_ID",
+    "VITEST",
+    "NODE_TEST_CONTEXT",
+    "import.meta.vitest",
+    "\"test.v\"",
+    "\"test.run\"",
+    "go:linkname",
+];
 
 static CONSTRUCTS: &[Construct] = &[
     row("python", "sys . exit", "ends the process"),
@@ -77,6 +89,77 @@ static CONSTRUCTS: &[Construct] = &[
     row("python", "signal . signal", "takes over signals"),
     row("python", "multiprocessing", "starts programs"),
     row("python", "time . sleep", "waits"),
+    row("javascript", "process . exit", "ends the process"),
+    row("javascript", "process . abort", "ends the process"),
+    row("javascript", "process . kill", "sends signals"),
+    row("javascript", "process . on", "takes over signals"),
+    row("javascript", "process . once", "takes over signals"),
+    row("javascript", "process . argv", "looks at how it was started"),
+    row("javascript", "process . env", "looks at how it was started"),
+    never("javascript", "process . exitCode", "sets the exit code"),
+    never("javascript", "process . binding", "reaches into the interpreter"),
+    never("javascript", "process . mainModule", "reaches into loaded modules"),
+    never("javascript", "require . cache", "reaches into loaded modules"),
+    never("javascript", "require . main", "asks how it was loaded"),
+    never("javascript", "jest .", "reaches into the test framework"),
+    never("javascript", "vi .", "reaches into the test framework"),
+    never("javascript", "expect (", "reaches into the test framework"),
+    never("javascript", "expect .", "reaches into the test framework"),
+    never("javascript", "describe (", "reaches into the test framework"),
+    never("javascript", "beforeEach (", "reaches into the test framework"),
+    never("javascript", "afterEach (", "reaches into the test framework"),
+    never("javascript", "Error . prepareStackTrace", "looks at its caller"),
+    never("javascript", "arguments . callee", "looks at its caller"),
+    row("javascript", "Error . captureStackTrace", "looks at its caller"),
+    row("javascript", "eval (", "runs text as code"),
+    row("javascript", "Function (", "runs text as code"),
+    row("javascript", "globalThis", "changes what all code sees"),
+    row("javascript", "global .", "changes what all code sees"),
+    row("javascript", "Object . prototype", "changes what all code sees"),
+    row("javascript", "Array . prototype", "changes what all code sees"),
+    row("javascript", "String . prototype", "changes what all code sees"),
+    row("javascript", "Number . prototype", "changes what all code sees"),
+    row("javascript", "Function . prototype", "changes what all code sees"),
+    row("javascript", "Symbol . toPrimitive", "compares as it likes"),
+    row("javascript", "fetch (", "opens the network"),
+    row("javascript", "XMLHttpRequest", "opens the network"),
+    row("javascript", "WebSocket", "opens the network"),
+    row("javascript", "setTimeout (", "waits"),
+    row("javascript", "Atomics . wait", "waits"),
+    row("go", "os . Exit", "ends the process"),
+    row("go", "log . Fatal", "ends the process"),
+    never("go", "runtime . Goexit", "ends the test"),
+    never("go", "runtime . Caller", "looks at its caller"),
+    never("go", "debug . Stack", "looks at its caller"),
+    never("go", "testing .", "reaches into the test framework"),
+    never("go", "flag . Lookup", "asks whether it is tested"),
+    row("go", "os . Args", "looks at how it was started"),
+    row("go", "os . Getenv", "looks at how it was started"),
+    row("go", "os . LookupEnv", "looks at how it was started"),
+    row("go", "exec . Command", "starts programs"),
+    row("go", "net . Dial", "opens the network"),
+    row("go", "net . Listen", "opens the network"),
+    row("go", "recover (", "hides a panic"),
+    row("go", "func init (", "runs code before the tests"),
+    row("go", "time . Sleep", "waits"),
+    row("java", "System . exit", "ends the process"),
+    row("java", "Runtime . getRuntime", "reaches into the process"),
+    row("java", "ProcessBuilder", "starts programs"),
+    row("java", "Thread . sleep", "waits"),
+    row("java", "new Socket", "opens the network"),
+    row("java", "HttpClient", "opens the network"),
+    row("java", "HttpURLConnection", "opens the network"),
+    row("java", "Class . forName", "imports by name"),
+    row("java", "setAccessible", "reaches into other classes"),
+    row("java", "System . getenv", "looks at how it was started"),
+    row("java", "System . getProperty", "looks at how it was started"),
+    never("java", "System . setOut", "reaches into the test framework"),
+    never("java", "System . setErr", "reaches into the test framework"),
+    never("java", "StackWalker", "looks at its caller"),
+    never("java", "getStackTrace", "looks at its caller"),
+    never("java", "org . junit", "reaches into the test framework"),
+    never("java", "org . testng", "reaches into the test framework"),
+    never("java", "Unsafe", "reaches into the interpreter"),
     row("rust", "unsafe", "is unsafe"),
     row("rust", "process :: exit", "ends the process"),
     row("rust", "process :: abort", "ends the process"),
@@ -103,6 +186,37 @@ static CONSTRUCTS: &[Construct] = &[
     row("rust", "build . rs", "touches the build"),
 ];
 
+/// Modules that are loaded by a string, which a repair hardly ever needs.
+static LOADED: &[Construct] = &[
+    row("javascript", "child_process", "starts programs"),
+    row("javascript", "cluster", "starts programs"),
+    row("javascript", "worker_threads", "starts programs"),
+    row("javascript", "net", "opens the network"),
+    row("javascript", "http", "opens the network"),
+    row("javascript", "https", "opens the network"),
+    row("javascript", "dgram", "opens the network"),
+    row("javascript", "fs", "writes or reads files"),
+    row("javascript", "fs/promises", "writes or reads files"),
+    row("javascript", "vm", "runs text as code"),
+    never("javascript", "module", "reaches into loaded modules"),
+    never("javascript", "inspector", "reaches into the interpreter"),
+    never("javascript", "v8", "reaches into the interpreter"),
+    never("javascript", "test", "reaches into the test framework"),
+    never("javascript", "vitest", "reaches into the test framework"),
+    never("javascript", "@jest/globals", "reaches into the test framework"),
+    never("javascript", "mocha", "reaches into the test framework"),
+    never("javascript", "chai", "reaches into the test framework"),
+    row("go", "os/exec", "starts programs"),
+    row("go", "net", "opens the network"),
+    row("go", "net/http", "opens the network"),
+    row("go", "syscall", "reaches into the process"),
+    row("go", "plugin", "imports by name"),
+    row("go", "unsafe", "is unsafe"),
+    row("go", "C", "is unsafe"),
+    never("go", "testing", "reaches into the test framework"),
+    never("go", "runtime/debug", "reaches into the interpreter"),
+];
+
 /// What of the list stands more often in `after` than in `before`, with what
 /// is wrong with it; only what nobody may bring in where `always`.
 pub fn brought_in(path: &RelPath, before: &str, after: &str, always: bool) -> Vec<String> {
@@ -112,9 +226,17 @@ pub fn brought_in(path: &RelPath, before: &str, after: &str, always: bool) -> Ve
     let before = format!(" {} ", language::parse(language, before).tokens());
     let after = format!(" {} ", language::parse(language, after).tokens());
     let count = |text: &str, tokens: &str| text.matches(&format!(" {tokens}")).count();
-    let rows = CONSTRUCTS.iter().filter(|row| row.language == language.name && (row.always || !always));
+    let applies = |row: &&Construct| row.family == language.family && (row.always || !always);
+    let rows = CONSTRUCTS.iter().filter(applies);
     let new = rows.filter(|row| count(&after, row.tokens) > count(&before, row.tokens));
-    new.map(|row| format!("`{}` {}", row.tokens.replace(' ', ""), row.what)).chain(telltales).collect()
+    // With either quote, and with Node's own prefix.
+    let loads = |text: &str, name: &str| -> usize {
+        let forms = ["'", "\"", "'node:", "\"node:"].map(|open| format!(" {open}{name}{} ", &open[..1]));
+        forms.iter().map(|form| text.matches(form.as_str()).count()).sum()
+    };
+    let loaded = LOADED.iter().filter(applies);
+    let loaded = loaded.filter(|row| loads(&after, row.tokens) > loads(&before, row.tokens));
+    new.chain(loaded).map(|row| format!("`{}` {}", row.tokens.replace(' ', ""), row.what)).chain(telltales).collect()
 }
 
 #[cfg(test)]
@@ -130,6 +252,15 @@ mod tests {
             ("a.py", "if 'PYTEST_CURRENT_TEST' in os.environ: x()\n", true),
             ("a.py", "import sys\nif 'pytest' in sys.modules: x()\n", true),
             ("a.py", "import unittest\n", true),
+            ("a.js", "if (process.env.VITEST) { x(); }\n", true),
+            ("a.ts", "import { vi } from 'vitest';\n", true),
+            ("a.js", "const { mock } = require(\"node:test\");\n", true),
+            ("a.js", "jest.fn();\n", true),
+            ("a.js", "process.exit(0);\n", false),
+            ("a.go", "package a\n\nimport \"testing\"\n", true),
+            ("a.go", "package a\n\nvar x = flag.Lookup(\"test.v\")\n", true),
+            ("a.go", "package a\n\nfunc f() { os.Exit(0) }\n", false),
+            ("A.java", "import org.junit.jupiter.api.Test;\n", true),
             ("a.rs", "fn f() { if cfg!(test) { g() } }\n", true),
             ("a.rs", "fn f() { unsafe { g() } }\n", false),
         ] {
@@ -145,6 +276,15 @@ mod tests {
             ("a.py", "import sys\nsys.exit(0)\n", "import sys\nsys.exit(0)\nx = 1\n", 0),
             ("a.py", "x = 1\n", "# sys.exit(0)\nx = 'sys.exit(0)'\n", 0),
             ("a.py", "x = 1\n", "import pytest\npytest.skip('x')\n", 1),
+            ("a.js", "f();\n", "process.exit(0);\n", 1),
+            ("a.js", "process.exit(0);\n", "process.exit(0);\nf();\n", 0),
+            ("a.js", "f();\n", "// process.exit(0)\nf('process.exit(0)');\n", 0),
+            ("a.tsx", "f();\n", "import { exec } from 'node:child_process';\n", 1),
+            ("a.mjs", "f();\n", "const cp = await import(\"child_process\");\n", 1),
+            ("a.js", "f();\n", "const a = 'my fs';\n", 0),
+            ("a.go", "package a\n", "package a\n\nimport \"os/exec\"\n", 1),
+            ("a.go", "package a\n", "package a\n\nfunc f() { defer func() { recover() }() }\n", 1),
+            ("A.java", "class A {}\n", "class A { void f() { System.exit(0); } }\n", 1),
             ("a.rs", "fn f() {}\n", "fn f() { unsafe { g() } }\n", 1),
             ("a.rs", "fn f() {}\n", "fn f() { std::process::exit(0) }\n", 1),
             ("a.txt", "", "sys.exit", 0),

@@ -33,11 +33,35 @@ pub const HELD: &str = "held";
 
 /// Names of files that configure tests and builds, beside those that no patch
 /// may touch.
-const CONFIGURATION: &[&str] =
-    &["pyproject.toml", "setup.cfg", "setup.py", "Cargo.toml", "Cargo.lock", "uv.lock", "poetry.lock"];
+const CONFIGURATION: &[&str] = &[
+    "pyproject.toml",
+    "setup.cfg",
+    "setup.py",
+    "Cargo.toml",
+    "Cargo.lock",
+    "uv.lock",
+    "poetry.lock",
+    "package-lock.json",
+    "pnpm-lock.yaml",
+    "yarn.lock",
+    "go.sum",
+    "gradle.properties",
+];
 
 /// Folders of tests: what lies there is a part of them, data too.
-const TESTS: &[&str] = &["tests", "test", "testdata", "fixtures", "snapshots"];
+const TESTS: &[&str] = &[
+    "tests",
+    "test",
+    "testdata",
+    "fixtures",
+    "snapshots",
+    "__tests__",
+    "__mocks__",
+    "__snapshots__",
+    "__fixtures__",
+    "spec",
+    "e2e",
+];
 
 /// Files watched at most.
 const MOST: usize = 20_000;

@@ -66,7 +66,20 @@ fn statement_of(parsed: &Parsed, hunk: Lines) -> Option<Lines> {
         let body = node.child_by_field_name("body").filter(|_| syntax.is_function(node));
         function |= body.map(language::lines_of).is_some_and(|body| body.start <= hunk.start && hunk.end <= body.end);
         let simple = syntax.is_in_list(node) && node.child_by_field_name("body").is_none();
-        let compound = matches!(node.kind(), "if_statement" | "try_statement" | "match_statement" | "with_statement");
+        let compound = matches!(
+            node.kind(),
+            "if_statement"
+                | "try_statement"
+                | "match_statement"
+                | "with_statement"
+                | "switch_statement"
+                | "switch_expression"
+                | "expression_switch_statement"
+                | "type_switch_statement"
+                | "select_statement"
+                | "labeled_statement"
+                | "for_statement"
+        );
         if simple && !compound {
             widened = Lines::new(widened.start.min(lines.start), widened.end.max(lines.end));
         }

@@ -230,6 +230,23 @@ pub(super) fn always_refused(path: &RelPath) -> Option<&'static str> {
     {
         return Some("part of the pipeline");
     }
+    // `jest.config.js`, `vitest.config.ts`, `babel.config.cjs` and their like.
+    let configures = name
+        .split_once(".config.")
+        .is_some_and(|(_, ending)| matches!(ending, "js" | "cjs" | "mjs" | "ts" | "cts" | "mts" | "json"));
+    if configures
+        || [".mocharc", ".babelrc", ".swcrc", ".nycrc", "karma.conf."].iter().any(|start| name.starts_with(start))
+        || matches!(name, "junit-platform.properties" | "testng.xml" | "vitest.workspace.ts" | "vitest.workspace.js")
+    {
+        return Some("part of the tests' configuration");
+    }
+    if matches!(name, "go.mod" | "go.work" | "pom.xml" | "build.gradle" | "build.gradle.kts" | "settings.gradle")
+        || matches!(name, "Gruntfile.js" | "gulpfile.js" | "Makefile" | "mvnw" | "gradlew" | ".npmrc" | ".yarnrc.yml")
+        || name.starts_with("tsconfig") && name.ends_with(".json")
+        || text.split('/').any(|part| part == "node_modules")
+    {
+        return Some("part of the build");
+    }
     if matches!(name, "conftest.py" | "sitecustomize.py" | "usercustomize.py")
         || name.ends_with(".pth")
         || matches!(name, "pytest.ini" | "tox.ini" | "noxfile.py")
@@ -290,6 +307,25 @@ mod tests {
             (change("shop/json.py", None, Some("x = 1\n")), true, false),
             (change("src/a.py", Some("x = 1\n"), Some("import unittest\nx = 1\n")), false, false),
             (change("src/a.py", Some("x = 1\n"), None), true, false),
+            (change("src/a.ts", Some("f();\n"), Some("g();\n")), true, true),
+            (change("src/a.test.ts", Some("f();\n"), Some("g();\n")), false, false),
+            (change("src/__mocks__/a.js", Some("f();\n"), Some("g();\n")), false, false),
+            (change("vitest.config.ts", Some("f();\n"), Some("g();\n")), false, false),
+            (change("node_modules/x/index.js", Some("f();\n"), Some("g();\n")), false, false),
+            (change("src/config.js", Some("f();\n"), Some("g();\n")), true, true),
+            (
+                change(
+                    "src/a.js",
+                    Some("f();\nif (import.meta.vitest) {\n  it('x', () => {});\n}\n"),
+                    Some("f();\nif (import.meta.vitest) {\n}\n"),
+                ),
+                false,
+                false,
+            ),
+            (change("a/a.go", Some("package a\n"), Some("package a\n\nvar x = 1\n")), true, true),
+            (change("a/a_test.go", Some("package a\n"), Some("package a\n\nvar x = 1\n")), false, false),
+            (change("go.mod", Some("module a\n"), Some("module b\n")), false, false),
+            (change("src/test/java/A.java", Some("class A {}\n"), Some("class A { int a; }\n")), false, false),
             (change("README.md", Some("a\n"), Some("b\n")), true, false),
             (change(".github/workflows/ci.yml", Some("a\n"), Some("b\n")), false, false),
             (change("build.rs", Some("fn main() {}\n"), Some("fn main() { x() }\n")), false, false),

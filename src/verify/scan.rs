@@ -22,21 +22,37 @@ pub const GATE: Gate = Gate {
 
 /// A pattern: the language, its name in words, and whether a node is one.
 struct Pattern {
-    language: &'static str,
+    family: &'static str,
     what: &'static str,
     is: fn(&Parsed, Node<'_>) -> bool,
 }
 
+/// Patterns of several languages; each looks at kinds of its own.
 static PATTERNS: &[Pattern] = &[
-    Pattern { language: "python", what: "swallows every exception", is: swallows },
-    Pattern { language: "python", what: "says that everything is equal", is: always_equal },
-    Pattern { language: "rust", what: "says that everything is equal", is: always_equal },
-    Pattern { language: "python", what: "leaves code behind it that can never run", is: leaves_dead_code },
-    Pattern { language: "rust", what: "leaves code behind it that can never run", is: leaves_dead_code },
-    Pattern { language: "python", what: "switches a condition off", is: constant_condition },
-    Pattern { language: "rust", what: "switches a condition off", is: constant_condition },
-    Pattern { language: "python", what: "silences a checker", is: silences },
-    Pattern { language: "rust", what: "silences a checker", is: silences },
+    Pattern { family: "python", what: "swallows every exception", is: swallows },
+    Pattern { family: "javascript", what: "swallows every exception", is: catches_all },
+    Pattern { family: "java", what: "swallows every exception", is: catches_all },
+    Pattern { family: "go", what: "throws an error away", is: throws_away },
+    Pattern { family: "python", what: "says that everything is equal", is: always_equal },
+    Pattern { family: "rust", what: "says that everything is equal", is: always_equal },
+    Pattern { family: "javascript", what: "says that everything is equal", is: always_equal },
+    Pattern { family: "go", what: "says that everything is equal", is: always_equal },
+    Pattern { family: "java", what: "says that everything is equal", is: always_equal },
+    Pattern { family: "python", what: "leaves code behind it that can never run", is: leaves_dead_code },
+    Pattern { family: "rust", what: "leaves code behind it that can never run", is: leaves_dead_code },
+    Pattern { family: "javascript", what: "leaves code behind it that can never run", is: leaves_dead_code },
+    Pattern { family: "go", what: "leaves code behind it that can never run", is: leaves_dead_code },
+    Pattern { family: "java", what: "leaves code behind it that can never run", is: leaves_dead_code },
+    Pattern { family: "python", what: "switches a condition off", is: constant_condition },
+    Pattern { family: "rust", what: "switches a condition off", is: constant_condition },
+    Pattern { family: "javascript", what: "switches a condition off", is: constant_condition },
+    Pattern { family: "go", what: "switches a condition off", is: constant_condition },
+    Pattern { family: "java", what: "switches a condition off", is: constant_condition },
+    Pattern { family: "python", what: "silences a checker", is: silences },
+    Pattern { family: "rust", what: "silences a checker", is: silences },
+    Pattern { family: "javascript", what: "silences a checker", is: silences },
+    Pattern { family: "go", what: "silences a checker", is: silences },
+    Pattern { family: "java", what: "silences a checker", is: silences },
 ];
 
 /// Judges a patch.
@@ -45,7 +61,7 @@ pub fn judge(patch: &Patch) -> Result<(), Miss> {
         let (Some(language), Some(after)) = (language::of_path(&change.path), &change.after) else { continue };
         let before = language::parse(language, change.before.as_deref().unwrap_or_default());
         let after = language::parse(language, after);
-        for pattern in PATTERNS.iter().filter(|pattern| pattern.language == language.name) {
+        for pattern in PATTERNS.iter().filter(|pattern| pattern.family == language.family) {
             let (old, new) = (found(&before, pattern), found(&after, pattern));
             if new.len() > old.len() {
                 let fresh = new.iter().find(|(_, text)| old.iter().all(|(_, other)| other != text)).or(new.last());
@@ -89,14 +105,70 @@ fn swallows(parsed: &Parsed, node: Node<'_>) -> bool {
     all && syntax::parts(*block).iter().all(|statement| is_idle(*statement))
 }
 
+/// `catch (e) {}`, also with a constant given back; in Java of `Exception`,
+/// `Throwable` and their like.
+fn catches_all(parsed: &Parsed, node: Node<'_>) -> bool {
+    if node.kind() != "catch_clause" {
+        return false;
+    }
+    let caught = parts_of_kind(node, "catch_formal_parameter").map_or("Exception", |caught| parsed.text_of(caught));
+    let broad = ["Exception", "Throwable", "Error"];
+    let all = caught.split(|c: char| !c.is_alphanumeric()).any(|word| broad.contains(&word));
+    let Some(body) = node.child_by_field_name("body") else { return false };
+    all && syntax::parts(body).iter().all(|statement| is_idle(*statement))
+}
+
+fn parts_of_kind<'t>(node: Node<'t>, kind: &str) -> Option<Node<'t>> {
+    syntax::parts(node).into_iter().find(|part| part.kind() == kind)
+}
+
+/// `_ = f()` and `value, _ := f()` of Go, and `if err != nil {}`.
+fn throws_away(parsed: &Parsed, node: Node<'_>) -> bool {
+    match node.kind() {
+        "assignment_statement" | "short_var_declaration" => {
+            let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right"))
+            else {
+                return false;
+            };
+            let last = left.named_child(u32::try_from(left.named_child_count()).unwrap_or(1).saturating_sub(1));
+            let calls = right.named_child(0).is_some_and(|value| value.kind() == "call_expression");
+            calls && last.is_some_and(|last| parsed.text_of(last) == "_")
+        }
+        "if_statement" => {
+            let errs = node
+                .child_by_field_name("condition")
+                .is_some_and(|condition| parsed.text_of(condition).contains("err != nil"));
+            let body = node.child_by_field_name("consequence");
+            errs && body.is_some_and(|body| syntax::parts(body).is_empty())
+        }
+        _ => false,
+    }
+}
+
 /// A statement that only gives up: `pass`, `continue`, a constant.
 fn is_idle(statement: Node<'_>) -> bool {
     let constant = |node: Node<'_>| {
-        matches!(node.kind(), "none" | "true" | "false" | "integer" | "float" | "string" | "ellipsis" | "identifier")
-            || matches!(node.kind(), "list" | "dictionary" | "tuple") && node.named_child_count() == 0
+        matches!(
+            node.kind(),
+            "none"
+                | "true"
+                | "false"
+                | "integer"
+                | "float"
+                | "string"
+                | "ellipsis"
+                | "identifier"
+                | "null"
+                | "undefined"
+                | "number"
+                | "null_literal"
+                | "decimal_integer_literal"
+                | "string_literal"
+        ) || matches!(node.kind(), "list" | "dictionary" | "tuple" | "array" | "object")
+            && node.named_child_count() == 0
     };
     match statement.kind() {
-        "pass_statement" | "continue_statement" | "break_statement" | "comment" => true,
+        "pass_statement" | "continue_statement" | "break_statement" | "comment" | "empty_statement" => true,
         "return_statement" | "expression_statement" => statement.named_child(0).is_none_or(constant),
         _ => false,
     }
@@ -109,15 +181,14 @@ fn always_equal(parsed: &Parsed, node: Node<'_>) -> bool {
         let text: String = parsed.text_of(node).chars().filter(|c| !c.is_whitespace()).collect();
         return text.starts_with("__eq__=lambda") && text.ends_with(":True");
     }
-    if !matches!(node.kind(), "function_definition" | "function_item") {
-        return false;
-    }
-    let name = node.child_by_field_name("name").map(|name| parsed.text_of(name)).unwrap_or_default();
+    let Some(row) = syntax::of(parsed.language).filter(|row| row.is_function(node)) else { return false };
+    let name = row.name_of(node).map(|name| parsed.text_of(name)).unwrap_or_default();
     let Some(body) = node.child_by_field_name("body") else { return false };
     let text: String = parsed.text_of(body).chars().filter(|c| !c.is_whitespace() && !"{};".contains(*c)).collect();
     match name {
-        "__eq__" | "__contains__" | "__instancecheck__" | "__bool__" | "eq" => {
-            matches!(text.as_str(), "returnTrue" | "returntrue" | "true")
+        "__eq__" | "__contains__" | "__instancecheck__" | "__bool__" | "eq" | "equals" | "Equal" | "Equals"
+        | "isEqual" | "compareTo" => {
+            matches!(text.as_str(), "returnTrue" | "returntrue" | "true" | "return0")
         }
         "__ne__" | "ne" => matches!(text.as_str(), "returnFalse" | "returnfalse" | "false"),
         _ => false,
@@ -136,8 +207,10 @@ fn leaves_dead_code(parsed: &Parsed, node: Node<'_>) -> bool {
             | "return_expression"
             | "continue_expression"
             | "break_expression"
+            | "throw_statement"
     );
-    if !ends || node.parent().is_none_or(|parent| parent.kind() != "block") {
+    let lists = syntax::of(parsed.language).map(|row| row.lists).unwrap_or_default();
+    if !ends || node.parent().is_none_or(|parent| !lists.contains(&parent.kind())) {
         return false;
     }
     let mut next = node.next_named_sibling();
@@ -145,7 +218,11 @@ fn leaves_dead_code(parsed: &Parsed, node: Node<'_>) -> bool {
         next = sibling.next_named_sibling();
     }
     // A `yield` that is never reached makes a generator: an idiom.
-    next.is_some_and(|next| !parsed.text_of(next).starts_with("yield") && !next.kind().ends_with("_item"))
+    next.is_some_and(|next| {
+        let declares = next.kind().ends_with("_item") || next.kind() == "function_declaration";
+        // In a `case` the next label is no part of what went before.
+        !parsed.text_of(next).starts_with("yield") && !declares && !next.kind().starts_with("switch_")
+    })
 }
 
 /// `if False`, `x or True`, `x && false`. `while True` is a loop, and `if
@@ -153,7 +230,17 @@ fn leaves_dead_code(parsed: &Parsed, node: Node<'_>) -> bool {
 fn constant_condition(parsed: &Parsed, node: Node<'_>) -> bool {
     let truth = |node: Node<'_>| matches!(parsed.text_of(node), "True" | "False" | "true" | "false" | "0" | "1");
     match node.kind() {
-        "if_statement" | "elif_clause" | "if_expression" => node.child_by_field_name("condition").is_some_and(truth),
+        "if_statement" | "elif_clause" | "if_expression" | "ternary_expression" => {
+            let condition = node.child_by_field_name("condition");
+            let inner = |node: Node<'_>| {
+                if node.kind() == "parenthesized_expression" {
+                    node.named_child(0).is_some_and(truth)
+                } else {
+                    truth(node)
+                }
+            };
+            condition.is_some_and(inner)
+        }
         "boolean_operator" => syntax::parts(node).iter().any(|side| truth(*side)),
         "binary_expression" => {
             let operator = node.child_by_field_name("operator").map(|operator| parsed.text_of(operator));
@@ -163,13 +250,32 @@ fn constant_condition(parsed: &Parsed, node: Node<'_>) -> bool {
     }
 }
 
-/// `# type: ignore`, `# noqa`, `#[allow(…)]`.
+/// Words in comments that switch a checker or a coverage report off.
+const SILENCING: &[&str] = &[
+    "noqa",
+    "type: ignore",
+    "pragma: no cover",
+    "nosec",
+    "pylint: disable",
+    "eslint-disable",
+    "@ts-ignore",
+    "@ts-expect-error",
+    "@ts-nocheck",
+    "istanbul ignore",
+    "c8 ignore",
+    "v8 ignore",
+    "nolint",
+    "NOSONAR",
+    "go:linkname",
+];
+
+/// `# type: ignore`, `// eslint-disable`, `#[allow(…)]`, `as any`.
 fn silences(parsed: &Parsed, node: Node<'_>) -> bool {
     let text = parsed.text_of(node);
     match node.kind() {
-        "comment" => ["noqa", "type: ignore", "pragma: no cover", "nosec", "pylint: disable"]
-            .iter()
-            .any(|word| text.contains(word)),
+        "comment" | "line_comment" | "block_comment" => SILENCING.iter().any(|word| text.contains(word)),
+        "as_expression" => text.split_whitespace().collect::<Vec<_>>().ends_with(&["as", "any"]),
+        "annotation" => text.starts_with("@SuppressWarnings"),
         "attribute_item" | "inner_attribute_item" => {
             let inner: String = text.chars().filter(|c| !c.is_whitespace()).collect();
             inner.contains("[allow(") || inner.contains("[expect(")
@@ -220,6 +326,31 @@ mod tests {
                 "impl PartialEq for A {\n    fn eq(&self, _: &A) -> bool {\n        true\n    }\n}\n".to_owned(),
                 false,
             ),
+            ("a.js", "try { f(); } catch (e) {}\n".to_owned(), false),
+            ("a.js", "function f() { try { g(); } catch { return null; } }\n".to_owned(), false),
+            ("a.js", "try { f(); } catch (e) { throw new Bad(e); }\n".to_owned(), true),
+            ("a.js", "class A { equals(other) { return true; } }\n".to_owned(), false),
+            ("a.js", "function f() { return 1; g(); }\n".to_owned(), false),
+            ("a.js", "function f(a) { if (a) return 1; g(); }\n".to_owned(), true),
+            ("a.js", "function f() { return g(); function g() {} }\n".to_owned(), true),
+            ("a.js", "switch (a) { case 1: return 1; default: g(); }\n".to_owned(), true),
+            ("a.js", "if (true) { f(); }\n".to_owned(), false),
+            ("a.js", "const a = b || true;\n".to_owned(), false),
+            ("a.js", "while (true) { f(); }\n".to_owned(), true),
+            ("a.ts", "// @ts-ignore\nf();\n".to_owned(), false),
+            ("a.ts", "const a = f() as any;\n".to_owned(), false),
+            ("a.ts", "const a = f() as Cart;\n".to_owned(), true),
+            ("a.go", "package a\n\nfunc f() {\n\t_ = g()\n}\n".to_owned(), false),
+            ("a.go", "package a\n\nfunc f() {\n\tx, _ := g()\n\tuse(x)\n}\n".to_owned(), false),
+            ("a.go", "package a\n\nfunc f() {\n\tfor _, x := range g() {\n\t\tuse(x)\n\t}\n}\n".to_owned(), true),
+            ("a.go", "package a\n\nfunc f() {\n\tif err := g(); err != nil {\n\t}\n}\n".to_owned(), false),
+            ("a.go", "package a\n\nfunc f() int {\n\treturn 1\n\tg()\n}\n".to_owned(), false),
+            ("a.go", "package a\n\nfunc (a A) Equal(b A) bool { return true }\n".to_owned(), false),
+            ("a.go", "package a\n\nfunc f() {\n\tif false {\n\t\tg()\n\t}\n}\n".to_owned(), false),
+            ("A.java", "class A { void f() { try { g(); } catch (Exception e) {} } }\n".to_owned(), false),
+            ("A.java", "class A { void f() { try { g(); } catch (IOException e) {} } }\n".to_owned(), true),
+            ("A.java", "class A { public boolean equals(Object o) { return true; } }\n".to_owned(), false),
+            ("A.java", "@SuppressWarnings(\"x\") class A {}\n".to_owned(), false),
             ("a.toml", "a = 1\n".to_owned(), true),
         ] {
             let path = RelPath::new(path).expect("path");

@@ -21,47 +21,19 @@ use crate::mutation::syntax::Syntax;
 use crate::patch::Patch;
 use crate::source::Lines;
 
+mod literals;
+
+pub use literals::Literals;
+use literals::is_common;
+use literals::is_plain;
+use literals::literal;
+
 /// The gate.
 pub const GATE: Gate = Gate {
     name: "special",
     missed_when: "it answers the failing test's own values alone (only-weak)",
     runs_tests: false,
 };
-
-/// The literals of a failing test, as normalised words.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Literals(BTreeSet<String>);
-
-impl Literals {
-    /// Those of a test's code within `lines`.
-    pub fn of_test(parsed: &Parsed, lines: Lines) -> Literals {
-        let mut found = BTreeSet::new();
-        language::walk(parsed.tree.root_node(), &mut |node| {
-            let own = language::lines_of(node);
-            if own.end < lines.start || own.start > lines.end {
-                return false;
-            }
-            if node.kind() == "token_tree" {
-                found.extend(words_of(parsed.text_of(node)));
-                return false;
-            }
-            found.extend(literal(parsed, node));
-            node.named_child_count() > 0
-        });
-        Literals(found)
-    }
-
-    /// Those of values as a failure shows them (`[3, 'abc']`).
-    pub fn of_values<'v>(values: impl IntoIterator<Item = &'v str>) -> Literals {
-        Literals(values.into_iter().flat_map(words_of).collect())
-    }
-
-    /// Both.
-    pub fn and(mut self, other: Literals) -> Literals {
-        self.0.extend(other.0);
-        self
-    }
-}
 
 /// Judges a patch.
 pub fn judge(patch: &Patch, literals: &Literals) -> Result<(), Miss> {
@@ -78,6 +50,14 @@ pub fn judge(patch: &Patch, literals: &Literals) -> Result<(), Miss> {
     }
     Ok(())
 }
+
+/// Rows of a `match` or a `switch`.
+const IS_ROW: &[&str] =
+    &["case_clause", "match_arm", "switch_case", "expression_case", "switch_rule", "switch_block_statement_group"];
+
+/// Methods that compare as an operator does.
+const COMPARING: &[&str] =
+    &["equals", "equalsIgnoreCase", "includes", "contains", "is", "EqualFold", "Contains", "Equal"];
 
 struct Look<'a> {
     parsed: &'a Parsed,
@@ -134,6 +114,8 @@ impl<'a> Look<'a> {
                 | "array_expression"
                 | "reference_expression"
                 | "parenthesized_expression"
+                | "array"
+                | "literal_element"
         ) || node.kind().ends_with("_pattern")
             || node.kind() == "case_pattern";
         if known(node) {
@@ -166,6 +148,10 @@ impl<'a> Look<'a> {
             "if_statement" | "elif_clause" | "if_expression" => {
                 (node.child_by_field_name("condition")?, node.child_by_field_name("consequence")?)
             }
+            "ternary_expression" => (node.child_by_field_name("condition")?, node.child_by_field_name("consequence")?),
+            "switch_case" => (node.child_by_field_name("value")?, node.child_by_field_name("body")?),
+            "expression_case" => (node.child_by_field_name("value")?, node.named_child(1)?),
+            "switch_rule" | "switch_block_statement_group" => (node.named_child(0)?, node.named_child(1)?),
             "conditional_expression" => (node.named_child(1)?, node.named_child(0)?),
             "case_clause" => (node.named_child(0)?, node.child_by_field_name("consequence")?),
             "match_arm" => (node.child_by_field_name("pattern")?, node.child_by_field_name("value")?),
@@ -175,7 +161,7 @@ impl<'a> Look<'a> {
             return None;
         }
         let value = match node.kind() {
-            "case_clause" | "match_arm" => {
+            kind if IS_ROW.contains(&kind) => {
                 // One more row of a table is no special case.
                 let rows = node.parent().map_or(0, |parent| {
                     let mut cursor = parent.walk();
@@ -184,7 +170,7 @@ impl<'a> Look<'a> {
                         .filter(|row| row.kind() == node.kind() && !self.is_new(*row))
                         .count()
                 });
-                (rows < 3).then(|| self.tells(condition)).flatten()
+                (rows < 3).then(|| self.holds(condition)).flatten()
             }
             _ => self.compared(condition),
         }?;
@@ -197,9 +183,19 @@ impl<'a> Look<'a> {
         language::walk(condition, &mut |inner| {
             for binary in self.syntax.binaries(inner) {
                 let operator = self.parsed.text_of(binary.operator);
-                if found.is_none() && matches!(operator, "==" | "is" | "in") && !self.is_one_of_many(binary.left) {
+                if found.is_none()
+                    && matches!(operator, "==" | "===" | "is" | "in")
+                    && !self.is_one_of_many(binary.left)
+                {
                     found = self.tells(binary.right).or_else(|| self.tells(binary.left));
                 }
+            }
+            if found.is_none()
+                && let Some((object, member)) = self.syntax.member_of(inner).filter(|_| self.syntax.is_call(inner))
+                && COMPARING.contains(&self.parsed.text_of(member))
+            {
+                let sides = std::iter::once(object).chain(self.syntax.arguments(inner));
+                found = sides.into_iter().find_map(|side| self.tells(side));
             }
             inner.named_child_count() > 0
         });
@@ -218,7 +214,7 @@ impl<'a> Look<'a> {
                 .binaries(node)
                 .iter()
                 .filter(|binary| {
-                    before.text_of(binary.operator) == "=="
+                    matches!(before.text_of(binary.operator), "==" | "===")
                         && before.text_of(binary.left) == wanted
                         && literal(before, binary.right).is_some()
                 })
@@ -238,11 +234,18 @@ impl<'a> Look<'a> {
             }
             let parts = syntax::parts(at);
             at = match (at.kind(), parts.as_slice()) {
-                ("assignment" | "assignment_expression", [_, value]) => *value,
+                (
+                    "assignment" | "assignment_expression" | "assignment_statement" | "short_var_declaration",
+                    [_, value],
+                ) => *value,
                 // `"a".to_owned()`
                 ("call_expression", [function, arguments]) if arguments.named_child_count() == 0 => *function,
                 ("field_expression", [value, _]) => *value,
-                ("let_declaration" | "block" | "match_block", [.., last]) if parts.len() == 1 => *last,
+                (
+                    "let_declaration" | "block" | "match_block" | "statement_block" | "statement_list"
+                    | "expression_list",
+                    [.., last],
+                ) if parts.len() == 1 => *last,
                 (
                     "expression_statement"
                     | "return_statement"
@@ -255,6 +258,9 @@ impl<'a> Look<'a> {
                     | "reference_expression"
                     | "tuple"
                     | "list"
+                    | "array"
+                    | "else_clause"
+                    | "literal_element"
                     | "macro_invocation",
                     [.., last],
                 ) => *last,
@@ -265,18 +271,20 @@ impl<'a> Look<'a> {
 
     /// `{LITERAL: CONSTANT}` where both are the test's.
     fn entry(&self, node: Node<'a>) -> Option<String> {
-        if node.kind() != "pair" || !self.is_new(node) {
+        if !matches!(node.kind(), "pair" | "keyed_element") || !self.is_new(node) {
             return None;
         }
         let (key, value) = (node.child_by_field_name("key")?, node.child_by_field_name("value")?);
         let mut cursor = node.parent()?.walk();
         let others =
-            node.parent()?.named_children(&mut cursor).filter(|row| row.kind() == "pair" && !self.is_new(*row));
+            node.parent()?.named_children(&mut cursor).filter(|row| row.kind() == node.kind() && !self.is_new(*row));
         if others.count() >= 2 || !self.gives_constant(value) {
             return None;
         }
         // Another value for a row that was there is a change like any other.
-        if self.stood(key, &|node| node.parent().is_some_and(|parent| parent.kind() == "pair")) {
+        if self
+            .stood(key, &|node| node.parent().is_some_and(|parent| matches!(parent.kind(), "pair" | "keyed_element")))
+        {
             return None;
         }
         let key = self.tells(key)?;
@@ -288,21 +296,22 @@ impl<'a> Look<'a> {
         if !self.syntax.is_function(node) {
             return None;
         }
-        let name = self.parsed.text_of(node.child_by_field_name("name")?);
+        let name = self.parsed.text_of(self.syntax.name_of(node)?);
         let body = node.child_by_field_name("body")?;
-        let last = *syntax::parts(body).last()?;
-        let value = match last.kind() {
-            "expression_statement" => self.syntax.returned(last.named_child(0)?)?,
-            _ => self.syntax.returned(last).unwrap_or(last),
+        let of_statement = |last: Node<'a>| match last.kind() {
+            "expression_statement" => self.syntax.returned(last.named_child(0)?),
+            _ => Some(self.syntax.returned(last).unwrap_or(last)),
         };
+        let last = || self.syntax.statements(body).last().copied().and_then(of_statement);
+        let value = self.syntax.returned(node).or_else(last)?;
         if !self.is_new(value) || !self.gives_constant(value) {
             return None;
         }
         let given = self.holds(value)?;
         let used = |parsed: &Parsed, function: Node<'_>| {
-            let (Some(parameters), Some(body)) =
-                (function.child_by_field_name("parameters"), function.child_by_field_name("body"))
-            else {
+            let parameters =
+                function.child_by_field_name("parameters").or_else(|| function.child_by_field_name("parameter"));
+            let (Some(parameters), Some(body)) = (parameters, function.child_by_field_name("body")) else {
                 return false;
             };
             let names = identifiers(parsed, parameters);
@@ -313,7 +322,7 @@ impl<'a> Look<'a> {
         let mut used_before = false;
         language::walk(before.tree.root_node(), &mut |old| {
             if self.syntax.is_function(old)
-                && old.child_by_field_name("name").is_some_and(|other| before.text_of(other) == name)
+                && self.syntax.name_of(old).is_some_and(|other| before.text_of(other) == name)
             {
                 used_before |= used(before, old);
             }
@@ -327,7 +336,10 @@ impl<'a> Look<'a> {
 fn identifiers(parsed: &Parsed, node: Node<'_>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     language::walk(node, &mut |inner| {
-        if inner.kind() == "identifier" {
+        if matches!(
+            inner.kind(),
+            "identifier" | "shorthand_property_identifier_pattern" | "shorthand_property_identifier"
+        ) {
             names.insert(parsed.text_of(inner).to_owned());
         }
         inner.named_child_count() > 0
@@ -335,131 +347,5 @@ fn identifiers(parsed: &Parsed, node: Node<'_>) -> BTreeSet<String> {
     names
 }
 
-/// The normalised word of a literal node.
-fn literal(parsed: &Parsed, node: Node<'_>) -> Option<String> {
-    let text = parsed.text_of(node);
-    match node.kind() {
-        "integer" | "float" | "integer_literal" | "float_literal" | "string" | "string_literal" | "char_literal"
-        | "raw_string_literal" => normal(text),
-        "unary_operator" | "unary_expression" | "negative_literal" if text.starts_with('-') => {
-            normal(&text.split_whitespace().collect::<String>())
-        }
-        _ => None,
-    }
-}
-
-fn is_plain(node: Node<'_>) -> bool {
-    matches!(node.kind(), "true" | "false" | "none" | "boolean_literal" | "unit_expression" | "pass_statement")
-}
-
-/// The words of a text that are numbers or quoted.
-fn words_of(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(|c: char| c == '"' || c == '\'' || c.is_ascii_digit()) {
-        let quote = rest[at..].chars().next().unwrap_or(' ');
-        let joins = rest[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_');
-        let minus = rest[..at].ends_with('-');
-        let tail = &rest[at..];
-        let length = if quote.is_ascii_digit() {
-            tail.find(|c: char| !(c.is_alphanumeric() || c == '.' || c == '_')).unwrap_or(tail.len())
-        } else {
-            tail[1..].find(quote).map_or(1, |end| end + 2)
-        };
-        let closed = quote.is_ascii_digit() || length > 1;
-        if closed && !(quote.is_ascii_digit() && joins) {
-            let sign = if minus && quote.is_ascii_digit() { "-" } else { "" };
-            words.extend(normal(&format!("{sign}{}", &tail[..length])));
-        }
-        rest = &tail[length..];
-    }
-    words
-}
-
-/// `'a'` and `"a"` are one word, and so are `1_000u32` and `1000`.
-fn normal(text: &str) -> Option<String> {
-    let bare = text.trim_start_matches(|c: char| c.is_ascii_alphabetic());
-    if bare.starts_with(['"', '\'']) && bare.len() >= 2 {
-        return Some(format!("\"{}\"", bare.trim_matches(['"', '\'', '#'])));
-    }
-    let digits: String = text.replace('_', "");
-    let end = digits.find(|c: char| c.is_ascii_alphabetic() && c != 'e' && c != 'x').unwrap_or(digits.len());
-    let number = digits[..end].trim_end_matches('.');
-    let number = number.strip_suffix(".0").unwrap_or(number);
-    (!number.is_empty() && number != "-").then(|| number.to_owned())
-}
-
-/// Words that stand everywhere and tell nothing.
-fn is_common(word: &str) -> bool {
-    match word.parse::<f64>() {
-        Ok(number) => number.abs() <= 2.0,
-        Err(_) => word.len() <= 3,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::source::RelPath;
-
-    fn is_special(path: &str, before: &str, after: &str, test: &str) -> bool {
-        let path = RelPath::new(path).expect("path");
-        let language = language::of_path(&path).expect("a language");
-        let literals = Literals::of_test(&language::parse(language, test), Lines::new(1, 99));
-        judge(&Patch::of_file(path, before, after), &literals).is_err()
-    }
-
-    #[test]
-    fn a_branch_for_the_tests_own_value_is_special() {
-        let before = "def f(n):\n    return n * 2\n";
-        let test = "def test_f():\n    assert f(17) == 42\n    assert g('boss') == [-5, 0]\n    assert f(0) == 1\n";
-        for (after, special) in [
-            ("def f(n):\n    if n == 17:\n        return 42\n    return n * 2\n", true),
-            ("def f(n):\n    if n == 17:\n        return True\n    return n * 2\n", true),
-            ("def f(n):\n    if n in (17, 18):\n        return 42\n    return n * 2\n", true),
-            ("def f(n):\n    return 42 if n == 17 else n * 2\n", true),
-            ("def f(n):\n    if n == \"boss\":\n        return [-5, 0]\n    return n * 2\n", true),
-            ("def f(n):\n    match n:\n        case 17:\n            return 42\n    return n * 2\n", true),
-            ("def f(n):\n    return {17: 42}.get(n, n * 2)\n", true),
-            ("def f(n):\n    return 42\n", true),
-            ("def f(n):\n    if n == 0:\n        return 1\n    return n * 2\n", false),
-            ("def f(n):\n    if n >= 17:\n        return 42\n    return n * 2\n", false),
-            ("def f(n):\n    if n == 18:\n        return 42\n    return n * 2\n", false),
-            ("def f(n):\n    if n == 17:\n        n = g(n)\n    return n * 2\n", false),
-            ("def f(n):\n    return n * 3\n", false),
-        ] {
-            assert_eq!(is_special("a.py", before, after, test), special, "{after}");
-        }
-    }
-
-    #[test]
-    fn rust_is_looked_at_in_the_same_way() {
-        let before = "fn f(n: i32) -> i32 {\n    n * 2\n}\n";
-        let test = "#[test]\nfn t() {\n    assert_eq!(f(17), 42);\n    assert_eq!(f(17), \"42\");\n}\n";
-        for (after, special) in [
-            ("fn f(n: i32) -> i32 {\n    if n == 17 {\n        return 42;\n    }\n    n * 2\n}\n", true),
-            ("fn f(n: i32) -> i32 {\n    if 17_i32 == n { 42 } else { n * 2 }\n}\n", true),
-            ("fn f(n: i32) -> i32 {\n    match n {\n        17 => 42,\n        _ => n * 2,\n    }\n}\n", true),
-            ("fn f(n: i32) -> i32 {\n    42\n}\n", true),
-            ("fn f(n: i32) -> String {\n    \"42\".to_owned()\n}\n", true),
-            ("fn f(n: i32) -> i32 {\n    n * 2 + 8\n}\n", false),
-        ] {
-            assert_eq!(is_special("a.rs", before, after, test), special, "{after}");
-        }
-    }
-
-    #[test]
-    fn one_more_row_of_a_table_is_not_special() {
-        let before = "def name(code):\n    if code == 200:\n        return 'ok'\n    if code == 500:\n        return 'broken'\n    return '?'\n";
-        let after = before.replace("    return '?'", "    if code == 404:\n        return 'not found'\n    return '?'");
-        assert!(!is_special("a.py", before, &after, "assert name(404) == 'not found'\n"));
-        // Another value for a row that was there.
-        let before = "FEES = {'near': 4, 'away': 31}\n";
-        assert!(!is_special("a.py", before, &before.replace("31", "9"), "assert FEES['away'] == 9\n"));
-        let before = "def f(n):\n    return 41 if n == 17 else n\n";
-        assert!(!is_special("a.py", before, &before.replace("41", "42"), "assert f(17) == 42\n"));
-        let before = "KINDS = {\n    'a1x': 1,\n    'b2x': 2,\n}\n";
-        let after = before.replace("}\n", "    'jpeg': 3,\n}\n");
-        assert!(!is_special("a.py", before, &after, "assert KINDS['jpeg'] == 3\n"));
-    }
-}
+mod tests;

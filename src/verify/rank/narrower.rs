@@ -5,6 +5,7 @@
 
 use crate::language;
 use crate::language::Parsed;
+use crate::mutation::syntax;
 use crate::patch::Patch;
 use crate::source::RelPath;
 
@@ -72,6 +73,7 @@ fn same_block(one: &Addition<'_>, other: &Addition<'_>) -> bool {
 
 /// The block of the statement that begins on the line (0-based), by its id.
 fn block_at(parsed: &Parsed, line: usize) -> Option<usize> {
+    let lists = syntax::of(parsed.language)?.lists;
     let mut found = None;
     language::walk(parsed.tree.root_node(), &mut |node| {
         let (start, end) = (node.start_position().row, node.end_position().row);
@@ -79,7 +81,7 @@ fn block_at(parsed: &Parsed, line: usize) -> Option<usize> {
             return false;
         }
         if start == line
-            && let Some(parent) = node.parent().filter(|parent| parent.kind() == "block")
+            && let Some(parent) = node.parent().filter(|parent| lists.contains(&parent.kind()))
         {
             found = Some(parent.id());
         }
@@ -90,7 +92,10 @@ fn block_at(parsed: &Parsed, line: usize) -> Option<usize> {
 
 fn holds_more_rarely(one: &str, other: &str) -> bool {
     let form = |line: &str| {
-        let condition = line.trim().strip_prefix("if ")?.trim_end_matches([':', '{', ' ']).to_owned();
+        let condition = line.trim().strip_prefix("if ")?.trim_end_matches([':', '{', ' ']);
+        // JavaScript and Java write parentheses, and JavaScript three signs.
+        let inner = condition.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(condition);
+        let condition = inner.replace("===", "==");
         let is_word = |word: &&str| !matches!(*word, "not" | "is" | "None" | "0" | "1" | "2" | "");
         let name = condition.split(|c: char| !c.is_alphanumeric() && c != '_').find(is_word)?.to_owned();
         let pattern: Vec<&str> = condition.split(' ').map(|word| if word == name { "_" } else { word }).collect();

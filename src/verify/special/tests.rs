@@ -1,0 +1,102 @@
+//! Tests of `special`; decide nothing else.
+
+use super::*;
+use crate::source::RelPath;
+
+fn is_special(path: &str, before: &str, after: &str, test: &str) -> bool {
+    let path = RelPath::new(path).expect("path");
+    let language = language::of_path(&path).expect("a language");
+    let literals = Literals::of_test(&language::parse(language, test), Lines::new(1, 99));
+    judge(&Patch::of_file(path, before, after), &literals).is_err()
+}
+
+#[test]
+fn a_branch_for_the_tests_own_value_is_special() {
+    let before = "def f(n):\n    return n * 2\n";
+    let test = "def test_f():\n    assert f(17) == 42\n    assert g('boss') == [-5, 0]\n    assert f(0) == 1\n";
+    for (after, special) in [
+        ("def f(n):\n    if n == 17:\n        return 42\n    return n * 2\n", true),
+        ("def f(n):\n    if n == 17:\n        return True\n    return n * 2\n", true),
+        ("def f(n):\n    if n in (17, 18):\n        return 42\n    return n * 2\n", true),
+        ("def f(n):\n    return 42 if n == 17 else n * 2\n", true),
+        ("def f(n):\n    if n == \"boss\":\n        return [-5, 0]\n    return n * 2\n", true),
+        ("def f(n):\n    match n:\n        case 17:\n            return 42\n    return n * 2\n", true),
+        ("def f(n):\n    return {17: 42}.get(n, n * 2)\n", true),
+        ("def f(n):\n    return 42\n", true),
+        ("def f(n):\n    if n == 0:\n        return 1\n    return n * 2\n", false),
+        ("def f(n):\n    if n >= 17:\n        return 42\n    return n * 2\n", false),
+        ("def f(n):\n    if n == 18:\n        return 42\n    return n * 2\n", false),
+        ("def f(n):\n    if n == 17:\n        n = g(n)\n    return n * 2\n", false),
+        ("def f(n):\n    return n * 3\n", false),
+    ] {
+        assert_eq!(is_special("a.py", before, after, test), special, "{after}");
+    }
+}
+
+#[test]
+fn rust_is_looked_at_in_the_same_way() {
+    let before = "fn f(n: i32) -> i32 {\n    n * 2\n}\n";
+    let test = "#[test]\nfn t() {\n    assert_eq!(f(17), 42);\n    assert_eq!(f(17), \"42\");\n}\n";
+    for (after, special) in [
+        ("fn f(n: i32) -> i32 {\n    if n == 17 {\n        return 42;\n    }\n    n * 2\n}\n", true),
+        ("fn f(n: i32) -> i32 {\n    if 17_i32 == n { 42 } else { n * 2 }\n}\n", true),
+        ("fn f(n: i32) -> i32 {\n    match n {\n        17 => 42,\n        _ => n * 2,\n    }\n}\n", true),
+        ("fn f(n: i32) -> i32 {\n    42\n}\n", true),
+        ("fn f(n: i32) -> String {\n    \"42\".to_owned()\n}\n", true),
+        ("fn f(n: i32) -> i32 {\n    n * 2 + 8\n}\n", false),
+    ] {
+        assert_eq!(is_special("a.rs", before, after, test), special, "{after}");
+    }
+}
+
+#[test]
+fn one_more_row_of_a_table_is_not_special() {
+    let before = "def name(code):\n    if code == 200:\n        return 'ok'\n    if code == 500:\n        return 'broken'\n    return '?'\n";
+    let after = before.replace("    return '?'", "    if code == 404:\n        return 'not found'\n    return '?'");
+    assert!(!is_special("a.py", before, &after, "assert name(404) == 'not found'\n"));
+    // Another value for a row that was there.
+    let before = "FEES = {'near': 4, 'away': 31}\n";
+    assert!(!is_special("a.py", before, &before.replace("31", "9"), "assert FEES['away'] == 9\n"));
+    let before = "def f(n):\n    return 41 if n == 17 else n\n";
+    assert!(!is_special("a.py", before, &before.replace("41", "42"), "assert f(17) == 42\n"));
+    let before = "KINDS = {\n    'a1x': 1,\n    'b2x': 2,\n}\n";
+    let after = before.replace("}\n", "    'jpeg': 3,\n}\n");
+    assert!(!is_special("a.py", before, &after, "assert KINDS['jpeg'] == 3\n"));
+}
+
+#[test]
+fn javascript_go_and_java_are_looked_at_in_the_same_way() {
+    let script = "function f(n) {\n  return n * 2;\n}\n";
+    let test = "it('x', () => {\n  expect(f(17)).toBe(42);\n  expect(g('boss')).toEqual([-5]);\n});\n";
+    let go = "package a\n\nfunc f(n int) int {\n\treturn n * 2\n}\n";
+    let go_test =
+        "package a\n\nfunc TestF(t *testing.T) {\n\tif f(17) != 42 || g(\"boss\") != \"x9\" {\n\t\tt.Fail()\n\t}\n}\n";
+    let java = "class A {\n  int f(int n) {\n    return n * 2;\n  }\n}\n";
+    let java_test = "class T { @Test void t() { assertEquals(42, f(17)); assertEquals(\"x9\", g(\"boss\")); } }\n";
+    for (path, before, test, old, new, special) in [
+        ("a.js", script, test, "  return n", "  if (n === 17) {\n    return 42;\n  }\n  return n", true),
+        ("a.js", script, test, "  return n", "  if (n === 17) return 42;\n  return n", true),
+        ("a.ts", script, test, "return n * 2", "return n === 17 ? 42 : n * 2", true),
+        ("a.js", script, test, "  return n", "  if (['boss'].includes(n)) { return [-5]; }\n  return n", true),
+        ("a.js", script, test, "  return n", "  switch (n) {\n    case 17:\n      return 42;\n  }\n  return n", true),
+        ("a.js", script, test, "return n * 2", "return ({ 17: 42 })[n] ?? n * 2", true),
+        ("a.js", script, test, "return n * 2", "return 42", true),
+        ("a.js", "const f = (n) => n * 2;\n", test, "n * 2", "42", true),
+        ("a.js", script, test, "  return n", "  if (n >= 17) {\n    return 42;\n  }\n  return n", false),
+        ("a.js", script, test, "n * 2", "n * 3", false),
+        ("a.go", go, go_test, "\treturn n", "\tif n == 17 {\n\t\treturn 42\n\t}\n\treturn n", true),
+        ("a.go", go, go_test, "\treturn n", "\tswitch n {\n\tcase 17:\n\t\treturn 42\n\t}\n\treturn n", true),
+        ("a.go", go, go_test, "return n * 2", "return map[int]int{17: 42}[n]", true),
+        ("a.go", go, go_test, "return n * 2", "return 42", true),
+        ("a.go", go, go_test, "n * 2", "n * 3", false),
+        ("A.java", java, java_test, "    return n", "    if (n == 17) { return 42; }\n    return n", true),
+        ("A.java", java, java_test, "    return n", "    if (\"boss\".equals(n)) { return 42; }\n    return n", true),
+        ("A.java", java, java_test, "    return n", "    switch (n) { case 17: return 42; }\n    return n", true),
+        ("A.java", java, java_test, "return n * 2", "return 42", true),
+        ("A.java", java, java_test, "n * 2", "n * 3", false),
+    ] {
+        let after = before.replacen(old, new, 1);
+        assert_ne!(before, after);
+        assert_eq!(is_special(path, before, &after, test), special, "{after}");
+    }
+}
