@@ -206,11 +206,12 @@ pub fn clauses(site: &Site<'_>) -> Vec<(String, f64)> {
         } else if !syntax.indented && name.shape.has(Shape::BOOL) {
             found.push((text.to_owned(), 0.8));
             found.push((format!("!{text}"), 0.8));
-        } else if !syntax.indented && (name.shape.has(Shape::SEQUENCE) || name.shape.has(Shape::TEXT)) {
-            if let Some((empty, full)) = syntax.empty {
-                found.push((filled(empty, text), 0.7));
-                found.push((filled(full, text), 0.7));
-            }
+        } else if !syntax.indented
+            && (name.shape.has(Shape::SEQUENCE) || name.shape.has(Shape::TEXT))
+            && let Some((empty, full)) = syntax.empty
+        {
+            found.push((filled(empty, text), 0.7));
+            found.push((filled(full, text), 0.7));
         }
         if name.shape.has(Shape::NUMBER) {
             found.push((format!("{text} > 0"), 0.45));
