@@ -12,10 +12,14 @@ use super::lines_of;
 use crate::source::RelPath;
 
 /// The family of JavaScript, TypeScript and TSX.
-pub const FAMILY: &str = "javascript";
+const FAMILY: &str = "javascript";
 
 /// JavaScript, with JSX.
-pub static JAVASCRIPT: Language = Language {
+pub static JAVASCRIPT: Language = ECMASCRIPT;
+
+/// The row that JavaScript, TypeScript and TSX share: the latter two have a name,
+/// extensions, a grammar and a query of their own.
+pub(super) const ECMASCRIPT: Language = Language {
     name: "javascript",
     family: FAMILY,
     extensions: &["js", "mjs", "cjs", "jsx"],
@@ -23,21 +27,15 @@ pub static JAVASCRIPT: Language = Language {
     query: concat!(include_str!("ecmascript.scm"), include_str!("javascript.scm"), include_str!("jsx.scm")),
     comments: &["comment"],
     separator: ".",
-    wrappers: WRAPPERS,
-    leading: LEADING,
-    blocks: BLOCKS,
-    own: OWN,
+    wrappers: &["export_statement"],
+    leading: &[("comment", "/**"), ("decorator", "@")],
+    blocks: &["program", "statement_block", "class_body", "interface_body", "switch_case", "switch_default"],
+    own: &["this", "super"],
     read_import,
     doctests: |_, _| Vec::new(),
     is_test_file,
     is_test_node,
 };
-
-pub(super) const WRAPPERS: &[&str] = &["export_statement"];
-pub(super) const LEADING: &[(&str, &str)] = &[("comment", "/**"), ("decorator", "@")];
-pub(super) const BLOCKS: &[&str] =
-    &["program", "statement_block", "class_body", "interface_body", "switch_case", "switch_default"];
-pub(super) const OWN: &[&str] = &["this", "super"];
 
 /// What an import calls the one value that a file gives out without a name.
 pub const DEFAULT: &str = "default";
@@ -46,7 +44,7 @@ pub const DEFAULT: &str = "default";
 /// default (jestjs.io `testMatch`, vitest.dev `include`, mocha `spec`,
 /// nodejs.org "Running tests from the command line"), and what they load with
 /// them.
-pub(super) fn is_test_file(path: &RelPath) -> bool {
+fn is_test_file(path: &RelPath) -> bool {
     let name = path.file_name();
     let stem = name.split('.').next().unwrap_or(name);
     let marked = name.split('.').skip(1).any(|part| matches!(part, "test" | "spec" | "tests" | "specs" | "cy" | "e2e"));
@@ -80,7 +78,7 @@ const HOOKS: &[&str] = &["before", "after", "beforeEach", "afterEach", "beforeAl
 /// Calls that make a test: `it("adds", () => …)`, `describe.each(…)("…", …)`,
 /// `beforeEach(() => …)`, and vitest's tests inside sources
 /// (`if (import.meta.vitest)`).
-pub(super) fn is_test_node(node: Node<'_>, text: &str) -> bool {
+fn is_test_node(node: Node<'_>, text: &str) -> bool {
     let call = match node.kind() {
         "if_statement" => {
             let condition = node.child_by_field_name("condition");
@@ -110,7 +108,7 @@ pub(super) fn is_test_node(node: Node<'_>, text: &str) -> bool {
 
 /// Imports (`import`, `require`, `import()`), what is passed on
 /// (`export … from`), and what is given out under another name than its own.
-pub(super) fn read_import(node: Node<'_>, text: &str) -> Vec<Import> {
+fn read_import(node: Node<'_>, text: &str) -> Vec<Import> {
     match node.kind() {
         "import_statement" => of_statement(node, text),
         "export_statement" => of_export(node, text),

@@ -216,7 +216,6 @@ pub fn enclosing<'a>(node: Node<'a>, syntax: &Syntax) -> Option<Node<'a>> {
     None
 }
 
-/// The outermost loop around `node` inside `function`.
 /// What a declaration's names are visible in.
 fn block_around<'a>(node: Node<'a>, syntax: &Syntax) -> Option<Node<'a>> {
     let mut up = node.parent();
@@ -230,6 +229,7 @@ fn block_around<'a>(node: Node<'a>, syntax: &Syntax) -> Option<Node<'a>> {
     None
 }
 
+/// The outermost loop around `node` inside `function`.
 fn outermost_loop<'a>(node: Node<'a>, function: Node<'a>, syntax: &Syntax) -> Option<Node<'a>> {
     let (mut found, mut up) = (None, node.parent());
     while let Some(parent) = up.filter(|parent| *parent != function) {

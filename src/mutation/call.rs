@@ -36,13 +36,14 @@ pub static UNWRAPPED: Operator =
 pub static FUNCTION: Operator =
     Operator { name: "wrong-function", what: "another function is called", prior: 0.55, apply: function };
 
+/// Whether the call is of the function around it.
 fn is_recursive<'a>(site: &Site<'a>) -> bool {
     let callee = site.scope.syntax.callee(site.node).map_or("", |callee| site.of(callee));
     let last = callee.rsplit(['.', ':']).next().unwrap_or(callee);
     !last.is_empty() && (last == site.scope.name)
 }
 
-/// Whether the call is of a function around it, also an outer one.
+/// Whether each argument stands for itself: by place, and no callback.
 fn is_positional(arguments: &[Node<'_>]) -> bool {
     arguments.iter().all(|node| {
         !matches!(

@@ -18,6 +18,7 @@ use super::place::short;
 use super::place::statements;
 use super::scope::Name;
 use super::shape::Shape;
+use super::syntax::Syntax;
 use super::syntax::filled;
 
 /// What a new guard before existing ones counts beside the same behind them.
@@ -127,6 +128,11 @@ fn is_guard(site: &Site<'_>, statement: Node<'_>) -> bool {
     last.kind() == site.scope.syntax.returns || matches!(last.kind(), "raise_statement" | "throw_statement")
 }
 
+/// Whether a value of this shape may be none at all.
+fn may_be_nothing(syntax: &Syntax, shape: Shape) -> bool {
+    if syntax.dynamic { !shape.has(Shape::NUMBER) } else { shape.has(Shape::OBJECT) }
+}
+
 /// What a parameter may have to be tested for.
 fn tests(site: &Site<'_>, name: &Name<'_>) -> Vec<(String, f64)> {
     let (text, shape) = (name.text, name.shape);
@@ -148,8 +154,7 @@ fn tests(site: &Site<'_>, name: &Name<'_>) -> Vec<(String, f64)> {
         if let Some((empty, _)) = syntax.empty.filter(|_| shape.has(Shape::SEQUENCE) || shape.has(Shape::TEXT)) {
             found.push((filled(empty, text), 1.0));
         }
-        let may_be_nothing = if syntax.dynamic { !shape.has(Shape::NUMBER) } else { shape.has(Shape::OBJECT) };
-        if let Some((nothing, _)) = syntax.nothing.filter(|_| may_be_nothing) {
+        if let Some((nothing, _)) = syntax.nothing.filter(|_| may_be_nothing(syntax, shape)) {
             found.push((filled(nothing, text), if shape.has(Shape::OBJECT) { 1.0 } else { 0.6 }));
         }
         if shape.has(Shape::NUMBER) {
@@ -312,8 +317,7 @@ fn skip_round(site: &Site<'_>, out: &mut Vec<Replacement>) {
             if let Some((empty, _)) = syntax.empty.filter(|_| shape.has(Shape::SEQUENCE) || shape.has(Shape::TEXT)) {
                 conditions.push((filled(empty, name), 0.9));
             }
-            let may_be_nothing = if syntax.dynamic { !shape.has(Shape::NUMBER) } else { shape.has(Shape::OBJECT) };
-            if let Some((nothing, _)) = syntax.nothing.filter(|_| may_be_nothing) {
+            if let Some((nothing, _)) = syntax.nothing.filter(|_| may_be_nothing(syntax, shape)) {
                 conditions.push((filled(nothing, name), 0.7));
             }
         }

@@ -115,8 +115,10 @@ fn weight_of_place(site: &Site<'_>) -> Option<f64> {
                 _ => Some(0.25),
             }
         }
-        _ if syntax.assigned(parent).is_some() && syntax.augmentation(parent).is_none() => {
-            (syntax.assigned(parent).map(|(_, value)| value) == Some(node)).then_some(if length { 0.8 } else { 0.5 })
+        _ if syntax.augmentation(parent).is_none()
+            && let Some((_, value)) = syntax.assigned(parent) =>
+        {
+            (value == node).then_some(if length { 0.8 } else { 0.5 })
         }
         _ if syntax.returned(parent) == Some(node) => Some(0.5),
         "parenthesized_expression" | "expression_list" if length => Some(0.7),

@@ -13,6 +13,13 @@ fn of(path: &str, text: &str, line: u32) -> Vec<String> {
     found.iter().map(|mutant| mutant.apply(text).lines().nth(line as usize - 1).unwrap_or("").trim().into()).collect()
 }
 
+fn assert_changes(path: &str, text: &str, line: u32, mut wanted: Vec<&str>) {
+    let mut found = of(path, text, line);
+    found.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(found, wanted, "{path}:{line}");
+}
+
 #[test]
 fn each_place_gets_the_few_changes_a_test_should_notice() {
     let python = "def f(a, b):\n    if a < b and b:\n        log(a)\n        return a + 10\n    a += 1\n    a = b\n    return \"x y\"\n";
@@ -23,11 +30,7 @@ fn each_place_gets_the_few_changes_a_test_should_notice() {
         (5, vec!["pass", "a -= 1", "a += 2", "a += 0"]),
         (7, vec!["return None", "return \"\""]),
     ] {
-        let mut found = of("a.py", python, line);
-        let mut wanted = wanted;
-        found.sort_unstable();
-        wanted.sort_unstable();
-        assert_eq!(found, wanted, "line {line}");
+        assert_changes("a.py", python, line, wanted);
     }
     let javascript = "function f(a, b) {\n  if (a < b && b) {\n    log(a);\n    return a + 10;\n  }\n  a += 1;\n  a = b;\n  return a === b || !a;\n}\n";
     for (line, wanted) in [
@@ -37,11 +40,7 @@ fn each_place_gets_the_few_changes_a_test_should_notice() {
         (6, vec![";", "a -= 1;", "a += 2;", "a += 0;"]),
         (8, vec!["return a !== b || !a;", "return a === b && !a;", "return true;", "return false;"]),
     ] {
-        let mut found = of("a.js", javascript, line);
-        let mut wanted = wanted;
-        found.sort_unstable();
-        wanted.sort_unstable();
-        assert_eq!(found, wanted, "line {line}");
+        assert_changes("a.js", javascript, line, wanted);
     }
     let go = "package a\n\nfunc f(a, b int) (int, error) {\n\tif a < b {\n\t\tlog(a)\n\t\ta += 2\n\t}\n\treturn a, nil\n}\n\nfunc g(a int) int {\n\treturn a * 3\n}\n";
     for (line, wanted) in [
@@ -50,11 +49,7 @@ fn each_place_gets_the_few_changes_a_test_should_notice() {
         (6, vec![";", "a -= 2", "a += 3", "a += 1"]),
         (12, vec!["return 0", "return a / 3", "return a * 4", "return a * 2"]),
     ] {
-        let mut found = of("a.go", go, line);
-        let mut wanted = wanted;
-        found.sort_unstable();
-        wanted.sort_unstable();
-        assert_eq!(found, wanted, "line {line}");
+        assert_changes("a.go", go, line, wanted);
     }
     let java = "class A {\n  int f(int a, boolean b) {\n    if (a <= 1 || b) { log(a); }\n    return a - 1;\n  }\n}\n";
     for (line, wanted) in [
@@ -72,11 +67,7 @@ fn each_place_gets_the_few_changes_a_test_should_notice() {
         ),
         (4, vec!["return 0;", "return a + 1;", "return a - 2;", "return a - 0;"]),
     ] {
-        let mut found = of("A.java", java, line);
-        let mut wanted = wanted;
-        found.sort_unstable();
-        wanted.sort_unstable();
-        assert_eq!(found, wanted, "line {line}");
+        assert_changes("A.java", java, line, wanted);
     }
     let rust = "fn f(a: i32, b: i32) -> i32 {\n    if a < b && ok(a) {\n        log(a);\n        return 10u8;\n    }\n    a + b\n}\n";
     for (line, wanted) in [
@@ -85,10 +76,6 @@ fn each_place_gets_the_few_changes_a_test_should_notice() {
         (4, vec![";", "return Default::default();", "return 11u8;", "return 9u8;"]),
         (6, vec!["Default::default()", "a - b"]),
     ] {
-        let mut found = of("a.rs", rust, line);
-        let mut wanted = wanted;
-        found.sort_unstable();
-        wanted.sort_unstable();
-        assert_eq!(found, wanted, "line {line}");
+        assert_changes("a.rs", rust, line, wanted);
     }
 }
