@@ -122,7 +122,8 @@ fn a_failing_project_without_a_proposal_is_an_abstention() {
     let project = project(r#"{"scripts": {"test": "jest"}}"#, "cart.test.js", &tests(""));
     let json = project.heal(&["fix", "--offline", "--json"]).code(1).json();
     let failure = &json["failures"][0];
-    assert_eq!(failure["location"]["path"], "cart.test.js", "{failure}");
+    assert_eq!(failure["location"]["path"], "cart.js", "{failure}");
+    assert_eq!(failure["location"]["symbol"], "Cart.total", "{failure}");
 }
 
 #[test]
