@@ -160,6 +160,7 @@ pub static CLASSIC: &[&Operator] = &[
     &classic::ARITHMETIC,
     &classic::LOGICAL,
     &classic::CONDITION,
+    &classic::BRANCH,
     &classic::CONSTANT,
     &classic::DELETED,
     &classic::RESULT,

@@ -23,6 +23,7 @@ pub mod suite;
 pub mod syntax;
 pub mod target;
 pub mod trial;
+pub mod witness;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -139,6 +140,11 @@ pub struct Evidence {
     pub control: Option<String>,
     /// Mutants of the patched code; `None` where that was not tried.
     pub strength: Option<Strength>,
+    /// Tests that passed before and execute the statements that the patch
+    /// changes; `None` where that is not known. With 0 the failing tests alone
+    /// speak for it.
+    #[serde(default)]
+    pub witnesses: Option<usize>,
     /// `held`, or what was touched.
     pub integrity: String,
     /// The scratch method.
@@ -197,4 +203,8 @@ pub struct Strength {
     pub killed: usize,
     /// The others, in words.
     pub survivors: Vec<String>,
+    /// How many of those make a condition of the patch always the same: the
+    /// tests take that branch one way only.
+    #[serde(default)]
+    pub one_way: usize,
 }

@@ -19,7 +19,7 @@ use super::syntax::parts;
 pub static RELATIONAL: Operator = Operator {
     name: "classic-relational",
     what: "a comparison moves its boundary or turns round",
-    prior: 1.0,
+    prior: 0.98,
     apply: relational,
 };
 
@@ -34,6 +34,10 @@ pub static LOGICAL: Operator =
 /// A condition that is no comparison is negated.
 pub static CONDITION: Operator =
     Operator { name: "classic-condition", what: "a condition becomes its opposite", prior: 0.9, apply: condition };
+
+/// A condition is always the same: one way of the branch is never taken.
+pub static BRANCH: Operator =
+    Operator { name: "classic-branch", what: "a branch always goes one way", prior: 1.0, apply: branch };
 
 /// A number is one more, a truth its opposite, a text another one.
 pub static CONSTANT: Operator =
@@ -143,6 +147,28 @@ fn condition<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     }
     let note = format!("`{}` is not its opposite", short(site.text()));
     out.push(Replacement::new(site.node.byte_range(), format!("{}({})", syntax.not, site.text()), note, 1.0));
+}
+
+fn branch<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
+    let syntax = site.scope.syntax;
+    let Some(parent) = site.parent.filter(|parent| syntax.condition_of(*parent) == Some(site.node)) else { return };
+    let statement = if syntax.parenthesised && parent.kind() == "parenthesized_expression" {
+        parent.parent().unwrap_or(parent)
+    } else {
+        parent
+    };
+    if [syntax.truth.0, syntax.truth.1].contains(&site.text()) {
+        return;
+    }
+    // A loop that never ends tells little, and late.
+    let repeats = syntax.loops.contains(&statement.kind()) || statement.kind() == "for_clause";
+    for (new, never) in [(syntax.truth.0, syntax.truth.1), (syntax.truth.1, syntax.truth.0)] {
+        if repeats && new == syntax.truth.0 {
+            continue;
+        }
+        let note = format!("`{}` is ever `{never}`", short(site.text()));
+        out.push(Replacement::new(site.node.byte_range(), new, note, 1.0));
+    }
 }
 
 fn constant<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {

@@ -333,7 +333,7 @@ impl Hunt<'_> {
             },
             Verdict::Verified(proved) => {
                 counts.tried += 1;
-                match self.doubt(&tried.candidate, &proved.evidence) {
+                match self.doubt(&tried.candidate, proved) {
                     Some(miss) => leads::note(&mut self.ended.leads, &tried.candidate, &miss),
                     None => {
                         self.ended.counts.verified += 1;

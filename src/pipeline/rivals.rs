@@ -15,6 +15,7 @@ use crate::report::LeadReport;
 use crate::verify;
 use crate::verify::Evidence;
 use crate::verify::Miss;
+use crate::verify::Proved;
 use crate::verify::probe;
 use crate::verify::probe::Difference;
 
@@ -74,10 +75,8 @@ impl Hunt<'_> {
         }
     }
 
-    /// Why a rule's verified candidate is not believed: others that differ pass
-    /// as well, or the tests let half of its mutants live. The floor for all
-    /// is half; of what knows nothing of the code's purpose more is asked.
-    pub(super) fn doubt(&self, candidate: &Candidate, evidence: &Evidence) -> Option<Miss> {
+    /// Why a rule's verified candidate is not believed.
+    pub(super) fn doubt(&self, candidate: &Candidate, proved: &Proved) -> Option<Miss> {
         if candidate.origin.kind != RULE {
             return None;
         }
@@ -85,14 +84,28 @@ impl Hunt<'_> {
         if self.contested {
             return Some(miss(verify::RIVALS, "another of several changes that pass every test".to_owned()));
         }
-        // What no mutant could be made of, or measured, is held by nothing.
-        let Some(strength) = &evidence.strength else {
-            let detail = "nothing shows how strongly the tests hold it: no small change of it could be measured";
-            return Some(miss(verify::strength::GATE.name, detail.to_owned()));
-        };
-        (strength.killed * 2 <= strength.mutants)
-            .then(|| miss(verify::strength::GATE.name, strength.survivors.join("; ")))
+        weakness(&proved.evidence, proved.cured.len()).map(|detail| miss(verify::strength::GATE.name, detail))
     }
+}
+
+/// Why evidence that would do for others does not for a rule, which knows
+/// nothing of the code's purpose: no mutant was measured or half of them live,
+/// a branch of it is taken one way only, or of all tests only the failing one
+/// runs what it changes. `cured`: tests that failed before and pass now.
+fn weakness(evidence: &Evidence, cured: usize) -> Option<String> {
+    let Some(strength) = &evidence.strength else {
+        return Some(
+            "nothing shows how strongly the tests hold it: no small change of it could be measured".to_owned(),
+        );
+    };
+    let survivors = strength.survivors.join("; ");
+    if strength.one_way > 0 {
+        return Some(format!("the tests take a branch of it one way only: {survivors}"));
+    }
+    if evidence.witnesses == Some(0) && cured < 2 {
+        return Some("only the failing test runs the statement it changes; no other test speaks for it".to_owned());
+    }
+    (strength.killed * 2 <= strength.mutants).then_some(survivors)
 }
 
 /// What the probe found, and what would decide.
@@ -116,6 +129,39 @@ fn head(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::runner::probe::Outcome;
+    use crate::verify::Strength;
+    use crate::verify::Target;
+
+    #[test]
+    fn of_a_rule_more_is_asked_than_of_what_knows_the_purpose() {
+        let evidence = |killed: usize, mutants: usize, one_way: usize, witnesses: Option<usize>| Evidence {
+            target: Target::default(),
+            suite: None,
+            cause: String::new(),
+            control: None,
+            strength: Some(Strength { mutants, killed, survivors: vec!["`a` is ever `True`".into()], one_way }),
+            witnesses,
+            integrity: String::new(),
+            scratch: String::new(),
+            sandbox: String::new(),
+            suite_scope: String::new(),
+            agreement: 1,
+            taken_out: 0,
+        };
+        for (evidence, cured, doubted) in [
+            (evidence(5, 5, 0, Some(3)), 1, None),
+            (evidence(5, 5, 0, None), 1, None),
+            (evidence(2, 4, 0, Some(3)), 1, Some("`a` is ever `True`")),
+            (evidence(5, 6, 1, Some(3)), 1, Some("one way only")),
+            (evidence(5, 5, 0, Some(0)), 1, Some("only the failing test")),
+            (evidence(5, 5, 0, Some(0)), 2, None),
+            (Evidence { strength: None, ..evidence(0, 0, 0, Some(3)) }, 1, Some("nothing shows")),
+        ] {
+            let found = weakness(&evidence, cured);
+            assert_eq!(found.is_some(), doubted.is_some(), "{found:?}");
+            assert!(found.unwrap_or_default().contains(doubted.unwrap_or_default()));
+        }
+    }
 
     #[test]
     fn the_call_that_would_decide_is_named() {

@@ -91,6 +91,7 @@ fn table(failure: &FailureReport, proposal: &ProposalReport, out: &mut String) {
     }
     rows.push((words::suite_name(evidence), words::suite(evidence.suite)));
     rows.push(("strength", words::strength(evidence.strength.as_ref())));
+    rows.push(("also run the changed statements", words::witnesses(evidence.witnesses)));
     let integrity = if evidence.integrity == "held" { "untouched" } else { &evidence.integrity };
     rows.push(("tests, CI and build files", integrity.to_owned()));
     rows.push(("independent sources that agree", evidence.agreement.to_string()));

@@ -190,6 +190,7 @@ fn rest_of(failure: &FailureReport, page: &mut Page) {
     for evidence in proofs.iter().map(|proposal| &proposal.evidence) {
         let where_it_ran = format!("scratch {}, sandbox {}", evidence.scratch, evidence.sandbox);
         page.note(2, "ran in:   ", Ink::Plain, &where_it_ran, 2);
+        page.note(2, "runs it: ", Ink::Plain, &words::witnesses(evidence.witnesses), 2);
         for survivor in evidence.strength.iter().flat_map(|strength| &strength.survivors) {
             page.note(2, "survivor: ", Ink::Warn, survivor, 2);
         }

@@ -30,6 +30,9 @@ pub(super) fn evidence(failure: &FailureReport, evidence: &Evidence) -> String {
     let strength = strength(evidence.strength.as_ref());
     let link = if strength.starts_with("not") { "" } else { ":" };
     clauses.push(format!("strength{link} {strength}"));
+    if evidence.witnesses == Some(0) {
+        clauses.push("only the failing test runs what it changes".to_owned());
+    }
     if evidence.integrity != "held" {
         clauses.push(format!("integrity: {}", evidence.integrity));
     }
@@ -79,6 +82,15 @@ pub(super) fn strength(strength: Option<&Strength>) -> String {
         Some(Strength { mutants: 0, .. }) => "not measured (no mutants of these lines)".to_owned(),
         Some(strength) => format!("{} of {} mutants killed", strength.killed, strength.mutants),
         None => "not measured".to_owned(),
+    }
+}
+
+/// Who speaks for the changed statements beside the failing test.
+pub(super) fn witnesses(witnesses: Option<usize>) -> String {
+    match witnesses {
+        Some(0) => "the failing test alone".to_owned(),
+        Some(count) => format!("{} that passed before", counted(count, "test")),
+        None => "not known".to_owned(),
     }
 }
 

@@ -34,6 +34,9 @@ pub struct PatchMutant {
     /// Whether it makes a decision always the same: where that survives, the
     /// tests know one answer only.
     pub decides: bool,
+    /// Whether it makes a condition always the same: where that survives, the
+    /// tests take the branch one way only.
+    pub branches: bool,
     /// Whether only a failing check counts as noticing it, and no exception:
     /// it stands in for code that may have taken the checks away.
     pub needs_check: bool,
@@ -75,7 +78,7 @@ pub fn choose(patch: &Patch, executed: &Executed, most: usize) -> Vec<PatchMutan
             let each = entered.into_iter().map(|lines| of_hunk(patch, path, &parsed, &[lines], hunk, &mut seen));
             let mut mutants = in_turn(each.collect());
             for mutant in &mut mutants {
-                (mutant.needs_check, mutant.decides) = (true, false);
+                (mutant.needs_check, mutant.decides, mutant.branches) = (true, false, false);
             }
             of_hunks.push(mutants);
         }
@@ -123,11 +126,13 @@ fn of_hunk(
             }
             let (path, words) = (path.clone(), mutant.note.clone());
             let decides = mutant.operator == "classic-truth";
+            let branches = mutant.operator == "classic-branch";
             found.push(PatchMutant {
                 patch: Patch::new(changes),
                 hunk,
                 words,
                 decides,
+                branches,
                 needs_check: false,
                 path,
                 line: mutant.line,
@@ -163,12 +168,17 @@ fn widened(parsed: &Parsed, span: Lines) -> Vec<Lines> {
     all
 }
 
-/// The most telling change of each place first, then the second ones.
+/// The most telling change of each place first, then the second ones. Both
+/// ways of a branch are one question.
 fn by_place(mut mutants: Vec<mutation::Mutant>) -> Vec<mutation::Mutant> {
     mutants.sort_by(|a, b| b.prior.total_cmp(&a.prior).then(start(a).cmp(&start(b))));
     let mut turns: Vec<(usize, mutation::Mutant)> = Vec::new();
     for mutant in mutants {
-        let before = turns.iter().filter(|(_, other)| start(other) == start(&mutant)).count();
+        let before = if mutant.operator == "classic-branch" {
+            0
+        } else {
+            turns.iter().filter(|(_, other)| start(other) == start(&mutant)).count()
+        };
         turns.push((before, mutant));
     }
     turns.sort_by_key(|(turn, _)| *turn);

@@ -97,6 +97,8 @@ pub struct Near {
     pub slowest: Duration,
     /// Whether it is known that these execute the patch.
     pub covers: bool,
+    /// Whether tests were left out for want of time.
+    pub cut: bool,
 }
 
 /// Chooses from `report`, a run of the suite with the patch in.
@@ -124,6 +126,7 @@ pub fn of(report: &Report, aim: &Aim, patch: &Patch, baseline: &Baseline) -> Nea
         let target = targets.contains(&test.id.as_str());
         spent += test.took;
         if !target && (near.first.len() + near.rest.len() >= MOST || spent > LONGEST) {
+            near.cut = true;
             continue;
         }
         near.slowest = near.slowest.max(test.took);

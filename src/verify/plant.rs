@@ -35,6 +35,8 @@ pub enum Manner {
 /// Where faults are planted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
+    /// Before the innermost statement of each changed hunk, in functions.
+    Hunks,
     /// In the innermost function of each changed hunk.
     Functions,
     /// For hunks outside functions: in the functions of the patched files that
@@ -125,8 +127,10 @@ impl File {
     }
 
     fn places(&self, way: Way, executed: &Executed) -> Vec<Place> {
-        if way == Way::Functions {
-            return self.innermost();
+        match way {
+            Way::Functions => return self.innermost(),
+            Way::Hunks => return self.before_hunks(),
+            Way::Entered | Way::Statements | Way::Everywhere => {}
         }
         let outside = self.outside();
         if outside.is_empty() {
@@ -142,7 +146,7 @@ impl File {
             }
             Way::Statements => self.at_hunks(&outside),
             Way::Everywhere if !Fault::of(self.parsed.language).stands_anywhere => all().collect(),
-            Way::Everywhere | Way::Functions => Vec::new(),
+            Way::Everywhere | Way::Functions | Way::Hunks => Vec::new(),
         }
     }
 
@@ -172,6 +176,40 @@ impl File {
                     places.extend(body_place(&self.parsed, *function));
                 }
             }
+        }
+        places
+    }
+
+    /// A place before the innermost statement that holds the first code of each
+    /// hunk; hunks outside functions have none.
+    fn before_hunks(&self) -> Vec<Place> {
+        let Some(syntax) = syntax::of(self.parsed.language) else { return Vec::new() };
+        let functions = functions_of(&self.parsed);
+        let text = &*self.parsed.text;
+        let mut places: Vec<Place> = Vec::new();
+        for hunk in &self.hunks {
+            let held = functions.iter().filter(|function| covers(own_lines(**function), *hunk));
+            let Some(function) = held.max_by_key(|function| function.start_byte()) else { continue };
+            let has_code =
+                |line: &u32| text.lines().nth(*line as usize - 1).is_some_and(|code| !code.trim().is_empty());
+            let line = (hunk.start..=hunk.end).find(has_code).unwrap_or(hunk.start);
+            let mut statement = None;
+            language::walk(*function, &mut |node| {
+                let inside =
+                    language::lines_of(node).contains(line) && (node == *function || !syntax.is_function(node));
+                if inside && node != *function && syntax.is_in_list(node) {
+                    statement = Some(node);
+                }
+                inside && node.named_child_count() > 0
+            });
+            let body = function.child_by_field_name("body");
+            let statement = statement.filter(|statement| {
+                body.is_some_and(|body| body.start_byte() <= statement.start_byte() && *statement != body)
+            });
+            places.extend(match statement {
+                Some(statement) => Some(fault::before(text, name(&self.parsed, *function), statement)),
+                None => body_place(&self.parsed, *function),
+            });
         }
         places
     }

@@ -172,8 +172,12 @@ impl Tally {
                 Ok(None)
             };
         }
-        let strength =
-            Strength { mutants, killed: self.killed.len(), survivors: self.survived.iter().map(words).collect() };
+        let strength = Strength {
+            mutants,
+            killed: self.killed.len(),
+            survivors: self.survived.iter().map(words).collect(),
+            one_way: self.survived.iter().filter(|mutant| mutant.branches).count(),
+        };
         let bare = self
             .survived
             .iter()
@@ -215,6 +219,7 @@ mod tests {
             hunk,
             words: "`<` is not `<=`".into(),
             decides: false,
+            branches: false,
             needs_check: false,
             path: RelPath::new("a.py").expect("path"),
             line: 12,

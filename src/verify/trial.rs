@@ -32,6 +32,7 @@ use super::suite;
 use super::syntax;
 use super::target;
 use super::target::Aim;
+use super::witness;
 use crate::detect::Baseline;
 use crate::detect::Bench;
 use crate::detect::BenchError;
@@ -92,6 +93,7 @@ struct Found {
     cause: &'static str,
     control: Option<String>,
     strength: Option<Strength>,
+    witnesses: Option<usize>,
     taken_out: usize,
     cured: Vec<String>,
 }
@@ -219,6 +221,8 @@ impl Trials {
                     Ok(strength) => strength,
                     Err(miss) => return Ok(Err(miss)),
                 };
+            // After all gates: it is asked of the few that passed them.
+            found.witnesses = witness::count(&self.bench, scratch, &patch, &self.aim, &near, baseline).await?;
         }
         Ok(Ok(Box::new(self.proved(scratch, patch, found))))
     }
@@ -321,6 +325,7 @@ impl Trials {
             cause: found.cause.to_owned(),
             control: found.control,
             strength: found.strength,
+            witnesses: found.witnesses,
             integrity: integrity::HELD.to_owned(),
             scratch: scratch.method().name().to_owned(),
             sandbox: self.sandbox.clone(),

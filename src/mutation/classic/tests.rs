@@ -24,7 +24,17 @@ fn assert_changes(path: &str, text: &str, line: u32, mut wanted: Vec<&str>) {
 fn each_place_gets_the_few_changes_a_test_should_notice() {
     let python = "def f(a, b):\n    if a < b and b:\n        log(a)\n        return a + 10\n    a += 1\n    a = b\n    return \"x y\"\n";
     for (line, wanted) in [
-        (2, vec!["if a >= b and b:", "if a <= b and b:", "if a < b or b:", "if not (a < b and b):"]),
+        (
+            2,
+            vec![
+                "if True:",
+                "if False:",
+                "if a >= b and b:",
+                "if a <= b and b:",
+                "if a < b or b:",
+                "if not (a < b and b):",
+            ],
+        ),
         (3, vec!["pass"]),
         (4, vec!["return None", "return a - 10", "return a + 11", "return a + 9"]),
         (5, vec!["pass", "a -= 1", "a += 2", "a += 0"]),
@@ -34,7 +44,17 @@ fn each_place_gets_the_few_changes_a_test_should_notice() {
     }
     let javascript = "function f(a, b) {\n  if (a < b && b) {\n    log(a);\n    return a + 10;\n  }\n  a += 1;\n  a = b;\n  return a === b || !a;\n}\n";
     for (line, wanted) in [
-        (2, vec!["if (a >= b && b) {", "if (a <= b && b) {", "if (a < b || b) {", "if (!(a < b && b)) {"]),
+        (
+            2,
+            vec![
+                "if (true) {",
+                "if (false) {",
+                "if (a >= b && b) {",
+                "if (a <= b && b) {",
+                "if (a < b || b) {",
+                "if (!(a < b && b)) {",
+            ],
+        ),
         (3, vec![";"]),
         (4, vec!["return undefined;", "return a - 10;", "return a + 11;", "return a + 9;"]),
         (6, vec![";", "a -= 1;", "a += 2;", "a += 0;"]),
@@ -44,7 +64,7 @@ fn each_place_gets_the_few_changes_a_test_should_notice() {
     }
     let go = "package a\n\nfunc f(a, b int) (int, error) {\n\tif a < b {\n\t\tlog(a)\n\t\ta += 2\n\t}\n\treturn a, nil\n}\n\nfunc g(a int) int {\n\treturn a * 3\n}\n";
     for (line, wanted) in [
-        (4, vec!["if a >= b {", "if a <= b {"]),
+        (4, vec!["if true {", "if false {", "if a >= b {", "if a <= b {"]),
         (5, vec![";"]),
         (6, vec![";", "a -= 2", "a += 3", "a += 1"]),
         (12, vec!["return 0", "return a / 3", "return a * 4", "return a * 2"]),
@@ -56,6 +76,8 @@ fn each_place_gets_the_few_changes_a_test_should_notice() {
         (
             3,
             vec![
+                "if (true) { log(a); }",
+                "if (false) { log(a); }",
                 "if (a > 1 || b) { log(a); }",
                 "if (a < 1 || b) { log(a); }",
                 "if (a <= 1 && b) { log(a); }",
@@ -71,11 +93,35 @@ fn each_place_gets_the_few_changes_a_test_should_notice() {
     }
     let rust = "fn f(a: i32, b: i32) -> i32 {\n    if a < b && ok(a) {\n        log(a);\n        return 10u8;\n    }\n    a + b\n}\n";
     for (line, wanted) in [
-        (2, vec!["if a >= b && ok(a) {", "if a <= b && ok(a) {", "if a < b || ok(a) {", "if !(a < b && ok(a)) {"]),
+        (
+            2,
+            vec![
+                "if true {",
+                "if false {",
+                "if a >= b && ok(a) {",
+                "if a <= b && ok(a) {",
+                "if a < b || ok(a) {",
+                "if !(a < b && ok(a)) {",
+            ],
+        ),
         (3, vec![";"]),
         (4, vec![";", "return Default::default();", "return 11u8;", "return 9u8;"]),
         (6, vec!["Default::default()", "a - b"]),
     ] {
         assert_changes("a.rs", rust, line, wanted);
+    }
+}
+
+#[test]
+fn a_loop_is_never_made_endless() {
+    for (path, text, line, never, endless) in [
+        ("a.py", "def f(a):\n    while a:\n        a -= 1\n", 2, "while False:", "while True:"),
+        ("a.rs", "fn f(a: bool) {\n    while a {\n    }\n}\n", 2, "while false {", "while true {"),
+        ("a.go", "package a\n\nfunc f(a bool) {\n\tfor a {\n\t}\n}\n", 4, "for false {", "for true {"),
+        ("a.js", "function f(a) {\n  while (a) {\n  }\n}\n", 2, "while (false) {", "while (true) {"),
+    ] {
+        let found = of(path, text, line);
+        assert!(found.iter().any(|change| change == never), "{path}: {found:?}");
+        assert!(!found.iter().any(|change| change == endless), "{path}: {found:?}");
     }
 }

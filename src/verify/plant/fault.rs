@@ -164,20 +164,11 @@ pub(super) fn body_place(parsed: &Parsed, function: Node<'_>) -> Option<Place> {
                 && node.named_child(0).is_some_and(|inner| inner.kind() == "string")
     };
     let (first, rest) = statements.split_first()?;
-    let place = |node: &Node<'_>| {
-        let line = syntax::line_start(text, node.start_byte());
-        let alone = text[line..node.start_byte()].trim().is_empty();
-        Place {
-            name: name.clone(),
-            byte: if alone { line } else { node.start_byte() },
-            form: if alone { Form::Line(text[line..node.start_byte()].to_owned()) } else { Form::Inline },
-        }
-    };
     if !is_doc(first) {
-        return Some(place(first));
+        return Some(before(text, name, *first));
     }
     match rest.first() {
-        Some(next) => Some(place(next)),
+        Some(next) => Some(before(text, name, *next)),
         // Nothing but documentation.
         None => {
             let end = text[first.end_byte()..].find('\n').map_or(text.len(), |at| first.end_byte() + at + 1);
@@ -185,6 +176,18 @@ pub(super) fn body_place(parsed: &Parsed, function: Node<'_>) -> Option<Place> {
             let inline = text[syntax::line_start(text, first.start_byte())..first.start_byte()].trim().is_empty();
             inline.then_some(Place { name, byte: end, form })
         }
+    }
+}
+
+/// The place before a statement.
+pub(super) fn before(text: &str, name: String, statement: Node<'_>) -> Place {
+    let start = statement.start_byte();
+    let line = syntax::line_start(text, start);
+    let alone = text[line..start].trim().is_empty();
+    Place {
+        name,
+        byte: if alone { line } else { start },
+        form: if alone { Form::Line(text[line..start].to_owned()) } else { Form::Inline },
     }
 }
 

@@ -179,3 +179,53 @@ fn what_ends_the_process_brings_in_what_it_needs_and_every_planted_text_is_right
         }
     }
 }
+
+/// The text with a fault before the changed statement.
+fn before_the_statement(path: &str, before: &str, after: &str) -> Option<String> {
+    let patch = Patch::of_file(RelPath::new(path).expect("path"), before, after);
+    let found = plant(&patch, &[], Way::Hunks, Manner::Raises)?;
+    let text = found.changes()[0].after.clone().expect("text");
+    Some(
+        text.replace("raise BaseException('planted by heal')", "!!")
+            .replace("if true { panic!(\"planted by heal\"); }", "!!"),
+    )
+}
+
+#[test]
+fn a_fault_can_stand_before_the_changed_statement_itself() {
+    for (path, before, after, wanted) in [
+        (
+            "a.py",
+            "def f(x):\n    if x:\n        return 1\n    return x\n",
+            "def f(x):\n    if x:\n        return 2\n    return x\n",
+            Some("def f(x):\n    if x:\n        !!\n        return 2\n    return x\n"),
+        ),
+        (
+            "a.py",
+            "def f(x):\n    y = g(\n        1,\n        2)\n    return y\n",
+            "def f(x):\n    y = g(\n        1,\n        3)\n    return y\n",
+            Some("def f(x):\n    !!\n    y = g(\n        1,\n        3)\n    return y\n"),
+        ),
+        (
+            "a.py",
+            "def f(x):\n    return x\n",
+            "def f(x):\n    if not x:\n        return 0\n    return x\n",
+            Some("def f(x):\n    !!\n    if not x:\n        return 0\n    return x\n"),
+        ),
+        (
+            "a.py",
+            "def f(x):\n    if x: return 1\n    return x\n",
+            "def f(x):\n    if x: return 2\n    return x\n",
+            Some("def f(x):\n    if x: !!; return 2\n    return x\n"),
+        ),
+        (
+            "a.rs",
+            "fn f(x: u8) -> u8 {\n    if x > 1 {\n        x\n    } else {\n        2\n    }\n}\n",
+            "fn f(x: u8) -> u8 {\n    if x > 1 {\n        x\n    } else {\n        3\n    }\n}\n",
+            Some("fn f(x: u8) -> u8 {\n    if x > 1 {\n        x\n    } else {\n        !!\n        3\n    }\n}\n"),
+        ),
+        ("a.py", "A = 1\n", "A = 2\n", None),
+    ] {
+        assert_eq!(before_the_statement(path, before, after).as_deref(), wanted, "{after}");
+    }
+}
