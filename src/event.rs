@@ -78,6 +78,20 @@ pub enum Event {
         /// How many candidates.
         candidates: usize,
     },
+    /// Candidates of rules were tried in forks of a warm test process. Those
+    /// that were discarded are not told one by one.
+    Sieved {
+        /// How many candidates.
+        candidates: usize,
+        /// How many passed; they go on trial.
+        passed: usize,
+        /// How many failed the target and were discarded.
+        discarded: usize,
+        /// Why some or all of them were not sieved.
+        off: Option<String>,
+        /// Wall time in seconds.
+        seconds: f64,
+    },
     /// A prompt is on its way to a model.
     Asked {
         /// The model.

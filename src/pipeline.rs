@@ -19,8 +19,10 @@ pub mod reason;
 pub mod record;
 pub mod reverting;
 pub mod rivals;
+pub mod sieving;
 pub mod survey;
 pub mod tools;
+pub mod unasked;
 pub mod verify_patch;
 pub mod workers;
 

@@ -4,6 +4,7 @@
 //! Composes commands and reads their results; never starts one.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -124,6 +125,9 @@ pub struct Request {
     pub variation: Variation,
     /// What to compare once the tests are over; Python alone can be asked.
     pub probe: Option<probe::Question>,
+    /// Candidates to try in forks of the test process, in the place of the
+    /// tests: the report then holds none. pytest alone can be asked.
+    pub sieve: Option<Arc<sieve::Question>>,
 }
 
 /// The private channel between heal and the part of heal that runs inside the
@@ -180,6 +184,8 @@ pub struct Report {
     pub suggestions: Vec<Suggestion>,
     /// The answer to [`Request::probe`], where the run came to its end.
     pub probe: Option<probe::Answer>,
+    /// The answer to [`Request::sieve`], where the run came to its end.
+    pub sieve: Option<sieve::Answer>,
 }
 
 impl Report {
@@ -237,6 +243,7 @@ pub mod javascript;
 pub mod probe;
 pub mod pytest;
 pub mod python;
+pub mod sieve;
 pub mod unittest;
 pub mod wrap;
 

@@ -16,6 +16,7 @@ pub mod policy;
 pub mod probe;
 pub mod rank;
 pub mod scan;
+pub mod sieve;
 pub mod special;
 pub mod stable;
 pub mod strength;

@@ -92,6 +92,7 @@ impl Bench {
             fail_fast: false,
             variation: Variation::default(),
             probe: None,
+            sieve: None,
         }
     }
 
@@ -145,7 +146,8 @@ fn at_home(report: &mut Report, site: &Site) {
         }
     };
     let of_tests = report.tests.iter_mut().filter_map(|test| test.failure.as_mut());
-    for failure in of_tests.chain(&mut report.problems) {
+    let sieved = report.sieve.iter_mut().flat_map(|answer| &mut answer.failures);
+    for failure in of_tests.chain(&mut report.problems).chain(sieved) {
         home(&mut failure.message);
         home(&mut failure.output);
         for text in [&mut failure.expected, &mut failure.actual].into_iter().flatten() {

@@ -19,7 +19,6 @@ use super::ended::Proposal;
 use super::leads;
 use super::prepare::Prepared;
 use super::reason::Reason;
-use super::reverting;
 use super::survey::Survey;
 use super::workers;
 use super::workers::Crew;
@@ -72,7 +71,8 @@ pub async fn hunt(
     let (sender, receiver) = watch::channel(survey.baseline.clone());
     let late_baseline = run_baseline(prepared, survey, settings, tools, sender);
     let trials = docket::machine(prepared, case, settings)?;
-    let crew = Crew::start(trials, prepared.pool.clone(), receiver, prepared.jobs(settings));
+    let jobs = prepared.jobs(settings);
+    let crew = Crew::start(trials, prepared.pool.clone(), receiver, jobs);
     let mut hunt = Hunt {
         prepared,
         case,
@@ -88,13 +88,15 @@ pub async fn hunt(
         began: Instant::now(),
         enough_at: None,
         contested: false,
+        jobs,
+        changed_in_the_sieve: false,
     };
     let mut outcome = tokio::select! {
         outcome = hunt.run() => outcome,
         error = late_baseline => Err(error),
         error = survey.settling.surprise() => Err(error),
     };
-    let Hunt { crew, mut ended, tried, .. } = hunt;
+    let Hunt { crew, mut ended, tried, changed_in_the_sieve, .. } = hunt;
     crew.stop().await;
     if case.aim.is_endless() {
         // What hangs on a failure that may be none is not verified.
@@ -117,6 +119,7 @@ pub async fn hunt(
         rank::order(&mut ended.proposals, |proposal| (&proposal.patch, &proposal.evidence));
         keep(&mut ended, known, case, tools)?;
     } else if matches!(&ended.reason, Some(reason) if matches!(reason.word, "none-verified" | "no-candidate"))
+        && !changed_in_the_sieve
         && !tried.iter().any(changed_the_outcome)
         && let Some(what) = canary::unheard(prepared, case).await?
     {
@@ -166,17 +169,6 @@ fn changed_the_outcome(tried: &Tried) -> bool {
     }
 }
 
-/// A verified patch of another case, to be tried on this one.
-fn again(proposal: &Proposal) -> Candidate {
-    Candidate {
-        id: String::new(),
-        origin: proposal.origin.clone(),
-        patch: proposal.patch.clone(),
-        explanation: proposal.explanation.clone(),
-        prior: 1.0,
-    }
-}
-
 /// Puts the proposals into the record.
 fn keep(ended: &mut Ended, known: &[Proposal], case: &Case, tools: &Tools) -> Result<(), PipelineError> {
     let failure = &case.diagnosis.failure;
@@ -200,9 +192,9 @@ pub(super) struct Hunt<'a> {
     settings: &'a Settings,
     pub(super) tools: &'a Tools,
     /// Verified patches of earlier cases: one cause often has several faces.
-    known: &'a [Proposal],
+    pub(super) known: &'a [Proposal],
     /// What the rules may cost.
-    rules: &'a propose::rules::Config,
+    pub(super) rules: &'a propose::rules::Config,
     pub(super) crew: Crew,
     pub(super) ended: Ended,
     pub(super) tried: Vec<Tried>,
@@ -211,14 +203,17 @@ pub(super) struct Hunt<'a> {
     pub(super) enough_at: Option<Instant>,
     /// Whether no patch of a rule is believed any more (see `rivals`).
     pub(super) contested: bool,
+    /// Trials side by side.
+    pub(super) jobs: usize,
+    /// Whether a candidate changed in the sieve how the target fails: the
+    /// tests run what is in the scratch.
+    pub(super) changed_in_the_sieve: bool,
 }
 
 impl Hunt<'_> {
     /// Rules, then the model; returns why nothing verified.
     async fn run(&mut self) -> Result<Option<Reason>, PipelineError> {
-        let rules = self.deterministic();
-        let none_yet = rules.is_empty();
-        self.propose("rules", rules, false);
+        let none_yet = self.propose_without_model().await?;
         let models = self.models()?;
         let patience = if models.is_empty() || none_yet { None } else { Some(GRACE) };
         self.drain(patience).await?;
@@ -245,20 +240,6 @@ impl Hunt<'_> {
 
     pub(super) fn is_done(&self) -> bool {
         !self.ended.proposals.is_empty()
-    }
-
-    /// What can be proposed without a model, best first.
-    fn deterministic(&self) -> Vec<Candidate> {
-        let read = |path: &crate::source::RelPath| self.prepared.text(path);
-        let mut candidates: Vec<Candidate> = self.known.iter().map(again).collect();
-        candidates.extend(propose::compiler::propose(&read, &self.case.suggestions));
-        let rules = propose::rules::propose(&read, &self.case.diagnosis, self.rules);
-        let mut ranked = reverting::candidates(self.prepared, self.case);
-        ranked.extend(rules);
-        // The sort is stable: of equals the revert comes first.
-        ranked.sort_by(|one, other| other.prior.total_cmp(&one.prior));
-        candidates.extend(ranked);
-        candidates
     }
 
     /// The models to ask, in order.

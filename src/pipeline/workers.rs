@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::PipelineError;
 use super::prepare;
 use crate::detect::Baseline;
+use crate::patch::Patch;
 use crate::propose::Candidate;
 use crate::scratch::Pool;
 use crate::verify::Evidence;
@@ -106,6 +107,11 @@ impl Crew {
         }
         drop(queue);
         self.shared.changed.notify_waiters();
+    }
+
+    /// Whether a patch is refused before anything is run.
+    pub fn refuses(&self, patch: &Patch) -> bool {
+        self.shared.trials.refuses(patch)
     }
 
     /// Whether nothing waits and nothing is on trial.

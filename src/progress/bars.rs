@@ -73,6 +73,12 @@ impl Bars {
                 state.proposed += *candidates as u64;
                 self.trials.set_length(state.proposed);
             }
+            Event::Sieved { discarded, .. } => {
+                state.proposed += *discarded as u64;
+                state.tried += *discarded as u64;
+                self.trials.set_length(state.proposed);
+                self.trials.set_position(state.tried);
+            }
             Event::Tried { .. } => {
                 state.tried += 1;
                 self.trials.set_length(state.proposed.max(state.tried));
@@ -255,7 +261,7 @@ mod tests {
         bars.stage.tick();
         bars.sums.tick();
         let during = screen.text();
-        assert!(during.contains("2/9 candidates tried"), "{during}");
+        assert!(during.contains("852/859 candidates tried"), "{during}");
         assert!(during.contains("41 tests run, 1 asked of models: $0.0042"), "{during}");
         assert_eq!(during.matches("reproduce: tests/test_gcd.py::test_gcd").count(), 1, "{during}");
         bars.finish();

@@ -57,6 +57,11 @@ fn verbose(event: &Event) -> Option<String> {
         Event::Started { run, repo, command } => Some(format!("run {run}: {command} in {repo}")),
         Event::Stage { name, what } => Some(format!("{name}: {what}")),
         Event::Proposed { source, candidates } => Some(format!("{source} proposed {candidates}")),
+        Event::Sieved { off: Some(why), discarded: 0, .. } => Some(format!("not sieved: {why}")),
+        Event::Sieved { candidates, passed, discarded, seconds, .. } => Some(format!(
+            "sieved {candidates}: {discarded} still fail the test, {passed} pass it, {} undecided in {seconds:.1} s",
+            candidates.saturating_sub(passed + discarded)
+        )),
         Event::Asked { model, call, input_tokens } => {
             Some(format!("asking {model}, call {call}, about {input_tokens} tokens"))
         }
@@ -106,6 +111,14 @@ pub(super) mod tests {
             Event::Diagnosed { id: id.clone(), suspect: Some("gcd.py:5 gcd".into()), suspects: 3, slice_tokens: 84 },
             Event::Diagnosed { id: "t::b".into(), suspect: None, suspects: 0, slice_tokens: 0 },
             Event::Proposed { source: "rules".into(), candidates: 9 },
+            Event::Sieved { candidates: 900, passed: 3, discarded: 850, off: None, seconds: 7.5 },
+            Event::Sieved {
+                candidates: 90,
+                passed: 0,
+                discarded: 0,
+                off: Some("the tests start threads when they are collected".into()),
+                seconds: 0.5,
+            },
             tried("c1", "target", "still fails"),
             Event::Asked { model: "openai/x".into(), call: 1, input_tokens: 900 },
             Event::Answered {

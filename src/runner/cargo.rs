@@ -392,6 +392,7 @@ mod tests {
             fail_fast: false,
             variation: Variation::default(),
             probe: None,
+            sieve: None,
         }
     }
 

@@ -294,6 +294,7 @@ mod tests {
                 fail_fast: false,
                 variation: Variation::default(),
                 probe: None,
+                sieve: None,
             };
             Run { site, channel: Channel { dir: channel, nonce: "n".into() }, project, request, _dir: dir }
         }

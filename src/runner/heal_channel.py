@@ -548,7 +548,7 @@ def loaded_modules():
             file = getattr(module, "__file__", None)
         except Exception:
             continue
-        if not isinstance(file, str) or not isinstance(name, str) or name in own or name.startswith("heal_probe"):
+        if not isinstance(file, str) or not isinstance(name, str) or name in own or name.startswith(("heal_probe", "heal_sieve")):
             continue
         path = os.path.abspath(file)
         real = os.path.realpath(path)
@@ -597,6 +597,21 @@ def probe(settings, channel):
     import heal_probe
 
     return heal_probe.Probe(settings, channel)
+
+
+class NoSieve(object):
+    """Stands where heal has nothing to sieve."""
+
+    on = False
+
+
+def sieve(settings, channel):
+    """What tries many candidates in forks of this process, where heal asks."""
+    if not settings.get("sieve"):
+        return NoSieve()
+    import heal_sieve
+
+    return heal_sieve.Sieve(settings, channel)
 
 
 class Wanted(object):

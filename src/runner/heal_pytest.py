@@ -39,6 +39,7 @@ class Heal(object):
         self.lines = heal_channel.Lines(settings)
         self.wanted = heal_channel.Wanted(settings.get("selection"))
         self.probe = heal_channel.probe(settings, self.channel)
+        self.sieve = heal_channel.sieve(settings, self.channel)
         self.stable = {}
         self.compared = None
 
@@ -116,8 +117,8 @@ def pytest_cmdline_main(config):
     coverage = config.pluginmanager.getplugin("_cov")
     if coverage is not None and hasattr(getattr(coverage, "options", None), "cov_fail_under"):
         coverage.options.cov_fail_under = 0
-    # The probe compares what one process has recorded.
-    few = not HEAL.wanted.all and len(HEAL.wanted.ids) <= FEW or HEAL.settings.get("probe")
+    # The probe compares what one process has recorded, the sieve forks one.
+    few = not HEAL.wanted.all and len(HEAL.wanted.ids) <= FEW or HEAL.settings.get("probe") or HEAL.settings.get("sieve")
     if few and not HEAL.worker and getattr(option, "dist", "no") != "no":
         option.dist, option.tx, option.numprocesses = "no", [], 0
 
@@ -177,9 +178,22 @@ def pytest_collection_modifyitems(config, items):
     if HEAL.settings.get("reverse"):
         kept.reverse()
     items[:] = kept
+    if HEAL.sieve.on:
+        # None of them runs in this process.
+        return
     names = [HEAL.stable[item.nodeid] for item in kept]
     for start in range(0, len(names), 1000):
         HEAL.channel.write("collected", ids=names[start : start + 1000])
+
+
+@first
+def pytest_runtestloop(session):
+    if HEAL is None or HEAL.worker or not HEAL.sieve.on:
+        return None
+    # The parent's deadline is the one that ends a child.
+    HEAL.deadline.works = False
+    HEAL.sieve.answer(session.items, HEAL.id)
+    return True
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -260,6 +274,10 @@ def pytest_assertrepr_compare(op, left, right):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
+    if HEAL is not None and HEAL.sieve.on:
+        # unittest's own failures come to pytest beside the call.
+        for raised in [call.excinfo] if call.excinfo else getattr(item, "_excinfo", None) or ():
+            HEAL.sieve.raised(raised.value)
     outcome = yield
     if HEAL is None or outcome.excinfo is not None:
         return
@@ -318,6 +336,9 @@ def pytest_runtest_logreport(report):
         data = json.loads(getattr(report, "heal_data", "null")) or {}
     except ValueError:
         data = {}
+    if HEAL.sieve.on:
+        HEAL.sieve.reported(data.get("id") or HEAL.id(report.nodeid), report, data.get("failure"))
+        return
     fields = {
         "id": data.get("id") or HEAL.id(report.nodeid),
         "when": str(report.when),

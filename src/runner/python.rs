@@ -21,6 +21,7 @@ use crate::source::RelPath;
 
 mod record;
 pub mod records;
+mod stack;
 
 /// heal's half of the channel, and the two runners above it.
 const FILES: &[(&str, &str)] = &[
@@ -36,6 +37,13 @@ const PROBE_FILES: &[(&str, &str)] = &[
     ("heal_probe_code.py", include_str!("heal_probe_code.py")),
     ("heal_probe_inputs.py", include_str!("heal_probe_inputs.py")),
     ("heal_probe_values.py", include_str!("heal_probe_values.py")),
+];
+
+/// What the sieve adds.
+const SIEVE_FILES: &[(&str, &str)] = &[
+    ("heal_sieve.py", include_str!("heal_sieve.py")),
+    ("heal_sieve_code.py", include_str!("heal_sieve_code.py")),
+    ("heal_sieve_watch.py", include_str!("heal_sieve_watch.py")),
 ];
 
 /// Bytes kept of what the runner prints: only its tail is ever shown.
@@ -112,9 +120,22 @@ fn open(
     once: bool,
 ) -> Result<Vec<Variable>, RunnerError> {
     let probe = if request.probe.is_some() { PROBE_FILES } else { &[] };
-    for (name, text) in FILES.iter().chain(probe) {
+    let sieve = if request.sieve.is_some() { SIEVE_FILES } else { &[] };
+    for (name, text) in FILES.iter().chain(probe).chain(sieve) {
         write(&channel.dir.join(name), text)?;
     }
+    let candidates = channel.dir.join("candidates.jsonl");
+    if let Some(question) = &request.sieve {
+        write(&candidates, &question.lines())?;
+    }
+    let sieve = request.sieve.as_ref().map(|question| {
+        json!({
+            "file": candidates,
+            "expected": question.expected,
+            "limit": question.limit.as_secs_f64(),
+            "seconds": question.time.as_secs_f64(),
+        })
+    });
     let settings = json!({
         "nonce": channel.nonce,
         "once": once,
@@ -128,6 +149,7 @@ fn open(
         "reverse": request.variation.reverse,
         "fail_fast": request.fail_fast,
         "probe": request.probe,
+        "sieve": sieve,
         // What processes that the tests start shall see again.
         "restore": {"PYTEST_ADDOPTS": own.options, "PYTHONPATH": own.path},
     });
@@ -252,6 +274,7 @@ pub mod tests {
             fail_fast: false,
             variation: Variation::default(),
             probe: None,
+            sieve: None,
         }
     }
 

@@ -137,6 +137,14 @@ impl Trials {
         self.of(&scan::GATE, scan::judge(patch))
     }
 
+    /// Whether a gate that runs nothing refuses the patch, whatever was tried
+    /// before.
+    pub fn refuses(&self, patch: &Patch) -> bool {
+        let judged = self.of(&policy::GATE, policy::judge(patch, self.author, &self.policy));
+        let judged = judged.and_then(|()| self.of(&syntax::GATE, syntax::judge(patch)));
+        judged.and_then(|()| self.of(&scan::GATE, scan::judge(patch))).is_err()
+    }
+
     /// The gates `build`, `target` and `integrity`: one run of the failing
     /// tests, each within `limit`.
     ///

@@ -92,6 +92,7 @@ impl Tree {
             fail_fast,
             variation: Variation::default(),
             probe: None,
+            sieve: None,
         };
         let dir = tempfile::tempdir_in(&self.channels).expect("a directory");
         let channel = Channel { dir: dir.path().to_path_buf(), nonce: "0123".into() };

@@ -66,7 +66,16 @@ impl Bench {
     fn request(&self, selection: Selection) -> Request {
         let variation = Variation::default();
         let (test_limit, time_limit) = (Duration::from_secs(1), Duration::from_secs(40));
-        Request { selection, test_limit, time_limit, trace_lines: true, fail_fast: false, variation, probe: None }
+        Request {
+            selection,
+            test_limit,
+            time_limit,
+            trace_lines: true,
+            fail_fast: false,
+            variation,
+            probe: None,
+            sieve: None,
+        }
     }
 
     /// Runs `command`; `@PY` in it stands for the environment's.

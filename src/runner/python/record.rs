@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::runner::probe::Answer;
+use crate::runner::sieve::Sieved;
 
 /// A failure as the test process describes it.
 #[derive(Debug, Default, Deserialize)]
@@ -25,6 +26,17 @@ pub struct Described {
     pub expected: Option<String>,
     /// The value it got.
     pub actual: Option<String>,
+}
+
+/// What a sieve tells, with failures as the test process describes them.
+#[derive(Debug, Default, Deserialize)]
+pub struct Sifted {
+    /// Why nothing was tried.
+    pub why: String,
+    /// Tests and their failures without a candidate.
+    pub failures: Vec<(String, Described)>,
+    /// Candidates by number, what became of each, and a word on it.
+    pub verdicts: Vec<(usize, Sieved, String)>,
 }
 
 /// One record of the channel. Fields a record does not have are defaults.
@@ -67,4 +79,6 @@ pub struct Record {
     pub exit: Option<i32>,
     /// What a `probe` found.
     pub answer: Option<Answer>,
+    /// What a `sieve` found.
+    pub sieve: Option<Sifted>,
 }

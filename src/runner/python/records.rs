@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use super::record::Described;
 use super::record::Record;
+use super::record::Sifted;
+use super::stack::stack;
 use crate::failure::Failure;
 use crate::failure::Frame;
 use crate::failure::Kind;
@@ -26,6 +28,7 @@ use crate::runner::Site;
 use crate::runner::Status;
 use crate::runner::TestResult;
 use crate::runner::probe::Answer;
+use crate::runner::sieve;
 use crate::source::RelPath;
 
 /// What is known of one test while records are read.
@@ -67,6 +70,7 @@ fn listen<'a>(project: &'a Project, site: &'a Site, channel: &'a Channel) -> Rea
         report: Report::default(),
         stopped: None,
         answers: Vec::new(),
+        sifted: Vec::new(),
     };
     for file in files(channel, "records-") {
         reading.heard = true;
@@ -110,6 +114,8 @@ struct Reading<'a> {
     stopped: Option<String>,
     /// Answers to the probe's question.
     answers: Vec<Answer>,
+    /// Answers to the sieve's.
+    sifted: Vec<sieve::Answer>,
 }
 
 impl Reading<'_> {
@@ -142,6 +148,10 @@ impl Reading<'_> {
             }
             "stopped" => self.stopped = Some(record.why),
             "probe" => self.answers.extend(record.answer),
+            "sieve" => {
+                let answer = record.sieve.map(|sifted| self.sifted(sifted));
+                self.sifted.extend(answer);
+            }
             "end" => self.exits.extend(record.exit),
             _ => {}
         }
@@ -283,7 +293,15 @@ impl Reading<'_> {
         if self.answers.len() == 1 && self.report.complete {
             self.report.probe = self.answers.pop();
         }
+        if self.sifted.len() == 1 && self.report.complete {
+            self.report.sieve = self.sifted.pop();
+        }
         self.report
+    }
+
+    fn sifted(&self, sifted: Sifted) -> sieve::Answer {
+        let failures = sifted.failures.iter().map(|(id, described)| self.of(id, described, String::new()));
+        sieve::Answer { why: sifted.why, failures: failures.collect(), verdicts: sifted.verdicts }
     }
 
     /// The failure of a test in which the process ended.
@@ -358,18 +376,6 @@ impl Reading<'_> {
         (left > 0 && self.report.problems.is_empty())
             .then(|| format!("{left} of {} tests did not run", self.collected.len()))
     }
-}
-
-/// The frames that `faulthandler` wrote: `  File "a.py", line 3 in f`, the
-/// innermost first (CPython, `Python/traceback.c`, `dump_frame`).
-fn stack(file: &Path) -> Vec<(String, Option<u32>, Option<String>)> {
-    let text = String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()).into_owned();
-    let frame = |line: &str| {
-        let (path, rest) = line.trim_start().strip_prefix("File \"")?.rsplit_once("\", line ")?;
-        let (number, symbol) = rest.split_once(" in ")?;
-        Some((path.to_owned(), number.parse().ok(), Some(symbol.to_owned())))
-    };
-    text.lines().filter_map(frame).take(200).collect()
 }
 
 fn sorted(mut lines: Vec<u32>) -> Vec<u32> {
