@@ -13,6 +13,8 @@
 //! evidence here: the fault would be the only change. Each row also holds the
 //! ranks with one source of evidence off.
 
+mod choose;
+mod open;
 mod score;
 mod seed;
 
@@ -22,8 +24,6 @@ use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
-use std::time::Duration;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -35,29 +35,15 @@ use heal::detect::Reproduction;
 use heal::diagnose;
 use heal::diagnose::Folder;
 use heal::diagnose::Sources;
-use heal::event::Events;
-use heal::git::Repository;
-use heal::interrupt::Interrupt;
-use heal::ledger::Ledger;
-use heal::options::Sandbox;
-use heal::options::ScratchMethod;
-use heal::options::Settings;
-use heal::options::SuiteScope;
-use heal::pipeline::Tools;
 use heal::pipeline::prepare;
 use heal::pipeline::survey;
-use heal::process::Environment;
-use heal::process::Launcher;
-use heal::propose::model::budget::Budget;
-use heal::propose::model::budget::Caps;
 use heal::source::RelPath;
 
+use choose::Seeded;
+use choose::chosen;
+use choose::tracked;
 use score::Row;
 use score::Seen;
-use seed::Fault;
-
-/// Faults in one function, at most: one long function is not the project.
-const MOST_IN_A_FUNCTION: usize = 3;
 
 #[derive(Parser)]
 struct Arguments {
@@ -91,18 +77,6 @@ struct Arguments {
     /// The test command
     #[arg(last = true)]
     command: Vec<String>,
-}
-
-/// A fault of a file.
-struct Seeded {
-    path: RelPath,
-    fault: Fault,
-}
-
-impl Seeded {
-    fn id(&self) -> String {
-        format!("{}:{}:{}", self.path, self.fault.bytes.start, self.fault.kind)
-    }
 }
 
 fn main() -> Result<()> {
@@ -178,47 +152,6 @@ fn again(site: &Site, faults: &[Seeded], rows: Vec<Row>) -> Result<Vec<Row>> {
     known.map(|(seeded, row)| runtime.block_on(site.run(seeded, Some(row)))).collect()
 }
 
-/// The faults in an order that the seed alone decides.
-fn chosen(tree: &Path, seed: u64) -> Result<Vec<Seeded>> {
-    let mut found: Vec<(u64, Seeded)> = Vec::new();
-    for path in tracked(tree)? {
-        let name = path.as_str();
-        let is_code = heal::language::of_path(&path).is_some_and(|language| !(language.is_test_file)(&path));
-        let beside = ["doc", "docs", "bench", "benchmarks", "examples", "setup.py", "misc"];
-        if !is_code || beside.iter().any(|folder| name.split('/').next() == Some(folder)) {
-            continue;
-        }
-        let Ok(text) = std::fs::read_to_string(path.under(tree)) else { continue };
-        found.extend(seed::faults(&text).into_iter().map(|fault| {
-            let seeded = Seeded { path: path.clone(), fault };
-            (order(seed, &seeded.id()), seeded)
-        }));
-    }
-    found.sort_by_key(|(order, _)| *order);
-    let mut in_function: BTreeMap<(RelPath, String), usize> = BTreeMap::new();
-    let mut kept = Vec::new();
-    for (_, seeded) in found {
-        let count = in_function.entry((seeded.path.clone(), seeded.fault.function.clone())).or_default();
-        *count += 1;
-        if *count <= MOST_IN_A_FUNCTION {
-            kept.push(seeded);
-        }
-    }
-    Ok(kept)
-}
-
-/// The files git tracks.
-fn tracked(tree: &Path) -> Result<Vec<RelPath>> {
-    let listed = Command::new("git").arg("-C").arg(tree).args(["ls-files", "-z"]).output()?;
-    let text = String::from_utf8_lossy(&listed.stdout);
-    Ok(text.split('\0').filter(|name| !name.is_empty()).filter_map(|name| RelPath::new(name).ok()).collect())
-}
-
-fn order(seed: u64, id: &str) -> u64 {
-    let digest = blake3::hash(format!("{seed} {id}").as_bytes());
-    u64::from_le_bytes(digest.as_bytes()[..8].try_into().expect("a digest has 32 bytes"))
-}
-
 /// Where faults are seeded, and how they are looked for.
 struct Site {
     tree: PathBuf,
@@ -270,8 +203,8 @@ impl Site {
     /// Runs the tests.
     async fn surveyed(&self, seeded: &Seeded) -> Result<Row> {
         let mut row = self.row(seeded);
-        let settings = self.settings();
-        let tools = self.tools(&settings)?;
+        let settings = open::settings(&self.tree, &self.command);
+        let tools = open::tools("localize", &self.tree, &self.cache, &settings)?;
         let began = Instant::now();
         let mut prepared = prepare::prepare(&settings, &tools).await?;
         let survey = survey::survey(&mut prepared, &settings, &tools).await?;
@@ -316,51 +249,6 @@ impl Site {
             row.scores.insert(name.to_owned(), score::score(&diagnosis, &seeded.path, &seeded.fault));
         }
         Ok(())
-    }
-
-    fn settings(&self) -> Settings {
-        Settings {
-            repo: self.tree.clone(),
-            command: self.command.clone(),
-            tests: Vec::new(),
-            trace: None,
-            models: Vec::new(),
-            base_url: None,
-            offline: true,
-            suite: SuiteScope::Given,
-            candidates: 1,
-            rounds: 1,
-            caps: Caps { usd: 0.0, tokens: 0 },
-            timeout: Duration::from_secs(300),
-            test_timeout: Some(Duration::from_secs(6)),
-            jobs: 1,
-            allow: Vec::new(),
-            deny: Vec::new(),
-            sandbox: Sandbox::Auto,
-            network: Default::default(),
-            scratch: ScratchMethod::Auto,
-            show_context: false,
-            without_gate: None,
-        }
-    }
-
-    fn tools(&self, settings: &Settings) -> Result<Tools> {
-        let interrupt = Interrupt::new();
-        let launcher = Launcher::new(None, Environment::filtered(std::env::vars_os()), interrupt.clone());
-        Repository::discover(&self.tree, &launcher)?;
-        Ok(Tools {
-            run: "localize".to_owned(),
-            events: Events::none(),
-            interrupt,
-            launcher,
-            heal: std::env::current_exe()?,
-            cache: self.cache.clone(),
-            ledger: Arc::new(Ledger::in_memory()?),
-            budget: Budget::new(settings.caps),
-            variable: Arc::new(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
-            secrets: Arc::default(),
-            nonce_key: [0; 32],
-        })
     }
 }
 
