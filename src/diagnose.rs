@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::detect::Outcome;
+use crate::detect::Reproduction;
 use crate::detect::Spectrum;
 use crate::detect::spectrum::Covered;
 use crate::failure::Failure;
@@ -18,6 +20,7 @@ use crate::source::Lines;
 use crate::source::RelPath;
 
 mod calls;
+mod changed_test;
 mod classify;
 mod cluster;
 mod file;
@@ -118,6 +121,44 @@ pub enum Class {
     RunnerCrash,
     /// The test, not the code, is probably wrong.
     TestSuspected,
+    /// It fails in the suite and passes alone.
+    OrderDependent,
+    /// It passes and fails on the same tree.
+    Flaky,
+}
+
+impl Class {
+    /// The class in words, for a person.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Class::Code => "the code is wrong",
+            Class::CompileError => "it does not compile",
+            Class::MissingDependency => "a dependency is missing",
+            Class::Environment => "the environment is at fault",
+            Class::Timeout => "it does not end",
+            Class::RunnerCrash => "the runner crashed",
+            Class::TestSuspected => "the test is probably wrong",
+            Class::OrderDependent => "it depends on other tests",
+            Class::Flaky => "it is flaky",
+        }
+    }
+}
+
+/// How a failure behaved when it was run again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rerun {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Runs that failed.
+    pub failed: usize,
+    /// Runs in all.
+    pub runs: usize,
+}
+
+impl From<&Reproduction> for Rerun {
+    fn from(found: &Reproduction) -> Rerun {
+        Rerun { outcome: found.outcome.clone(), failed: found.failed, runs: found.runs }
+    }
 }
 
 /// A failure with its suspects and its slice.
@@ -186,6 +227,11 @@ pub struct Evidence<'a> {
     pub tests: &'a [TestPlace],
     /// Lines changed since HEAD or by the last commit.
     pub recent: &'a [(RelPath, Vec<Lines>)],
+    /// The files as they were before `recent`; `None` where that is not known.
+    pub earlier: Option<&'a dyn Texts>,
+    /// How the first of `failures` behaved when it was run again; `None` where
+    /// it was not.
+    pub rerun: Option<Rerun>,
     /// The project's root: where its tests run and its imports start.
     pub root: RelPath,
 }
@@ -236,12 +282,8 @@ impl Default for Config {
 pub fn diagnose(evidence: &Evidence<'_>, config: &Config) -> Option<Diagnosis> {
     let failure = evidence.failures.first()?;
     let index = index::Index::new(evidence.texts, evidence.files, evidence.root.clone());
-    let (class, class_why) = classify::in_index(&index, failure);
     let findings = suspect::rank(&index, evidence, config);
-    let (class, class_why) = match (&findings.only_test, class) {
-        (Some(why), Class::Code) => (Class::TestSuspected, why.clone()),
-        _ => (class, class_why),
-    };
+    let (class, class_why) = classify::in_index(&index, evidence, &findings, config.sources);
     let slice = slice::cut(&index, &findings, config.budget_tokens);
     Some(Diagnosis {
         failure: failure.clone(),

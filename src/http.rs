@@ -17,6 +17,7 @@ use reqwest::header::HeaderMap;
 use reqwest::header::HeaderName;
 use reqwest::header::HeaderValue;
 
+pub use self::retry::quota_is_spent;
 pub use self::secret::HeaderText;
 pub use self::secret::Secret;
 use crate::interrupt::Interrupt;

@@ -15,6 +15,7 @@
 mod blocking;
 mod capture;
 mod confine;
+mod converse;
 mod descendants;
 mod environment;
 mod foreground;

@@ -1,7 +1,7 @@
 //! Candidates: patches nobody has checked, from rules and from models.
 //!
-//! Touches no file of the project and starts no command: evidence in,
-//! candidates out.
+//! Touches no file of the project and starts no command, but for a program
+//! that the user named as the model: evidence in, candidates out.
 
 pub mod compiler;
 pub mod model;

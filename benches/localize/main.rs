@@ -235,6 +235,8 @@ impl Site {
             executed: &seen.executed,
             passing: &seen.passing,
             tests: &seen.tests,
+            earlier: None,
+            rerun: None,
             recent: &[],
             root: RelPath::root(),
         };

@@ -60,7 +60,7 @@ fn consent_file(tools: &Tools) -> Option<std::path::PathBuf> {
 /// The model that a key in the environment makes possible: of its provider,
 /// the one with the best price for its strength when this version was made.
 fn suggested(tools: &Tools) -> Option<ModelName> {
-    const DEFAULTS: [&str; 2] = ["anthropic/claude-sonnet-5-5", "openai-chat/gpt-6.1-sol"];
+    const DEFAULTS: [&str; 3] = ["anthropic/claude-sonnet-5-5", "openai/gpt-6.1-sol", "gemini/gemini-3.8-flash"];
     let names = DEFAULTS.iter().filter_map(|name| ModelName::parse(name).ok());
     names.into_iter().find(|name| name.key_variable().is_some_and(|variable| (tools.variable)(variable).is_some()))
 }

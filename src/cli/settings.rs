@@ -34,7 +34,8 @@ pub struct RunFlags {
     /// Start from a saved failure (- is stdin)
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// Ask this model: anthropic/NAME, openai-chat/NAME, openrouter/NAME, manual, replay:RUN or none
+    /// Ask this model: anthropic/NAME, openai/NAME, openai-chat/NAME, gemini/NAME, ollama/NAME,
+    /// openrouter/NAME, exec:PROGRAM, manual, replay:RUN or none
     #[arg(long = "model", value_name = "PROVIDER/NAME")]
     pub models: Vec<String>,
     /// Endpoint of the model API

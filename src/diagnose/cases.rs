@@ -35,6 +35,8 @@ struct Case {
     passing: Vec<Covered>,
     #[serde(default)]
     recent: Vec<(RelPath, (u32, u32))>,
+    /// Files before that change.
+    earlier: Option<Earlier>,
     failure: CaseFailure,
     #[serde(default)]
     tests: Vec<CaseTest>,
@@ -56,6 +58,16 @@ struct CaseFailure {
 struct CaseTest {
     path: RelPath,
     function: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct Earlier(std::collections::BTreeMap<RelPath, String>);
+
+impl Texts for Earlier {
+    fn text(&self, path: &RelPath, _max_bytes: u64) -> Option<String> {
+        self.0.get(path).cloned()
+    }
 }
 
 fn folder() -> PathBuf {
@@ -112,6 +124,8 @@ fn run(name: &str) -> (Case, Diagnosis) {
         passing: &Spectrum::of(&case.passing),
         tests: &tests,
         recent: &recent,
+        earlier: case.earlier.as_ref().map(|earlier| earlier as &dyn Texts),
+        rerun: None,
         root: RelPath::root(),
     };
     let diagnosis = diagnose(&evidence, &Config::default()).expect("there is a failure");
@@ -272,6 +286,8 @@ fn diagnosed(files: &[(&str, &[u8])], line: u32, config: &Config) -> Diagnosis {
         passing: &Spectrum::default(),
         tests: &[],
         recent: &[],
+        earlier: None,
+        rerun: None,
         root: RelPath::root(),
     };
     diagnose(&evidence, config).expect("there is a failure")
@@ -384,6 +400,8 @@ fn a_repository_of_ten_thousand_files_is_not_read_as_a_whole() {
         passing: &Spectrum::default(),
         tests: &[],
         recent: &[],
+        earlier: None,
+        rerun: None,
         root: RelPath::root(),
     };
     let diagnosis = diagnose(&evidence, &Config::default()).expect("there is a failure");

@@ -17,6 +17,7 @@ use super::modules;
 use super::resolve;
 use super::suspect::Findings;
 use super::suspect::Ranked;
+use super::target::Target;
 use super::types;
 use crate::language::DefinitionKind;
 use crate::language::ReferenceKind;
@@ -103,6 +104,13 @@ pub(crate) fn cut(index: &Index<'_>, findings: &Findings, budget_tokens: usize) 
         slice.dropped.extend(data_files(index, &target.file, target.function));
     }
     slice
+}
+
+/// The spans of the failing test, its fixtures and its helpers, with their
+/// qualified names.
+pub(super) fn test_spans(index: &Index<'_>, target: &Target) -> Vec<(Rc<SourceFile>, Lines, String)> {
+    let items = test_items(index, &target.file, target.function, target.line);
+    items.into_iter().filter_map(|item| Some((item.file, item.lines, item.symbol?))).collect()
 }
 
 /// A suspect whole, or the windows of a long one.

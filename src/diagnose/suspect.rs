@@ -26,6 +26,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::Config;
@@ -40,6 +41,7 @@ use super::frames::Standing;
 use super::gather;
 use super::gather::Gathered;
 use super::hot;
+use super::index::FileId;
 use super::index::Index;
 use super::index::Place;
 use super::ochiai::Ochiai;
@@ -86,8 +88,11 @@ pub(crate) struct Ranked {
 pub(crate) struct Findings {
     pub(crate) suspects: Vec<Ranked>,
     pub(crate) target: Option<Target>,
-    /// Set where only the test itself is left as a suspect: why.
-    pub(crate) only_test: Option<String>,
+    /// Whether only the test itself is left as a suspect.
+    pub(crate) only_test: bool,
+    /// The files of everything that the trace, the calls and the lines that
+    /// ran lead to, faint or not.
+    pub(crate) reached: HashSet<FileId>,
 }
 
 /// Ranks the suspects of a cluster.
@@ -116,6 +121,7 @@ pub(crate) fn rank(index: &Index<'_>, evidence: &Evidence<'_>, config: &Config) 
     if gathered.is_empty() && loose.is_empty() && !executed.is_known() {
         gather::from_recent(index, evidence.recent, &mut gathered);
     }
+    let reached = gathered.keys().map(|place| place.file).collect();
     let known = Known { failure, recent: evidence.recent, named: &named, executed: &executed, ochiai: &ochiai };
     let scores = score(index, &known, gathered);
     let mut suspects: Vec<Ranked> = scores
@@ -124,14 +130,14 @@ pub(crate) fn rank(index: &Index<'_>, evidence: &Evidence<'_>, config: &Config) 
         .collect();
     suspects.extend(loose);
     normalise(&mut suspects, config.max_suspects);
-    let mut only_test = None;
+    let mut only_test = false;
     if suspects.is_empty()
         && let Some(found) = target.as_ref().and_then(|target| test_itself(target, &standings))
     {
         suspects.push(found);
-        only_test = Some("nothing but the test itself leads to the failure".to_owned());
+        only_test = true;
     }
-    Findings { suspects, target, only_test }
+    Findings { suspects, target, only_test, reached }
 }
 
 /// The evidence that counts.
@@ -286,7 +292,7 @@ fn normalise(suspects: &mut Vec<Ranked>, max: usize) {
         let order = b.suspect.score.total_cmp(&a.suspect.score);
         order.then(a.suspect.path.cmp(&b.suspect.path)).then(a.suspect.lines.cmp(&b.suspect.lines))
     });
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     suspects.retain(|ranked| seen.insert((ranked.file.id, ranked.suspect.lines)));
     let Some(best) = suspects.first().map(|ranked| ranked.suspect.score).filter(|best| *best > 0.0) else {
         suspects.clear();

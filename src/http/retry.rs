@@ -3,7 +3,7 @@
 //! The rules of the vendors' own clients (anthropic 2.12.0 and openai 2.54.0,
 //! `_base_client.py`): `x-should-retry` decides; else 408, 409, 429 and 5xx are
 //! tried again, after `retry-after-ms`, `retry-after` (seconds or an HTTP
-//! date), or half a second that doubles up to eight, less up to a quarter.
+//! date) or Gemini's `retryDelay`, or half a second that doubles up to eight, less up to a quarter.
 //! Beyond them: a quota that is spent does not come back by waiting, and an
 //! attempt that timed out or broke off midway is not repeated, since it may
 //! have been billed.
@@ -43,7 +43,7 @@ fn told(response: &Response, now: Timestamp) -> Option<Duration> {
     if let Some(wait) = response.header("retry-after-ms").and_then(|text| seconds(text, 0.001)) {
         return Some(wait);
     }
-    let text = response.header("retry-after")?;
+    let Some(text) = response.header("retry-after") else { return told_in_body(&response.body) };
     seconds(text, 1.0).or_else(|| {
         // HTTP dates are those of mail with the zone `GMT` (RFC 9110, 5.6.7).
         let then = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp();
@@ -58,12 +58,31 @@ fn backoff(attempt: usize) -> Duration {
     full.min(Duration::from_secs(8)).mul_f64(1.0 - 0.25 * random)
 }
 
-/// Whether the body says that there is no money left rather than too much at
-/// once; both come as 429.
-fn quota_is_spent(body: &[u8]) -> bool {
+/// Whether the body says that there is no money or quota left rather than too
+/// much at once; both come as 429. Gemini names the quota that was passed
+/// (`…PerDay…`), or a limit of 0.
+pub fn quota_is_spent(body: &[u8]) -> bool {
     let Ok(body) = serde_json::from_slice::<Value>(body) else { return false };
-    let spent = |name: &str| matches!(body["error"][name].as_str(), Some("insufficient_quota" | "billing_error"));
-    spent("code") || spent("type")
+    let error = &body["error"];
+    let spent = |name: &str| matches!(error[name].as_str(), Some("insufficient_quota" | "billing_error"));
+    let violations = details(error).flat_map(|detail| detail["violations"].as_array().into_iter().flatten());
+    let daily = |violation: &Value| violation["quotaId"].as_str().is_some_and(|id| id.contains("PerDay"));
+    let none_at_all =
+        error["message"].as_str().is_some_and(|text| text.ends_with("limit: 0") || text.contains("limit: 0,"));
+    spent("code") || spent("type") || none_at_all || violations.into_iter().any(daily)
+}
+
+/// Gemini's further words on an error (google.rpc.Status).
+fn details(error: &Value) -> impl Iterator<Item = &Value> {
+    error["details"].as_array().into_iter().flatten()
+}
+
+/// The wait that Gemini asks for in the body, as `46s` or `1.5s`.
+fn told_in_body(body: &[u8]) -> Option<Duration> {
+    let body = serde_json::from_slice::<Value>(body).ok()?;
+    let told = details(&body["error"]).find_map(|detail| detail["retryDelay"].as_str())?;
+    let seconds = told.trim().strip_suffix('s')?.parse::<f64>().ok().filter(|number| *number >= 0.0)?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 #[cfg(test)]
@@ -88,6 +107,11 @@ mod tests {
             (400, vec![("x-should-retry", "true"), ("retry-after", "1")], "", Some(1000)),
             (429, vec![("x-should-retry", "false"), ("retry-after", "1")], "", None),
             (429, vec![("retry-after", "1")], quota, None),
+            (429, vec![], r#"{"error":{"details":[{"@type":"x"},{"retryDelay":"4.5s"}]}}"#, Some(4500)),
+            (429, vec![], r#"{"error":{"details":[{"retryDelay":"36000s"}]}}"#, Some(36_000_000)),
+            (429, vec![("retry-after", "1")], r#"{"error":{"details":[{"retryDelay":"4s"}]}}"#, Some(1000)),
+            (429, vec![], r#"{"error":{"details":[{"violations":[{"quotaId":"RequestsPerDayPerModel"}]}]}}"#, None),
+            (429, vec![], r#"{"error":{"message":"quota exceeded, limit: 0"}}"#, None),
             (401, vec![("retry-after", "1")], "", None),
             (200, vec![("x-should-retry", "true")], "", None),
         ] {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Tools;
 use super::ended::Ended;
+use super::prepare::Past;
 use super::prepare::Prepared;
 use super::prepare::recent_changes;
 use super::reason::Reason;
@@ -52,6 +53,7 @@ impl Case {
         let executed: Vec<_> = members.iter().map(|member| member.executed.clone()).collect();
         let files = prepared.snapshot.files();
         let recent = recent_changes(&prepared.repository, &prepared.snapshot);
+        let past = Past::before_recent(&prepared.repository, &prepared.snapshot);
         let evidence = diagnose::Evidence {
             texts: &*prepared.snapshot,
             files: &files,
@@ -60,6 +62,8 @@ impl Case {
             passing: &survey.spectrum,
             tests: &tests,
             recent: &recent,
+            earlier: past.as_ref().map(|past| past as &dyn diagnose::Texts),
+            rerun: members.first().map(Into::into),
             root: prepared.bench.project.root.clone(),
         };
         let diagnosis = diagnose::diagnose(&evidence, &diagnose::Config::default())?;

@@ -6,6 +6,7 @@ use super::PipelineError;
 use super::Tools;
 use super::case::Case;
 use super::prepare;
+use super::prepare::Past;
 use super::prepare::recent_changes;
 use super::survey;
 use crate::detect::Spectrum;
@@ -83,6 +84,7 @@ fn from_log(text: &[u8], settings: &Settings, tools: &Tools) -> Result<Explained
     let places = Places::new(vec![repository.root().to_path_buf()], files.iter().cloned());
     let failures = trace::failures(text, &places, &at);
     let recent = recent_changes(&repository, &snapshot);
+    let past = Past::before_recent(&repository, &snapshot);
     let mut diagnoses = Vec::new();
     for cluster in diagnose::clusters(&failures) {
         let members: Vec<_> = cluster.iter().map(|index| failures[*index].clone()).collect();
@@ -94,6 +96,8 @@ fn from_log(text: &[u8], settings: &Settings, tools: &Tools) -> Result<Explained
             passing: &Spectrum::default(),
             tests: &[],
             recent: &recent,
+            earlier: past.as_ref().map(|past| past as &dyn diagnose::Texts),
+            rerun: None,
             root: at.clone(),
         };
         diagnoses.extend(diagnose::diagnose(&evidence, &diagnose::Config::default()));

@@ -9,6 +9,7 @@ use super::PipelineError;
 use super::Tools;
 use crate::detect::Bench;
 use crate::detect::bench::Limits;
+use crate::diagnose::Texts;
 use crate::event::Event;
 use crate::git::Repository;
 use crate::options::Sandbox;
@@ -228,6 +229,30 @@ impl Prepared {
 pub fn recent_changes(repository: &Repository, snapshot: &Snapshot) -> Vec<(RelPath, Vec<Lines>)> {
     let read = |path: &RelPath| snapshot.read(path);
     repository.recent_changes(snapshot.commit(), &snapshot.changed_files(), &read).unwrap_or_default()
+}
+
+/// The repository at an earlier revision.
+#[derive(Debug)]
+pub struct Past<'a> {
+    repository: &'a Repository,
+    revision: String,
+}
+
+impl Past<'_> {
+    /// Before the changes that [`recent_changes`] lists: at HEAD, or at its
+    /// parent where the tree is HEAD's. `None` before the first commit.
+    pub fn before_recent<'a>(repository: &'a Repository, snapshot: &Snapshot) -> Option<Past<'a>> {
+        let commit = snapshot.commit()?;
+        let revision = if snapshot.changed_files().is_empty() { format!("{commit}^1") } else { commit.to_owned() };
+        Some(Past { repository, revision })
+    }
+}
+
+impl Texts for Past<'_> {
+    fn text(&self, path: &RelPath, max_bytes: u64) -> Option<String> {
+        let bytes = self.repository.show(&self.revision, path).ok()??;
+        if bytes.len() as u64 <= max_bytes { String::from_utf8(bytes).ok() } else { None }
+    }
 }
 
 /// A scratch from the pool; copying files does not block the runtime.

@@ -33,6 +33,8 @@ impl Reason {
                 Some(Reason::new("environment", format!("{why}; install it and run heal again")))
             }
             Class::Environment | Class::RunnerCrash => Some(Reason::new("environment", why)),
+            // How a failure came back is told by `of_outcome`.
+            Class::OrderDependent | Class::Flaky => None,
             Class::Code | Class::CompileError | Class::Timeout | Class::TestSuspected => None,
         }
     }

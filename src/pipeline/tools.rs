@@ -19,6 +19,7 @@ use crate::propose::model::Config;
 use crate::propose::model::budget::Budget;
 use crate::propose::provider::ModelName;
 use crate::propose::provider::ProviderKind;
+use crate::propose::provider::ollama;
 
 /// Gives an environment variable; `None` where it is unset or empty.
 pub type Variable = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -60,8 +61,13 @@ impl Tools {
             ProviderKind::Replay => Some(self.recorded_model(name.name())?),
             _ => None,
         };
+        let is_program = name.kind() == ProviderKind::Exec;
+        let of_user = self.launcher.environment().dropped().iter();
+        let of_user = of_user.filter_map(|name| Some((name.clone(), (self.variable)(name)?)));
         let config = Config {
-            base_url: settings.base_url.clone(),
+            base_url: settings.base_url.clone().or_else(|| self.local_address(name)),
+            launcher: is_program.then(|| self.launcher.clone()),
+            program_environment: if is_program { of_user.collect() } else { Vec::new() },
             key: name.key_variable().and_then(|variable| (self.variable)(variable)).map(Secret::new),
             candidates: settings.candidates,
             rounds: settings.rounds,
@@ -79,6 +85,12 @@ impl Tools {
             what: format!("`{name}` cannot be asked: {error}"),
             hint: "heal doctor says what is set up".into(),
         })
+    }
+
+    /// Where the user's own Ollama listens, if not where Ollama itself says.
+    fn local_address(&self, name: &ModelName) -> Option<String> {
+        let host = (name.kind() == ProviderKind::Ollama).then(|| (self.variable)("OLLAMA_HOST")).flatten();
+        host.map(|host| ollama::address_of(&host))
     }
 
     fn recorded_model(&self, run: &str) -> Result<String, PipelineError> {

@@ -243,7 +243,7 @@ impl Launcher {
     }
 
     /// Waits for the time limit or the interrupt, and says which it was.
-    async fn must_end(&self, command: &Command) -> Exit {
+    pub(super) async fn must_end(&self, command: &Command) -> Exit {
         tokio::select! {
             _ = tokio::time::sleep(command.time_limit) => Exit::TimedOut,
             _ = self.parts.interrupt.wait() => Exit::Interrupted,
@@ -251,7 +251,7 @@ impl Launcher {
     }
 
     /// Directory, environment and piped outputs of `command`.
-    fn surround(&self, process: &mut tokio::process::Command, command: &Command) {
+    pub(super) fn surround(&self, process: &mut tokio::process::Command, command: &Command) {
         process.current_dir(&command.cwd).env_clear().envs(self.parts.environment.of(command));
         process.stdout(Stdio::piped()).stderr(Stdio::piped());
     }
@@ -306,7 +306,7 @@ fn hear(mut socket: UnixStream) -> Option<Told> {
 
 /// Drives `control` to its end while both outputs are read, then reads what is
 /// left for a short time.
-async fn while_pumping<T>(
+pub(super) async fn while_pumping<T>(
     control: impl Future<Output = T>,
     stdout: Option<tokio::process::ChildStdout>,
     stderr: Option<tokio::process::ChildStderr>,

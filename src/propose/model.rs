@@ -4,8 +4,8 @@
 //! the prompt ([`prompt`]) without secrets ([`redact`]), checks the caps
 //! ([`budget`], [`price`]), sends it (or finds it answered already), keeps the
 //! reply before it is used, and reads candidates from it ([`reply`]). It
-//! touches no file of the project, runs nothing, and never asks twice what was
-//! answered.
+//! touches no file of the project, runs nothing but a program that the user
+//! named as the model, and never asks twice what was answered.
 
 mod ask;
 pub mod budget;
@@ -26,6 +26,7 @@ use self::prompt::Templates;
 use self::strategy::Step;
 use crate::http::HttpError;
 use crate::http::Secret;
+use crate::process::Launcher;
 use crate::propose::Candidate;
 use crate::propose::provider::ModelName;
 use crate::propose::provider::ProviderError;
@@ -62,6 +63,11 @@ pub struct Config {
     pub prices: Prices,
     /// The prompts' templates.
     pub templates: Templates,
+    /// Starts the program of `exec`; `None` where there is no such model.
+    pub launcher: Option<Launcher>,
+    /// What that program gets beside the launcher's environment: it may need
+    /// the keys that are kept from tests.
+    pub program_environment: Vec<(String, String)>,
     /// Where `manual` writes prompts and finds answers.
     pub manual_folder: PathBuf,
     /// For `replay:RUN`: the model that run asked, as it named it, since a
@@ -85,6 +91,8 @@ impl Config {
             allow_plain_http: false,
             prices: Prices::built_in(),
             templates: Templates::default(),
+            launcher: None,
+            program_environment: Vec::new(),
             manual_folder: PathBuf::new(),
             recorded_as: None,
         }

@@ -6,8 +6,12 @@
 
 pub mod anthropic;
 mod error;
+pub mod exec;
+pub mod gemini;
 pub mod manual;
 pub mod name;
+pub mod ollama;
+pub mod openai;
 pub mod openai_chat;
 pub mod replay;
 
@@ -94,6 +98,11 @@ pub enum StopReason {
     Refusal,
     /// The provider's filter took the answer.
     Filtered,
+    /// The model was done and said nothing.
+    Empty,
+    /// The connection ended in the middle of the answer; what came before
+    /// holds a whole patch.
+    CutOff,
 }
 
 /// What an answer took, in tokens.
@@ -135,10 +144,24 @@ pub struct Reply {
     pub model: String,
 }
 
-/// Composes the request for `ask`.
-pub fn request(kind: ProviderKind, base: &str, key: Option<&Secret>, ask: &Ask<'_>) -> Parts {
+impl Reply {
+    /// This reply, where an answer of nothing is told from one that is done.
+    fn with_its_end(mut self) -> Reply {
+        if self.stop == StopReason::Done && self.text.trim().is_empty() {
+            self.stop = StopReason::Empty;
+        }
+        self
+    }
+}
+
+/// Composes the request for `ask`. `context` is the most tokens that the model
+/// can hold, where the dialect must be told.
+pub fn request(kind: ProviderKind, base: &str, key: Option<&Secret>, ask: &Ask<'_>, context: Option<u64>) -> Parts {
     match kind {
         ProviderKind::Anthropic => anthropic::request(base, key, ask),
+        ProviderKind::OpenAi => openai::request(base, key, ask),
+        ProviderKind::Gemini => gemini::request(base, key, ask),
+        ProviderKind::Ollama => ollama::request(base, key, ask, context),
         _ => openai_chat::request(base, key, ask),
     }
 }
@@ -148,10 +171,14 @@ pub fn request(kind: ProviderKind, base: &str, key: Option<&Secret>, ask: &Ask<'
 /// # Errors
 /// The server's refusals, typed, and answers that cannot be read.
 pub fn answer(kind: ProviderKind, status: u16, body: &[u8]) -> Result<Reply, ProviderError> {
-    match kind {
+    let reply = match kind {
         ProviderKind::Anthropic => anthropic::answer(status, body),
+        ProviderKind::OpenAi => openai::answer(status, body),
+        ProviderKind::Gemini => gemini::answer(status, body),
+        ProviderKind::Ollama => ollama::answer(status, body),
         _ => openai_chat::answer(status, body),
-    }
+    };
+    reply.map(Reply::with_its_end)
 }
 
 /// The next lower shape, where the server refused this one for its form.
@@ -165,11 +192,23 @@ pub fn relaxed(kind: ProviderKind, shape: Shape, status: u16, body: &[u8]) -> Op
         Format::Schema | Format::Object => Some(Format::Words),
         Format::Words => None,
     };
-    if text.contains("max_completion_tokens") && !shape.old_limit && kind != ProviderKind::Anthropic {
+    if text.contains("max_completion_tokens") && !shape.old_limit && kind == ProviderKind::OpenAiChat {
         return Some(Shape { old_limit: true, ..shape });
     }
-    let of_format =
-        ["response_format", "json_schema", "json_object", "output_config", "schema", "format", "structured"];
+    let of_format = [
+        "response_format",
+        "json_schema",
+        "json_object",
+        "output_config",
+        "responsejsonschema",
+        "responsemimetype",
+        "schema",
+        "format",
+        "structured",
+    ];
     let named = of_format.iter().any(|word| text.contains(word));
     lower.filter(|_| named).map(|format| Shape { format, ..shape })
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,6 @@ use super::markdown::code;
 use super::markdown::fenced;
 use super::markdown::prose;
 use super::words::counted;
-use crate::diagnose::Class;
 use crate::diagnose::Diagnosis;
 use crate::diagnose::Part;
 use crate::diagnose::Role;
@@ -47,7 +46,7 @@ fn failure_of(diagnosis: &Diagnosis, page: &mut Page) {
             page.note(2, label, Ink::Plain, value, 3);
         }
     }
-    let class = format!("{}: {}", class_in_words(diagnosis.class), diagnosis.class_why);
+    let class = format!("{}: {}", diagnosis.class.in_words(), diagnosis.class_why);
     page.note(2, "class:    ", Ink::Plain, &class, 3);
     if !diagnosis.also.is_empty() {
         let also =
@@ -119,7 +118,7 @@ pub fn markdown(diagnoses: &[Diagnosis]) -> String {
                 out.push_str(&format!("**{label}:** {}\n\n", code(value)));
             }
         }
-        out.push_str(&format!("**Class:** {}: {}\n\n", class_in_words(diagnosis.class), prose(&diagnosis.class_why)));
+        out.push_str(&format!("**Class:** {}: {}\n\n", diagnosis.class.in_words(), prose(&diagnosis.class_why)));
         if !diagnosis.also.is_empty() {
             let also: Vec<String> = diagnosis.also.iter().map(|id| code(id)).collect();
             out.push_str(&format!("**Same root:** {}\n\n", also.join(", ")));
@@ -206,18 +205,6 @@ fn title(part: &Part) -> String {
     part.symbol.as_ref().map_or(role.to_owned(), |symbol| format!("{symbol}, {role}"))
 }
 
-fn class_in_words(class: Class) -> &'static str {
-    match class {
-        Class::Code => "the code is wrong",
-        Class::CompileError => "it does not compile",
-        Class::MissingDependency => "a dependency is missing",
-        Class::Environment => "the environment is at fault",
-        Class::Timeout => "it does not end",
-        Class::RunnerCrash => "the runner crashed",
-        Class::TestSuspected => "the test is probably wrong",
-    }
-}
-
 fn frame_in_words(frame: &Frame, times: usize) -> String {
     let mut text = frame.path.as_ref().map_or_else(|| frame.written.clone(), ToString::to_string);
     if let Some(line) = frame.line {
@@ -250,6 +237,7 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     use super::*;
+    use crate::diagnose::Class;
     use crate::diagnose::Slice;
     use crate::failure::Failure;
     use crate::failure::Kind;

@@ -223,3 +223,75 @@ fn a_person_can_play_the_model_through_files() {
     let ran: Ran = child.wait_with_output().expect("ended").into();
     assert_eq!(ran.code(0).json()["failures"][0]["outcome"], "verified");
 }
+
+#[test]
+fn every_other_dialect_heals_the_same_fault() {
+    let text = right().to_string();
+    let responses = json!({"status": "completed", "model": "m", "usage": {"input_tokens": 1000, "output_tokens": 100},
+        "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]}]});
+    let gemini = json!({"modelVersion": "m", "usageMetadata": {"promptTokenCount": 1000, "candidatesTokenCount": 100},
+        "candidates": [{"finishReason": "STOP", "content": {"role": "model", "parts": [{"text": text}]}}]});
+    let ollama = json!({"model": "m", "done": true, "done_reason": "stop", "prompt_eval_count": 1000, "eval_count": 100,
+        "message": {"role": "assistant", "content": text}});
+    for (model, route, base, usd, body) in [
+        ("openai/gpt-6-sol", "/v1/responses", "/v1", Some(0.003), responses),
+        (
+            "gemini/gemini-3.8-flash",
+            "/v1beta/models/gemini-3.8-flash:generateContent",
+            "/v1beta",
+            Some(0.001125),
+            gemini,
+        ),
+        ("ollama/qwen3:8b", "/api/chat", "", Some(0.0), ollama),
+    ] {
+        let (_runtime, server) = serve(route, vec![ResponseTemplate::new(200).set_body_json(body)]);
+        let project = Project::new(GREETING);
+        let mut command = project.heal_command(&["fix", "--json", "--model", model]);
+        command.env("OPENAI_API_KEY", "sk-x").env("GEMINI_API_KEY", "x");
+        let ran: Ran =
+            command.env("HEAL_BASE_URL", format!("{}{base}", server.uri())).output().expect("heal runs").into();
+        let json = ran.code(0).json();
+        assert_eq!(json["failures"][0]["proposals"][0]["source"]["name"], model);
+        assert_eq!((&json["cost"]["calls"], json["cost"]["usd"].as_f64()), (&json!(1), usd), "{model}");
+    }
+}
+
+#[test]
+fn a_local_ollama_is_found_by_itself_and_by_its_own_variable() {
+    let ollama = json!({"model": "m", "done": true, "message": {"role": "assistant", "content": right().to_string()}});
+    let (runtime, server) = serve("/api/chat", vec![ResponseTemplate::new(200).set_body_json(ollama)]);
+    let show = json!({"model_info": {"qwen.context_length": 32768}});
+    runtime.block_on(
+        Mock::given(path("/api/show")).respond_with(ResponseTemplate::new(200).set_body_json(show)).mount(&server),
+    );
+    let project = Project::new(GREETING);
+    let mut command = project.heal_command(&["fix", "--json", "--model", "ollama/m"]);
+    let ran: Ran = command.env("OLLAMA_HOST", server.address().to_string()).output().expect("heal runs").into();
+    ran.code(0);
+    let requests = runtime.block_on(server.received_requests()).expect("recorded");
+    let chat: Value = serde_json::from_slice(&requests.last().expect("a request").body).expect("json");
+    let context = chat["options"]["num_ctx"].as_u64().expect("a context");
+    assert!((4096..=32_768).contains(&context), "{context}");
+}
+
+#[test]
+fn a_program_of_the_users_can_be_the_model() {
+    let project = Project::new(GREETING);
+    let answer = json!({"text": right().to_string(), "usage": {"input": 900, "output": 90}});
+    let script = format!(
+        "#!/usr/bin/env python3\nimport json, os, sys\nasked = json.load(sys.stdin)\nassert asked['schema'] == 'heal.exec/1' and 'Good evening' in asked['user']\nassert os.environ['MY_TOKEN'] == 'for-the-program'\nprint({:?})\n",
+        answer.to_string()
+    );
+    let program = project.root.parent().expect("a parent").join("ask it.py");
+    std::fs::write(&program, script).expect("written");
+    let status = project.command("chmod").arg("+x").arg(&program).status().expect("chmod");
+    assert!(status.success());
+    let model = format!("exec:{}", program.display());
+    let mut command = project.heal_command(&["fix", "--json", "--model", &model]);
+    let ran: Ran = command.env("MY_TOKEN", "for-the-program").output().expect("heal runs").into();
+    let json = ran.code(0).json();
+    assert_eq!((&json["cost"]["calls"], &json["cost"]["output_tokens"]), (&json!(1), &json!(90)));
+    assert!(json["cost"]["usd"].is_null(), "what a program costs is not known");
+    let missing = project.heal(&["fix", "--json", "--model", "exec:/no/such/program"]).code(4).json();
+    assert_eq!(missing["failures"][0]["reason"], "provider");
+}

@@ -125,6 +125,8 @@ impl Project {
             "ANTHROPIC_API_KEY",
             "OPENAI_API_KEY",
             "OPENROUTER_API_KEY",
+            "GEMINI_API_KEY",
+            "OLLAMA_HOST",
         ] {
             command.env_remove(name);
         }

@@ -222,20 +222,17 @@ impl Asker {
     }
 
     fn usd(&self, usage: &Usage) -> Option<f64> {
-        if self.config.model.uses_network() {
-            self.config.prices.usd(self.config.model.name(), usage)
-        } else {
-            Some(0.0)
+        match self.config.model.may_cost() {
+            true => self.config.prices.usd(self.config.model.name(), usage),
+            false => Some(0.0),
         }
     }
 
     /// Sends the prompt within the caps and keeps the reply.
     async fn paid_reply(&mut self, prompt: &Prompt) -> Result<(Reply, Usage, Option<f64>), AskError> {
         let worst = self.worst(prompt);
-        let hold = match self.config.model.uses_network() {
-            true => Some(self.budget.hold(worst)?),
-            false => None,
-        };
+        let counts = self.config.model.uses_network() || self.config.model.may_cost();
+        let hold = if counts { Some(self.budget.hold(worst)?) } else { None };
         if hold.is_some() && worst.usd.is_none() && !self.budget.spent().has_unpriced {
             let name = self.config.model.name();
             self.events
@@ -284,7 +281,8 @@ impl Asker {
         let ended = match reply.stop {
             StopReason::Refusal => Some("the model refused to answer"),
             StopReason::Filtered => Some("the provider's filter took the answer"),
-            StopReason::Length | StopReason::Done => None,
+            StopReason::Empty => Some("the reply is empty"),
+            StopReason::Length | StopReason::CutOff | StopReason::Done => None,
         };
         if let Some(why) = ended {
             let said: String = reply.text.chars().take(200).collect();
@@ -299,6 +297,7 @@ impl Asker {
                 StopReason::Length => {
                     format!("{reason}; the answer reached its limit of tokens: give fewer, shorter fixes")
                 }
+                StopReason::CutOff => format!("{reason}; the connection ended in the middle of the answer"),
                 _ => reason,
             };
             answer.unusable.push(Unusable { root_cause, change: String::new(), reason });

@@ -308,7 +308,7 @@ async fn broken_bodies_are_errors_and_broken_texts_are_told() {
         ),
         (refusal, StopReason::Refusal, 0, "the model refused to answer: I will not"),
         (filtered, StopReason::Filtered, 0, "the provider's filter took the answer"),
-        (chat(""), StopReason::Done, 0, "the reply is empty"),
+        (chat(""), StopReason::Empty, 0, "the reply is empty"),
         (chat("I cannot."), StopReason::Done, 0, "the reply holds no patch: `I cannot.`"),
     ] {
         let server = serving(ResponseTemplate::new(200).set_body_json(body)).await;

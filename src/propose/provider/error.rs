@@ -90,6 +90,14 @@ pub enum ProviderError {
         /// The limit.
         seconds: u64,
     },
+    /// A program that should answer.
+    #[error("`{program}` gave no answer: {detail}")]
+    Program {
+        /// The program, as it was named.
+        program: String,
+        /// How it ended, and its last words.
+        detail: String,
+    },
     /// The record holds no reply to this prompt.
     #[error("the record holds no reply to this prompt ({digest})")]
     NotRecorded {
@@ -118,6 +126,7 @@ impl ProviderError {
             ProviderError::Http(HttpError::Setup { .. }) => {
                 "Install the system's certificates (the package ca-certificates)."
             }
+            ProviderError::Program { .. } => "Try the program by hand: it reads one JSON object and writes another.",
             ProviderError::Http(HttpError::PlainHttp { .. }) => "Use an https address for --base-url.",
             ProviderError::NotRecorded { .. } => "The code, the failure or heal's prompts have changed since the run.",
             _ => return None,
@@ -137,7 +146,7 @@ impl ProviderError {
     /// Whether the call may have been billed although nothing came of it.
     pub fn may_be_billed(&self) -> bool {
         match self {
-            ProviderError::Malformed { .. } => true,
+            ProviderError::Malformed { .. } | ProviderError::Program { .. } => true,
             ProviderError::Http(error) => error.was_sent(),
             ProviderError::Interrupted(_) => true,
             _ => false,
@@ -170,7 +179,8 @@ pub(super) fn detail(body: &[u8]) -> String {
     let error = &value["error"];
     let message =
         error["message"].as_str().or(error.as_str()).or(value["message"].as_str()).or(value["detail"].as_str());
-    let code = error["code"].as_str().or(error["type"].as_str());
+    // Gemini's code is the HTTP status, and its word the `status`.
+    let code = error["code"].as_str().or(error["type"].as_str()).or(error["status"].as_str());
     let start: String = message.unwrap_or(&text).chars().take(300).collect();
     match code {
         Some(code) if message.is_some() => format!("{} ({})", one_line(&start), one_line(code)),
@@ -197,11 +207,15 @@ pub(super) fn refused(status: u16, body: &[u8]) -> ProviderError {
         "maximum context",
     ];
     match status {
+        // Gemini answers 400 to a key that is none.
+        400 if text.contains("api key not valid") || text.contains("api_key_invalid") => {
+            ProviderError::Auth { variable: None, detail }
+        }
         401 | 403 => ProviderError::Auth { variable: None, detail },
         402 => ProviderError::Quota { detail },
         404 => ProviderError::NoModel { model: String::new(), detail },
         413 => ProviderError::ContextTooLong { detail },
-        429 if text.contains("insufficient_quota") || text.contains("billing") => ProviderError::Quota { detail },
+        429 if crate::http::quota_is_spent(body) || text.contains("billing") => ProviderError::Quota { detail },
         429 => ProviderError::Rate { detail },
         _ if too_long.iter().any(|words| text.contains(words)) => ProviderError::ContextTooLong { detail },
         500.. => ProviderError::Overloaded { status, detail },

@@ -9,8 +9,16 @@ use std::fmt;
 pub enum ProviderKind {
     /// Anthropic Messages.
     Anthropic,
+    /// OpenAI Responses.
+    OpenAi,
     /// OpenAI Chat Completions.
     OpenAiChat,
+    /// Gemini generateContent.
+    Gemini,
+    /// Ollama chat.
+    Ollama,
+    /// A program of the user's.
+    Exec,
     /// A person, through files.
     Manual,
     /// The record of an earlier run.
@@ -45,6 +53,13 @@ pub static PROVIDERS: &[Provider] = &[
         example: "anthropic/MODEL",
     },
     Provider {
+        prefix: "openai",
+        kind: ProviderKind::OpenAi,
+        base_url: Some("https://api.openai.com/v1"),
+        key_variable: Some("OPENAI_API_KEY"),
+        example: "openai/MODEL",
+    },
+    Provider {
         prefix: "openai-chat",
         kind: ProviderKind::OpenAiChat,
         base_url: Some("https://api.openai.com/v1"),
@@ -58,6 +73,21 @@ pub static PROVIDERS: &[Provider] = &[
         key_variable: Some("OPENROUTER_API_KEY"),
         example: "openrouter/VENDOR/MODEL",
     },
+    Provider {
+        prefix: "gemini",
+        kind: ProviderKind::Gemini,
+        base_url: Some("https://generativelanguage.googleapis.com/v1beta"),
+        key_variable: Some("GEMINI_API_KEY"),
+        example: "gemini/MODEL",
+    },
+    Provider {
+        prefix: "ollama",
+        kind: ProviderKind::Ollama,
+        base_url: Some("http://127.0.0.1:11434"),
+        key_variable: None,
+        example: "ollama/MODEL",
+    },
+    Provider { prefix: "exec", kind: ProviderKind::Exec, base_url: None, key_variable: None, example: "exec:PROGRAM" },
     Provider { prefix: "manual", kind: ProviderKind::Manual, base_url: None, key_variable: None, example: "manual" },
     Provider {
         prefix: "replay",
@@ -100,35 +130,31 @@ impl ModelName {
     pub fn parse(text: &str) -> Result<ModelName, BadModel> {
         let text = text.trim();
         let bad = |reason: &str| BadModel { given: text.chars().take(100).collect(), reason: reason.to_owned() };
-        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        // The name of a program may hold spaces, as any path.
+        let is_odd = |c: char| c.is_control() || c.is_whitespace() && !text.starts_with("exec:");
+        if text.chars().any(is_odd) {
             return Err(bad("a name holds no white space"));
         }
-        let (prefix, name) = match text.split_once('/') {
-            Some((prefix, name)) => (prefix, name),
-            None => text.split_once(':').unwrap_or((text, "")),
-        };
+        let at = text.find(['/', ':']).unwrap_or(text.len());
+        let (prefix, name) = (&text[..at], text.get(at + 1..).unwrap_or_default());
+        let mark = text[at..].chars().next();
         let Some(provider) = PROVIDERS.iter().find(|provider| provider.prefix == prefix) else {
-            return Err(bad(match prefix {
-                "openai" => "the Responses API is not supported yet; write openai-chat/… for Chat Completions",
-                "gemini" | "ollama" => {
-                    "this API is not supported yet; write openai-chat/… with --base-url for its compatible one"
-                }
-                "exec" => "a program as a model is not supported yet",
-                "" => "the provider is missing",
-                _ => "the provider is not known",
-            }));
+            return Err(bad(if prefix.is_empty() { "the provider is missing" } else { "the provider is not known" }));
+        };
+        let needs = |wanted: char, reason: &str| {
+            if name.is_empty() || mark != Some(wanted) {
+                return Err(bad(reason));
+            }
+            Ok(ModelName { provider, name: name.to_owned() })
         };
         match provider.kind {
             ProviderKind::Manual | ProviderKind::None if text != provider.prefix => {
                 Err(bad("nothing follows this word"))
             }
-            ProviderKind::Replay if name.is_empty() || !text.starts_with("replay:") => {
-                Err(bad("the run to replay is missing; write replay:RUN"))
-            }
-            ProviderKind::Anthropic | ProviderKind::OpenAiChat if name.is_empty() || !text.contains('/') => {
-                Err(bad("the model's name is missing after the slash"))
-            }
-            _ => Ok(ModelName { provider, name: name.to_owned() }),
+            ProviderKind::Manual | ProviderKind::None => Ok(ModelName { provider, name: String::new() }),
+            ProviderKind::Replay => needs(':', "the run to replay is missing; write replay:RUN"),
+            ProviderKind::Exec => needs(':', "the program is missing; write exec:PROGRAM"),
+            _ => needs('/', "the model's name is missing after the slash"),
         }
     }
 
@@ -154,14 +180,21 @@ impl ModelName {
 
     /// Whether asking it opens a connection.
     pub fn uses_network(&self) -> bool {
-        matches!(self.provider.kind, ProviderKind::Anthropic | ProviderKind::OpenAiChat)
+        use ProviderKind::{Anthropic, Gemini, Ollama, OpenAi, OpenAiChat};
+        matches!(self.provider.kind, Anthropic | OpenAi | OpenAiChat | Gemini | Ollama)
+    }
+
+    /// Whether asking it may cost money: not a person, a record or a model on
+    /// the user's own machine.
+    pub fn may_cost(&self) -> bool {
+        self.provider.kind == ProviderKind::Exec || self.uses_network() && self.provider.kind != ProviderKind::Ollama
     }
 }
 
 impl fmt::Display for ModelName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.provider.kind {
-            ProviderKind::Replay => write!(f, "replay:{}", self.name),
+            ProviderKind::Replay | ProviderKind::Exec => write!(f, "{}:{}", self.provider.prefix, self.name),
             _ if self.name.is_empty() => f.write_str(self.provider.prefix),
             _ => write!(f, "{}/{}", self.provider.prefix, self.name),
         }
@@ -176,6 +209,10 @@ mod tests {
     fn a_model_is_named_by_provider_and_name() {
         for (text, kind, name, variable) in [
             ("anthropic/claude-opus-5-5", ProviderKind::Anthropic, "claude-opus-5-5", Some("ANTHROPIC_API_KEY")),
+            ("openai/gpt-6-sol", ProviderKind::OpenAi, "gpt-6-sol", Some("OPENAI_API_KEY")),
+            ("gemini/gemini-3.8-flash", ProviderKind::Gemini, "gemini-3.8-flash", Some("GEMINI_API_KEY")),
+            ("ollama/qwen3:8b", ProviderKind::Ollama, "qwen3:8b", None),
+            ("exec:/opt/my tools/ask.py", ProviderKind::Exec, "/opt/my tools/ask.py", None),
             ("openai-chat/gpt-6-sol", ProviderKind::OpenAiChat, "gpt-6-sol", Some("OPENAI_API_KEY")),
             ("openai-chat/qwen3:8b", ProviderKind::OpenAiChat, "qwen3:8b", Some("OPENAI_API_KEY")),
             ("openrouter/z/glm-5", ProviderKind::OpenAiChat, "z/glm-5", Some("OPENROUTER_API_KEY")),
@@ -192,13 +229,14 @@ mod tests {
     #[test]
     fn what_is_no_model_is_refused_with_what_works() {
         let errors: Vec<String> =
-            ["openai/gpt-6", "gemini/x", "anthropic/", "anthropic", "claude", "manual/x", "replay:", "a b", ""]
+            ["openai:gpt-6", "exec", "exec/x", "anthropic/", "anthropic", "claude", "manual/x", "replay:", "a b", ""]
                 .iter()
                 .map(|text| ModelName::parse(text).expect_err(text).to_string())
                 .collect();
         insta::assert_snapshot!(errors.join("\n"), @r"
-        `openai/gpt-6` is no model heal can ask: the Responses API is not supported yet; write openai-chat/… for Chat Completions
-        `gemini/x` is no model heal can ask: this API is not supported yet; write openai-chat/… with --base-url for its compatible one
+        `openai:gpt-6` is no model heal can ask: the model's name is missing after the slash
+        `exec` is no model heal can ask: the program is missing; write exec:PROGRAM
+        `exec/x` is no model heal can ask: the program is missing; write exec:PROGRAM
         `anthropic/` is no model heal can ask: the model's name is missing after the slash
         `anthropic` is no model heal can ask: the model's name is missing after the slash
         `claude` is no model heal can ask: the provider is not known
@@ -207,6 +245,6 @@ mod tests {
         `a b` is no model heal can ask: a name holds no white space
         `` is no model heal can ask: the provider is missing
         ");
-        insta::assert_snapshot!(ModelName::parse("x").expect_err("x").hint(), @"Name one of anthropic/MODEL, openai-chat/MODEL, openrouter/VENDOR/MODEL, manual, replay:RUN, none; openai-chat also speaks to any server given with --base-url.");
+        insta::assert_snapshot!(ModelName::parse("x").expect_err("x").hint(), @"Name one of anthropic/MODEL, openai/MODEL, openai-chat/MODEL, openrouter/VENDOR/MODEL, gemini/MODEL, ollama/MODEL, exec:PROGRAM, manual, replay:RUN, none; openai-chat also speaks to any server given with --base-url.");
     }
 }

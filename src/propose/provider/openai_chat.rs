@@ -15,6 +15,7 @@ use super::ProviderError;
 use super::Reply;
 use super::StopReason;
 use super::Usage;
+use crate::http::HeaderText;
 use crate::http::Secret;
 
 /// Composes the request; `base` ends before `/chat/completions`.
@@ -38,12 +39,14 @@ pub fn request(base: &str, key: Option<&Secret>, ask: &Ask<'_>) -> Parts {
         Format::Object => body["response_format"] = json!({"type": "json_object"}),
         Format::Words => {}
     }
-    let headers = key.map(|key| {
-        let bearer = Secret::new(format!("Bearer {}", key.reveal()));
-        ("authorization".to_owned(), bearer.into())
-    });
     let base = base.trim_end_matches('/');
-    Parts { url: format!("{base}/chat/completions"), headers: headers.into_iter().collect(), body }
+    Parts { url: format!("{base}/chat/completions"), headers: bearer(key), body }
+}
+
+/// The key as a header, where there is one.
+pub(super) fn bearer(key: Option<&Secret>) -> Vec<(String, HeaderText)> {
+    let bearer = |key: &Secret| Secret::new(format!("Bearer {}", key.reveal())).into();
+    key.map(|key| ("authorization".to_owned(), bearer(key))).into_iter().collect()
 }
 
 /// Reads the answer.
