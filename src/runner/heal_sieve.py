@@ -66,7 +66,7 @@ class Sieve(object):
         files = [os.path.join(self.tree, path) for path in self.paths]
         if hasattr(sys, "addaudithook") and hasattr(os, "fork"):
             self.ran = heal_sieve_watch.Ran(files)
-            self.effects = heal_sieve_watch.Effects(files)
+            self.effects = heal_sieve_watch.Effects()
         else:
             self.why = "this Python has no audit hooks"
 
@@ -109,6 +109,9 @@ class Sieve(object):
         if getattr(config.option, "basetemp", None):
             self.effects.own.append(os.path.abspath(str(config.option.basetemp)))
         self.known = heal_sieve_code.files(self.paths, self.tree, self.ran.of)
+        # What is not loaded yet is loaded by each child as it stands.
+        loaded = [path for path, file in self.known.items() if getattr(file, "names", None)]
+        self.effects.watch(os.path.join(self.tree, path) for path in loaded)
 
     def validate(self, items, name_of):
         """The failures of a child without a candidate, `[id, failure]` each."""

@@ -54,6 +54,9 @@ class File(object):
             if isinstance(node, ast.ImportFrom) and node.module == "__future__":
                 for alias in node.names:
                     self.flags |= getattr(__future__, alias.name).compiler_flag
+        # CPython calls a method of a name that an import binds in another way
+        # than of any other, so each statement is compiled with all of them.
+        self.imports = "".join("\nimport %s as %s" % (name, name) for name in sorted(imported(tree.body)))
         starts = [0]
         for line in self.text.splitlines(True):
             starts.append(starts[-1] + len(line))
@@ -71,7 +74,8 @@ class File(object):
         name = next(iter(self.names))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return compile("\n" * (line - 1) + segment.decode("utf-8"), name, "exec", self.flags, dont_inherit=True)
+            text = "\n" * (line - 1) + segment.decode("utf-8") + self.imports
+            return compile(text, name, "exec", self.flags, dont_inherit=True)
 
     def changed(self, start, end, text):
         """[(function, new code)] for an edit of the bytes `start..end`."""
@@ -118,6 +122,18 @@ class File(object):
                     raise Unsuitable("`%s` does not run the code of its file" % one.co_name)
                 found.append((holder, other))
         return found
+
+
+def imported(nodes):
+    """Names that imports bind in the scope of `nodes`."""
+    found = set()
+    for node in nodes:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                found.add(alias.asname or alias.name.split(".")[0])
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            found |= imported(ast.iter_child_nodes(node))
+    return found - {"*"}
 
 
 def is_function(code):

@@ -112,19 +112,24 @@ class Effects(object):
     parent: a child that is killed tells nothing any more.
     """
 
-    def __init__(self, files):
+    def __init__(self):
         # Whether what lasts is noted, and whether reasons are.
         self.on = self.judging = False
         # What keeps a failure from being the candidate's own, in words.
         self.reasons = []
-        self.files = {os.path.realpath(file) for file in files}
-        self.stems = {os.path.splitext(os.path.basename(file))[0] + "." for file in files}
+        self.files, self.stems = set(), set()
         self.own = []
         self.shared = mmap.mmap(-1, 1)
         self.busy = False
         # Processes and listening sockets before the first fork.
         self.early = None
         sys.addaudithook(self.hear)
+
+    def watch(self, files):
+        """Whoever reads one of these files reads another text than what runs."""
+        files = list(files)
+        self.files = {os.path.realpath(file) for file in files}
+        self.stems = {os.path.splitext(os.path.basename(file))[0] + "." for file in files}
 
     def begin(self):
         """In a child: from now on everything counts."""

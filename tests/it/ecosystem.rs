@@ -27,7 +27,7 @@ fn environment(dir: &Path, packages: &[&str]) -> PathBuf {
 }
 
 /// The interpreter with pytest.
-fn python() -> &'static Path {
+pub fn python() -> &'static Path {
     static PYTHON: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, python) = PYTHON.get_or_init(|| {
         let dir = tempfile::Builder::new().prefix("heal-venv-").tempdir().expect("a temporary directory");

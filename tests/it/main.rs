@@ -3,6 +3,7 @@
 mod support;
 
 mod architecture;
+mod bench;
 mod cargo;
 mod cheats;
 #[cfg(feature = "ecosystem")]
@@ -25,6 +26,8 @@ mod pytest;
 mod revert;
 #[cfg(target_os = "linux")]
 mod sandbox;
+#[cfg(feature = "ecosystem")]
+mod sieve;
 mod trace;
 mod untouched;
 mod wrapped;

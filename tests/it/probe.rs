@@ -1,94 +1,30 @@
 //! The differential probe through real test processes: rivals that pass the
 //! same tests are told apart, or are not.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use heal::detect::Bench;
-use heal::detect::bench::Limits;
-use heal::git::Repository;
-use heal::interrupt::Interrupt;
 use heal::patch::Patch;
-use heal::process::Environment;
-use heal::process::Launcher;
-use heal::process::Network;
-use heal::runner;
 use heal::runner::RunnerKind;
 use heal::runner::Selection;
 use heal::runner::probe::Outcome;
-use heal::scratch::Containment;
-use heal::scratch::Pool;
-use heal::scratch::Snapshot;
-use heal::scratch::Surroundings;
 use heal::source::RelPath;
-use heal::trace::places::Places;
 use heal::verify::probe;
 use heal::verify::probe::Probe;
 use heal::verify::target::Aim;
 use pretty_assertions::assert_eq;
 
-use crate::support::HEAL;
-use crate::support::Project;
+use crate::bench::Stand;
 use crate::support::SHOP;
 use crate::support::SHOP_TEST;
 
 /// Compares the texts that `path` may become, with the tests of `target` and
 /// `near`; asserts that scratch and user's tree are as they were.
 fn compared(files: &[(&str, &str)], path: &str, texts: &[&str], target: &str, near: &[&str]) -> Probe {
-    let project = Project::new(files);
-    let before = project.state();
-    let environment = Environment::filtered(
-        project
-            .command("git")
-            .get_envs()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-            .chain(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME")),
-    );
-    let interrupt = Interrupt::new();
-    let launcher = Launcher::new(Some(PathBuf::from(HEAL)), environment, interrupt.clone());
-    let repository = Repository::discover(&project.root, &launcher).expect("a repository");
-    let snapshot = Snapshot::take(&repository).expect("a snapshot");
-    let pool = Pool::open(&repository, &snapshot, &project.cache()).expect("a pool");
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    // As a test run is contained: the probe forks, and ends what it forked.
-    let containment = Containment::new(
-        &runtime.block_on(launcher.means()),
-        Network::Loopback,
-        false,
-        &Surroundings {
-            environment: launcher.environment(),
-            root: &project.root,
-            common_dir: repository.common_dir(),
-            cache: &project.cache(),
-            programs: &[HEAL.into()],
-        },
-    );
-    let bench = Bench {
-        project: runner::Project {
-            root: RelPath::root(),
-            kind: RunnerKind::Unittest,
-            command: ["python3", "-m", "unittest"].map(str::to_owned).to_vec(),
-            given: true,
-            why: String::new(),
-        },
-        launcher,
-        interrupt,
-        user_root: project.root.clone(),
-        heal: HEAL.into(),
-        python: None,
-        places: Places::new(vec![project.root.clone()], snapshot.files()),
-        limits: Limits {
-            test: Duration::from_secs(20),
-            brief: Duration::from_secs(20),
-            suite: Duration::from_secs(120),
-        },
-        containment: containment.into(),
-        clock: Default::default(),
-    };
+    let limit = Duration::from_secs(20);
+    let stand = Stand::new(files, RunnerKind::Unittest, &["python3", "-m", "unittest"], limit);
     let path = RelPath::new(path).expect("a path");
-    let original = snapshot.read(&path).expect("the file");
+    let original = stand.text(&path);
     let patches: Vec<Patch> = texts.iter().map(|text| Patch::of_file(path.clone(), original.clone(), *text)).collect();
     let patches: Vec<&Patch> = patches.iter().collect();
     let aim = Aim {
@@ -97,13 +33,10 @@ fn compared(files: &[(&str, &str)], path: &str, texts: &[&str], target: &str, ne
         literals: Default::default(),
     };
     let near: Vec<String> = near.iter().map(|id| (*id).to_owned()).collect();
-    let mut scratch = pool.take().expect("a scratch");
-    let probe = runtime.block_on(probe::compare(&bench, scratch.as_mut(), &aim, &near, &patches)).expect("compared");
-    let status = Command::new("git").args(["status", "--porcelain"]).current_dir(scratch.root()).output().expect("git");
-    assert_eq!(String::from_utf8_lossy(&status.stdout), "", "the scratch is as it was");
-    drop(scratch);
-    pool.close();
-    assert_eq!(project.state(), before, "the user's tree is as it was");
+    let mut scratch = stand.scratch();
+    let comparing = probe::compare(&stand.bench, scratch.as_mut(), &aim, &near, &patches);
+    let probe = stand.runtime.block_on(comparing).expect("compared");
+    stand.close(scratch);
     probe
 }
 
