@@ -237,7 +237,7 @@ fn every_other_dialect_heals_the_same_fault() {
         ("openai/gpt-6-sol", "/v1/responses", "/v1", Some(0.003), responses),
         (
             "gemini/gemini-3.8-flash",
-            "/v1beta/models/gemini-3.8-flash:generateContent",
+            "/v1beta/models/gemini-3.8-flash:streamGenerateContent",
             "/v1beta",
             Some(0.001125),
             gemini,

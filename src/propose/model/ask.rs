@@ -35,6 +35,7 @@ use crate::patch::edit::Edit;
 use crate::patch::unified;
 use crate::propose::Candidate;
 use crate::propose::Origin;
+use crate::propose::provider::Incoming;
 use crate::propose::provider::ProviderKind;
 use crate::propose::provider::Reply;
 use crate::propose::provider::StopReason;
@@ -42,6 +43,9 @@ use crate::propose::provider::Usage;
 use crate::propose::provider::replay;
 use crate::propose::provider::replay::ReplyStore;
 use crate::source::RelPath;
+
+/// Tokens of an answer between two words on its progress.
+const EVERY: u64 = 200;
 
 /// Asks about one failure; a new one is made for each.
 pub struct Asker {
@@ -218,14 +222,7 @@ impl Asker {
     fn worst(&self, prompt: &Prompt) -> Worst {
         let bytes = (prompt.system.len() + prompt.user.len() + reply::schema().to_string().len()) as u64;
         let usage = Usage { written: bytes / 2, output: self.config.max_output_tokens, ..Usage::default() };
-        Worst { tokens: usage.total(), usd: self.usd(&usage) }
-    }
-
-    fn usd(&self, usage: &Usage) -> Option<f64> {
-        match self.config.model.may_cost() {
-            true => self.config.prices.usd(self.config.model.name(), usage),
-            false => Some(0.0),
-        }
+        Worst { tokens: usage.total(), usd: usd(&self.config, &usage) }
     }
 
     /// Sends the prompt within the caps and keeps the reply.
@@ -243,7 +240,18 @@ impl Asker {
             call: self.budget.spent().calls + 1,
             input_tokens: self.estimate_of(prompt).input_tokens as usize,
         });
-        let reply = match self.wire.exchange(&self.config, prompt).await {
+        let (input_tokens, mut told) = (self.estimate_of(prompt).input_tokens, 0);
+        let (config, events) = (&self.config, &self.events);
+        let mut heard = |incoming: &Incoming| {
+            let output_tokens = incoming.output_tokens();
+            if output_tokens < told + EVERY {
+                return;
+            }
+            told = output_tokens;
+            let usd = usd(config, &Usage { input: input_tokens, output: output_tokens, ..Usage::default() });
+            events.emit(Event::Answering { model: config.model.to_string(), output_tokens, usd });
+        };
+        let reply = match self.wire.exchange(config, prompt, &mut heard).await {
             Ok(reply) => reply,
             Err(error) => {
                 if let Some(hold) = hold.filter(|_| error.may_be_billed()) {
@@ -258,7 +266,7 @@ impl Asker {
             output: reply.text.len() as u64 / 4,
             ..Usage::default()
         });
-        let usd = self.usd(&usage);
+        let usd = usd(&self.config, &usage);
         if let Some(hold) = hold {
             hold.settle(usage, usd);
         }
@@ -326,6 +334,14 @@ impl Asker {
             explanation: root_cause.chars().take(600).collect(),
             prior: 0.6 - 0.01 * (index.min(50) as f64),
         }
+    }
+}
+
+/// What `usage` costs; `None` where the price is not known.
+fn usd(config: &Config, usage: &Usage) -> Option<f64> {
+    match config.model.may_cost() {
+        true => config.prices.usd(config.model.name(), usage),
+        false => Some(0.0),
     }
 }
 
