@@ -357,6 +357,7 @@ impl Site {
             cache: self.cache.clone(),
             ledger: Arc::new(Ledger::in_memory()?),
             budget: Budget::new(settings.caps),
+            breaker: heal::propose::model::breaker::Breaker::default(),
             variable: Arc::new(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
             secrets: Arc::default(),
             nonce_key: [0; 32],

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Answer;
 use super::AskError;
@@ -19,8 +20,8 @@ use super::prompt::Attempt;
 use super::prompt::Prompt;
 use super::redact::Redactor;
 use super::reply;
-use super::reply::SaidChange;
-use super::reply::SaidPatch;
+use super::resolve::resolved;
+use super::resolve::written;
 use super::strategy::Brought;
 use super::strategy::Step;
 use super::strategy::Strategy;
@@ -30,9 +31,6 @@ use crate::event::Event;
 use crate::event::Events;
 use crate::interrupt::Interrupt;
 use crate::patch::Patch;
-use crate::patch::edit;
-use crate::patch::edit::Edit;
-use crate::patch::unified;
 use crate::propose::Candidate;
 use crate::propose::Origin;
 use crate::propose::provider::Incoming;
@@ -227,6 +225,8 @@ impl Asker {
 
     /// Sends the prompt within the caps and keeps the reply.
     async fn paid_reply(&mut self, prompt: &Prompt) -> Result<(Reply, Usage, Option<f64>), AskError> {
+        let named = self.config.model.to_string();
+        self.config.breaker.check(&named, Instant::now())?;
         let worst = self.worst(prompt);
         let counts = self.config.model.uses_network() || self.config.model.may_cost();
         let hold = if counts { Some(self.budget.hold(worst)?) } else { None };
@@ -251,7 +251,9 @@ impl Asker {
             let usd = usd(config, &Usage { input: input_tokens, output: output_tokens, ..Usage::default() });
             events.emit(Event::Answering { model: config.model.to_string(), output_tokens, usd });
         };
-        let reply = match self.wire.exchange(config, prompt, &mut heard).await {
+        let exchanged = self.wire.exchange(config, prompt, &mut heard).await;
+        config.breaker.record(&named, exchanged.as_ref().map(|_| ()), Instant::now());
+        let reply = match exchanged {
             Ok(reply) => reply,
             Err(error) => {
                 if let Some(hold) = hold.filter(|_| error.may_be_billed()) {
@@ -342,58 +344,5 @@ fn usd(config: &Config, usage: &Usage) -> Option<f64> {
     match config.model.may_cost() {
         true => config.prices.usd(config.model.name(), usage),
         false => Some(0.0),
-    }
-}
-
-/// The patch that the model means, secrets put back.
-fn resolved(
-    patch: &SaidPatch,
-    diagnosis: &Diagnosis,
-    read: &dyn Fn(&RelPath) -> Option<String>,
-    redactor: &Redactor,
-) -> Result<Patch, String> {
-    match &patch.change {
-        SaidChange::Edits(said) => {
-            let edit = |said: &reply::SaidEdit| -> Result<Edit, String> {
-                let path = RelPath::new(&said.path).map_err(|error| error.to_string())?;
-                if path.is_root() {
-                    return Err("an edit has no path".to_owned());
-                }
-                let restored = redactor.restored(&said.search, &said.replace);
-                let (search, replace) = restored.map_err(|error| error.to_string())?;
-                Ok(Edit { path, search, replace })
-            };
-            let edits = said.iter().map(edit).collect::<Result<Vec<Edit>, String>>()?;
-            let shown = |path: &RelPath| {
-                let parts = diagnosis.slice.parts.iter().filter(|part| part.path == *path);
-                parts.map(|part| part.lines).collect()
-            };
-            edit::resolve(&edits, read, &shown).map_err(|error| error.to_string())
-        }
-        SaidChange::Diff(diff) => {
-            let side = |skip: char| -> String {
-                let lines = diff.split_inclusive('\n').filter(|line| !line.starts_with(skip));
-                lines.collect()
-            };
-            redactor.restored(&side('+'), &side('-')).map_err(|error| error.to_string())?;
-            let restored = redactor.restored(diff, diff).map_err(|error| error.to_string())?.0;
-            let diffs = unified::parse(&restored).map_err(|error| error.to_string())?;
-            unified::resolve(&diffs, read).map_err(|error| error.to_string())
-        }
-    }
-}
-
-/// A change as the model wrote it, for the model to see again.
-fn written(change: &SaidChange) -> String {
-    match change {
-        SaidChange::Diff(diff) => diff.clone(),
-        SaidChange::Edits(edits) => {
-            let edit = |edit: &reply::SaidEdit| {
-                let marked =
-                    |mark: char, text: &str| text.lines().map(|line| format!("{mark}{line}\n")).collect::<String>();
-                format!("{}\n{}{}", edit.path, marked('-', &edit.search), marked('+', &edit.replace))
-            };
-            edits.iter().map(edit).collect()
-        }
     }
 }

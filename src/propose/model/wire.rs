@@ -48,11 +48,14 @@ impl Wire {
     pub(super) fn new(config: &Config, interrupt: Interrupt, events: Events) -> Result<Wire, ProviderError> {
         let client = Client::new(crate::http::Config {
             timeout: config.timeout,
+            total: config.timeout.mul_f64(1.5),
+            idle: config.timeout.min(crate::http::Config::default().idle),
             allow_plain_http: config.allow_plain_http,
             interrupt: interrupt.clone(),
             ..crate::http::Config::default()
         })?;
-        Ok(Wire { client, schema: reply::schema(), shape: Shape::default(), context: None, interrupt, events })
+        let shape = Shape { streamed: config.streamed, ..Shape::default() };
+        Ok(Wire { client, schema: reply::schema(), shape, context: None, interrupt, events })
     }
 
     /// Sends `prompt` and waits for the answer; `heard` is told of one that
