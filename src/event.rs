@@ -101,6 +101,17 @@ pub enum Event {
         /// Tokens of the prompt, estimated.
         input_tokens: usize,
     },
+    /// A model's answer is arriving; told now and then, and not recorded.
+    Answering {
+        /// The model.
+        model: String,
+        /// Tokens of the answer so far, estimated where the server does not
+        /// say.
+        output_tokens: u64,
+        /// Cost of the call so far in US dollars; `None` where the price is
+        /// not known.
+        usd: Option<f64>,
+    },
     /// A model has answered.
     Answered {
         /// The model.

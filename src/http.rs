@@ -4,10 +4,11 @@
 //! speaks plain HTTP to another machine unless told to, never writes a secret
 //! into an error. Proxies are the system's, but never for this machine itself.
 
+mod error;
+mod lines;
 mod retry;
 mod secret;
 
-use std::error::Error as _;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -17,21 +18,32 @@ use reqwest::header::HeaderMap;
 use reqwest::header::HeaderName;
 use reqwest::header::HeaderValue;
 
+pub use self::error::HttpError;
+use self::error::failed;
+use self::error::in_words;
+use self::lines::Lines;
+use self::lines::Listen;
+pub use self::lines::Wish;
 pub use self::retry::quota_is_spent;
 pub use self::secret::HeaderText;
 pub use self::secret::Secret;
 use crate::interrupt::Interrupt;
-use crate::interrupt::Stop;
 
 /// How a client behaves.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// For one attempt, from its start to the last byte of the answer.
     pub timeout: Duration,
+    /// For all attempts and the waits between them.
+    pub total: Duration,
+    /// Between two pieces of an answer that has begun.
+    pub idle: Duration,
     /// For the connection alone.
     pub connect_timeout: Duration,
     /// Bytes of an answer, decompressed; more is an error.
     pub max_response_bytes: usize,
+    /// Bytes of one line of a streamed answer; more is an error.
+    pub max_line_bytes: usize,
     /// Attempts after the first.
     pub retries: usize,
     /// The longest wait between attempts; a server that asks for more gets no
@@ -45,12 +57,16 @@ pub struct Config {
 
 impl Default for Config {
     /// The vendors' own defaults (10 minutes, 5 seconds, 2 retries; anthropic
-    /// 2.12.0 and openai 2.54.0), an answer of 16 MB, a wait of a minute.
+    /// 2.12.0 and openai 2.54.0), an answer of 16 MB, a wait of a minute,
+    /// and a quarter of an hour for all of it.
     fn default() -> Config {
         Config {
             timeout: Duration::from_secs(600),
+            total: Duration::from_secs(900),
+            idle: Duration::from_secs(120),
             connect_timeout: Duration::from_secs(5),
             max_response_bytes: 16 << 20,
+            max_line_bytes: 4 << 20,
             retries: 2,
             max_wait: Duration::from_secs(60),
             allow_plain_http: false,
@@ -68,78 +84,6 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// The body, decompressed.
     pub body: Vec<u8>,
-}
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpError {
-    /// The address cannot be used.
-    #[error("`{url}` is no address of an HTTP server")]
-    BadUrl {
-        /// As given, without user name and password.
-        url: String,
-    },
-    /// Plain HTTP to another machine.
-    #[error("`{host}` would be spoken to over plain HTTP, which shows code and keys to the network; use https")]
-    PlainHttp {
-        /// The host.
-        host: String,
-    },
-    /// A header cannot be sent.
-    #[error("the header `{name}` holds a character that no header may hold")]
-    BadHeader {
-        /// Its name; its value may be secret.
-        name: String,
-    },
-    /// No client can be made (certificates, TLS).
-    #[error("cannot prepare HTTPS: {reason}")]
-    Setup {
-        /// Why.
-        reason: String,
-    },
-    /// No connection.
-    #[error("cannot reach `{host}`: {reason}")]
-    Unreachable {
-        /// The host.
-        host: String,
-        /// The system's own word.
-        reason: String,
-    },
-    /// No complete answer in time.
-    #[error("`{host}` did not answer within {} s", after.as_secs_f64())]
-    Timeout {
-        /// The host.
-        host: String,
-        /// The limit.
-        after: Duration,
-    },
-    /// The answer sends heal elsewhere.
-    #[error("`{host}` redirects to another host, which heal does not follow")]
-    Redirected {
-        /// The host that was asked.
-        host: String,
-    },
-    /// The answer is larger than the limit.
-    #[error("the answer of `{host}` is larger than {limit} bytes")]
-    TooLarge {
-        /// The host.
-        host: String,
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// The connection broke.
-    #[error("the connection to `{host}` broke: {reason}")]
-    Broken {
-        /// The host.
-        host: String,
-        /// The system's own word.
-        reason: String,
-        /// Whether the answer had begun, so that it was computed and billed.
-        midway: bool,
-    },
-    /// The run should end.
-    #[error("interrupted")]
-    Interrupted(Stop),
 }
 
 /// Posts JSON to servers. Opens nothing before the first post.
@@ -179,24 +123,54 @@ impl Client {
         headers: Vec<(String, HeaderText)>,
         body: &serde_json::Value,
     ) -> Result<Response, HttpError> {
+        self.attempts(url, &headers, body, None).await
+    }
+
+    /// As [`Client::post`], but a good answer (2xx) is told to `listen` line by
+    /// line while it arrives, and the body returned is empty then. Once a line
+    /// was told there is no further attempt.
+    ///
+    /// # Errors
+    /// As for [`Client::post`]; lines may have been told before.
+    pub async fn post_for_lines(
+        &self,
+        url: &str,
+        headers: Vec<(String, HeaderText)>,
+        body: &serde_json::Value,
+        listen: &mut Listen<'_>,
+    ) -> Result<Response, HttpError> {
+        self.attempts(url, &headers, body, Some(listen)).await
+    }
+
+    async fn attempts(
+        &self,
+        url: &str,
+        headers: &[(String, HeaderText)],
+        body: &serde_json::Value,
+        mut listen: Option<&mut Listen<'_>>,
+    ) -> Result<Response, HttpError> {
         let url = self.checked(url)?;
-        let headers = composed(&headers)?;
+        let headers = composed(headers)?;
         let client = self.client(&url)?;
         let host = url.host_str().unwrap_or_default().to_owned();
+        let until = tokio::time::Instant::now() + self.config.total;
         let mut attempt = 0;
         loop {
-            let request = client.post(url.clone()).headers(headers.clone()).json(body);
+            let left = until.saturating_duration_since(tokio::time::Instant::now());
+            let limit = self.config.timeout.min(left);
+            let request = client.post(url.clone()).headers(headers.clone()).json(body).timeout(limit);
             let once = tokio::select! {
                 biased;
                 stop = self.config.interrupt.wait() => return Err(HttpError::Interrupted(stop)),
-                once = self.once(request, &host) => once,
+                once = self.once(request, &host, limit, &mut listen) => once,
             };
             let wait = match &once {
                 _ if attempt >= self.config.retries => None,
                 Ok(response) => retry::after_answer(response, attempt, jiff::Timestamp::now()),
                 Err(error) => retry::after_error(error, attempt),
             };
-            let Some(wait) = wait.filter(|wait| *wait <= self.config.max_wait) else { return once };
+            let left = until.saturating_duration_since(tokio::time::Instant::now());
+            let Some(wait) = wait.filter(|wait| *wait <= self.config.max_wait && *wait < left) else { return once };
             attempt += 1;
             tokio::select! {
                 stop = self.config.interrupt.wait() => return Err(HttpError::Interrupted(stop)),
@@ -224,7 +198,6 @@ impl Client {
         }
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("heal/", env!("CARGO_PKG_VERSION")))
-            .timeout(self.config.timeout)
             .connect_timeout(self.config.connect_timeout)
             .redirect(reqwest::redirect::Policy::custom(same_server_only));
         if is_loopback(url) {
@@ -234,49 +207,49 @@ impl Client {
         Ok(slot.get_or_init(|| client))
     }
 
-    async fn once(&self, request: reqwest::RequestBuilder, host: &str) -> Result<Response, HttpError> {
-        let fails = |midway| move |error: reqwest::Error| self.failed(host, &error, midway);
-        let mut response = request.send().await.map_err(fails(false))?;
-        let limit = self.config.max_response_bytes;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(fails(true))? {
-            if body.len() + chunk.len() > limit {
-                return Err(HttpError::TooLarge { host: host.to_owned(), limit });
+    async fn once(
+        &self,
+        request: reqwest::RequestBuilder,
+        host: &str,
+        limit: Duration,
+        listen: &mut Option<&mut Listen<'_>>,
+    ) -> Result<Response, HttpError> {
+        let mut response = request.send().await.map_err(|error| failed(host, &error, limit, false))?;
+        let mut listen = listen.as_deref_mut().filter(|_| response.status().is_success());
+        let (mut lines, mut size, mut body) = (Lines::default(), 0, Vec::new());
+        let too_large = |limit| HttpError::TooLarge { host: host.to_owned(), limit };
+        loop {
+            let idle = self.config.idle;
+            let chunk = match tokio::time::timeout(idle, response.chunk()).await {
+                Ok(chunk) => chunk.map_err(|error| failed(host, &error, limit, true))?,
+                Err(_) => return Err(HttpError::Timeout { host: host.to_owned(), after: idle }),
+            };
+            let Some(chunk) = chunk else { break };
+            size += chunk.len();
+            if size > self.config.max_response_bytes {
+                return Err(too_large(self.config.max_response_bytes));
             }
-            body.extend_from_slice(&chunk);
+            let Some(listen) = listen.as_deref_mut() else {
+                body.extend_from_slice(&chunk);
+                continue;
+            };
+            let most_bytes = self.config.max_line_bytes;
+            match lines.push(&chunk, most_bytes, listen).map_err(|_| too_large(most_bytes))? {
+                Wish::More => {}
+                Wish::Enough => {
+                    lines = Lines::default();
+                    break;
+                }
+            }
+        }
+        if let Some(listen) = listen {
+            lines.end(listen);
         }
         let text = |(name, value): (&HeaderName, &HeaderValue)| {
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
         };
         let headers = response.headers().iter().filter_map(text).collect();
         Ok(Response { status: response.status().as_u16(), headers, body })
-    }
-
-    fn failed(&self, host: &str, error: &reqwest::Error, midway: bool) -> HttpError {
-        let host = host.to_owned();
-        if error.is_redirect() {
-            HttpError::Redirected { host }
-        } else if error.is_connect() {
-            HttpError::Unreachable { host, reason: in_words(error) }
-        } else if error.is_timeout() {
-            HttpError::Timeout { host, after: self.config.timeout }
-        } else {
-            HttpError::Broken { host, reason: in_words(error), midway }
-        }
-    }
-}
-
-impl HttpError {
-    /// Whether the request may have reached the server, so that it may have
-    /// been computed and billed.
-    pub fn was_sent(&self) -> bool {
-        matches!(
-            self,
-            HttpError::Timeout { .. }
-                | HttpError::TooLarge { .. }
-                | HttpError::Broken { .. }
-                | HttpError::Interrupted(_)
-        )
     }
 }
 
@@ -315,17 +288,6 @@ fn composed(headers: &[(String, HeaderText)]) -> Result<HeaderMap, HttpError> {
         map.append(key, text);
     }
     Ok(map)
-}
-
-/// The innermost cause, without the address (it may hold a key).
-fn in_words(error: &reqwest::Error) -> String {
-    let mut source = error.source();
-    let mut words = None;
-    while let Some(inner) = source {
-        words = Some(inner.to_string());
-        source = inner.source();
-    }
-    words.unwrap_or_else(|| "it failed".to_owned())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use heal::options::SuiteScope;
 use heal::pipeline::Tools;
 use heal::process::Environment;
 use heal::process::Launcher;
+use heal::propose::model::breaker::Breaker;
 use heal::propose::model::budget::Budget;
 use heal::propose::model::budget::Caps;
 
@@ -60,6 +61,7 @@ pub fn tools(run: &str, tree: &Path, cache: &Path, settings: &Settings) -> Resul
         cache: cache.to_path_buf(),
         ledger: Arc::new(Ledger::in_memory()?),
         budget: Budget::new(settings.caps),
+        breaker: Breaker::default(),
         variable: Arc::new(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
         secrets: Arc::default(),
         nonce_key: [0; 32],

@@ -21,6 +21,7 @@ use heal::process::Environment;
 use heal::process::Launcher;
 use heal::progress::Progress;
 use heal::progress::Style;
+use heal::propose::model::breaker::Breaker;
 use heal::propose::model::budget::Budget;
 
 use super::output::Failed;
@@ -93,6 +94,7 @@ pub fn kit(command: &str, settings: &Settings, events: Option<&Path>, look: Look
         ledger,
         variable: Arc::new(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
         budget: Budget::new(settings.caps),
+        breaker: Breaker::default(),
         secrets: Arc::new(secrets),
         nonce_key,
     };

@@ -12,6 +12,7 @@ use wiremock::matchers::method;
 use wiremock::matchers::path;
 
 use super::*;
+use crate::interrupt::Stop;
 
 fn client(change: impl FnOnce(&mut Config)) -> Client {
     let mut config = Config { timeout: Duration::from_secs(5), ..Config::default() };

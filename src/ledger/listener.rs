@@ -34,6 +34,10 @@ impl LedgerListener {
 
 impl Listener for LedgerListener {
     fn hear(&self, event: &Event) {
+        // How far an answer has come is nothing to look up later.
+        if matches!(event, Event::Answering { .. }) {
+            return;
+        }
         if let Err(error) = self.ledger.append(&self.run, event) {
             self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }

@@ -178,6 +178,8 @@ mod tests {
         for text in [
             "model = 'openai/x'",
             "base-url = 'http://evil'",
+            "model = 'exec:./steal.sh'",
+            "model = 'manual'",
             "sandbox = 'off'",
             "[sandbox]\nmode = 'off'",
             "[sandbox]\nnetwork = 'host'",

@@ -75,7 +75,7 @@ impl Hunt<'_> {
         };
         let word = match &error {
             AskError::Budget(_) => "budget",
-            AskError::Provider(_) | AskError::NoModel | AskError::Exhausted => "provider",
+            AskError::Provider(_) | AskError::Resting(_) | AskError::NoModel | AskError::Exhausted => "provider",
             AskError::Prompt(_) | AskError::NotKept { .. } => {
                 return Err(PipelineError::Environment {
                     what: error.to_string(),

@@ -16,6 +16,7 @@ use crate::options::Settings;
 use crate::process::Launcher;
 use crate::propose::model::Asker;
 use crate::propose::model::Config;
+use crate::propose::model::breaker::Breaker;
 use crate::propose::model::budget::Budget;
 use crate::propose::provider::ModelName;
 use crate::propose::provider::ProviderKind;
@@ -43,6 +44,8 @@ pub struct Tools {
     pub ledger: Arc<Ledger>,
     /// What models may still cost.
     pub budget: Budget,
+    /// Which models rest because they fail.
+    pub breaker: Breaker,
     /// Reads an environment variable; `None` where it is unset or empty.
     pub variable: Variable,
     /// Values that must never leave the machine.
@@ -71,6 +74,7 @@ impl Tools {
             key: name.key_variable().and_then(|variable| (self.variable)(variable)).map(Secret::new),
             candidates: settings.candidates,
             rounds: settings.rounds,
+            breaker: self.breaker.clone(),
             secrets: self.secrets.to_vec(),
             nonce_key: self.nonce_key,
             manual_folder: self.ledger.path().with_file_name("manual"),

@@ -34,6 +34,8 @@ struct State {
     tests: usize,
     calls: usize,
     usd: Option<f64>,
+    /// Tokens and cost of an answer under way.
+    arriving: Option<(u64, Option<f64>)>,
     finished: bool,
 }
 
@@ -89,7 +91,12 @@ impl Bars {
                 state.tests += passed + failed;
                 self.sum(&state);
             }
+            Event::Answering { output_tokens, usd, .. } => {
+                state.arriving = Some((*output_tokens, *usd));
+                self.sum(&state);
+            }
             Event::Answered { usd, .. } => {
+                state.arriving = None;
                 state.usd = if state.calls == 0 { *usd } else { state.usd.zip(*usd).map(|(sum, usd)| sum + usd) };
                 state.calls += 1;
                 self.sum(&state);
@@ -106,6 +113,10 @@ impl Bars {
         if state.calls > 0 {
             let usd = state.usd.map_or("price not known".to_owned(), |usd| format!("${usd:.4}"));
             text.push_str(&format!(", {} asked of models: {usd}", state.calls));
+        }
+        if let Some((tokens, usd)) = state.arriving {
+            let usd = usd.map(|usd| format!(", ${usd:.4}")).unwrap_or_default();
+            text.push_str(&format!(", answering: {tokens} tokens{usd}"));
         }
         self.sums.set_message(text);
     }

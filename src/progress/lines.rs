@@ -65,6 +65,10 @@ fn verbose(event: &Event) -> Option<String> {
         Event::Asked { model, call, input_tokens } => {
             Some(format!("asking {model}, call {call}, about {input_tokens} tokens"))
         }
+        Event::Answering { model, output_tokens, usd } => {
+            let usd = usd.map_or(String::new(), |usd| format!(", ${usd:.4}"));
+            Some(format!("{model} is answering: {output_tokens} tokens so far{usd}"))
+        }
         Event::Tried { candidate, source, verdict, detail, seconds } => {
             Some(format!("tried {candidate} by {source}: {verdict}{} in {seconds:.1} s", detail_of(detail)))
         }
@@ -121,6 +125,7 @@ pub(super) mod tests {
             },
             tried("c1", "target", "still fails"),
             Event::Asked { model: "openai/x".into(), call: 1, input_tokens: 900 },
+            Event::Answering { model: "openai/x".into(), output_tokens: 200, usd: Some(0.0021) },
             Event::Answered {
                 model: "openai/x".into(),
                 input_tokens: 912,

@@ -8,17 +8,21 @@
 //! named as the model, and never asks twice what was answered.
 
 mod ask;
+pub mod breaker;
 pub mod budget;
 pub mod price;
 pub mod prompt;
 pub mod redact;
 pub mod reply;
+mod resolve;
 pub mod strategy;
 mod wire;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use self::breaker::Breaker;
+use self::breaker::Resting;
 use self::budget::Denied;
 use self::price::Prices;
 use self::prompt::PromptError;
@@ -57,6 +61,10 @@ pub struct Config {
     /// The secret that fences are derived from: random, the repository's own
     /// or the run's.
     pub nonce_key: [u8; 32],
+    /// Whether answers are to come piece by piece.
+    pub streamed: bool,
+    /// The run's own: which models rest.
+    pub breaker: Breaker,
     /// Whether plain HTTP may leave this machine.
     pub allow_plain_http: bool,
     /// Prices beside the built-in table.
@@ -88,6 +96,8 @@ impl Config {
             max_output_tokens: 16_000,
             secrets: Vec::new(),
             nonce_key: [0; 32],
+            streamed: true,
+            breaker: Breaker::default(),
             allow_plain_http: false,
             prices: Prices::built_in(),
             templates: Templates::default(),
@@ -180,6 +190,9 @@ pub enum AskError {
     /// A cap would be passed.
     #[error(transparent)]
     Budget(#[from] Denied),
+    /// The model has failed too often just now.
+    #[error(transparent)]
+    Resting(#[from] Resting),
     /// The model gave no answer.
     #[error(transparent)]
     Provider(#[from] ProviderError),

@@ -14,6 +14,7 @@ pub mod ollama;
 pub mod openai;
 pub mod openai_chat;
 pub mod replay;
+mod stream;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -28,6 +29,8 @@ pub use self::name::ModelName;
 pub use self::name::PROVIDERS;
 pub use self::name::Provider;
 pub use self::name::ProviderKind;
+pub use self::stream::Incoming;
+pub use self::stream::Unfinished;
 use crate::http::HeaderText;
 use crate::http::Secret;
 
@@ -56,6 +59,8 @@ pub struct Shape {
     pub format: Format,
     /// Whether the limit is called by its older name, `max_tokens`.
     pub old_limit: bool,
+    /// Whether the answer comes piece by piece.
+    pub streamed: bool,
 }
 
 /// How the answer's form is asked for.
@@ -71,7 +76,7 @@ pub enum Format {
 
 impl Default for Shape {
     fn default() -> Shape {
-        Shape { format: Format::Schema, old_limit: false }
+        Shape { format: Format::Schema, old_limit: false, streamed: true }
     }
 }
 
@@ -194,6 +199,9 @@ pub fn relaxed(kind: ProviderKind, shape: Shape, status: u16, body: &[u8]) -> Op
     };
     if text.contains("max_completion_tokens") && !shape.old_limit && kind == ProviderKind::OpenAiChat {
         return Some(Shape { old_limit: true, ..shape });
+    }
+    if text.contains("stream") && shape.streamed {
+        return Some(Shape { streamed: false, ..shape });
     }
     let of_format = [
         "response_format",

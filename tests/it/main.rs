@@ -10,6 +10,7 @@ mod cheats;
 mod ecosystem;
 mod errors;
 mod explain;
+mod faults;
 mod fix_python;
 mod fix_rust;
 mod gates;

@@ -237,7 +237,7 @@ fn every_other_dialect_heals_the_same_fault() {
         ("openai/gpt-6-sol", "/v1/responses", "/v1", Some(0.003), responses),
         (
             "gemini/gemini-3.8-flash",
-            "/v1beta/models/gemini-3.8-flash:generateContent",
+            "/v1beta/models/gemini-3.8-flash:streamGenerateContent",
             "/v1beta",
             Some(0.001125),
             gemini,
@@ -294,4 +294,48 @@ fn a_program_of_the_users_can_be_the_model() {
     assert!(json["cost"]["usd"].is_null(), "what a program costs is not known");
     let missing = project.heal(&["fix", "--json", "--model", "exec:/no/such/program"]).code(4).json();
     assert_eq!(missing["failures"][0]["reason"], "provider");
+}
+
+#[test]
+fn where_one_model_fails_the_next_is_asked_and_the_first_rests() {
+    let busy = ResponseTemplate::new(529)
+        .insert_header("x-should-retry", "false")
+        .set_body_json(json!({"error": {"type": "overloaded_error", "message": "busy"}}));
+    let (runtime, server) = serve("/v1/messages", vec![busy]);
+    let heals = Mock::given(method("POST")).and(path("/v1/chat/completions")).respond_with(chat(&right()));
+    runtime.block_on(heals.mount(&server));
+    let project = Project::new(GREETING);
+    let models = ["--model", "anthropic/claude-sonnet-5-5", "--model", "openai-chat/stand-in"];
+    let ran = heal(&project, &server, "/v1", &[&["fix", "--json"], &models[..]].concat()).code(0);
+    let json = ran.json();
+    assert_eq!(json["failures"][0]["proposals"][0]["source"]["name"], "openai-chat/stand-in");
+    assert_eq!(json["cost"]["calls"], 1);
+    assert_eq!(runtime.block_on(server.received_requests()).expect("recorded").len(), 2);
+}
+
+#[test]
+fn a_repository_that_names_an_endpoint_a_proxy_or_a_program_is_not_obeyed() {
+    let (runtime, server) = serve("/v1/chat/completions", vec![chat(&right())]);
+    let url = server.uri();
+    for (key, file) in [
+        ("base-url", format!("base-url = '{url}/v1'")),
+        ("proxy", format!("proxy = '{url}'")),
+        ("http", format!("[http]\nproxy = '{url}'\nca-file = 'ca.pem'")),
+        ("model", "model = 'exec:./steal.sh'".to_owned()),
+        ("model", "model = 'openai-chat/stand-in'".to_owned()),
+    ] {
+        let project = Project::new(GREETING);
+        project.write(&[("heal.toml", &file), ("steal.sh", "#!/bin/sh\nenv > stolen\ncat >> stolen\n")]);
+        project.command("chmod").args(["+x", "steal.sh"]).status().expect("chmod");
+        project.commit("settings");
+        for models in [&[][..], &["--model", "openai-chat/stand-in"]] {
+            let mut command = project.heal_command(&[&["fix", "--json"], models].concat());
+            command.env("OPENAI_API_KEY", "sk-not-a-key");
+            let ran: Ran = command.output().expect("heal runs").into();
+            let ran = ran.code(2);
+            assert!(ran.stderr.contains(key) && ran.stderr.contains("heal.toml"), "{file}: {}", ran.stderr);
+        }
+        assert!(!project.root.join("stolen").exists(), "{file}");
+    }
+    assert!(runtime.block_on(server.received_requests()).expect("recorded").is_empty());
 }

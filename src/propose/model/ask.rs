@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Answer;
 use super::AskError;
@@ -19,8 +20,8 @@ use super::prompt::Attempt;
 use super::prompt::Prompt;
 use super::redact::Redactor;
 use super::reply;
-use super::reply::SaidChange;
-use super::reply::SaidPatch;
+use super::resolve::resolved;
+use super::resolve::written;
 use super::strategy::Brought;
 use super::strategy::Step;
 use super::strategy::Strategy;
@@ -30,11 +31,9 @@ use crate::event::Event;
 use crate::event::Events;
 use crate::interrupt::Interrupt;
 use crate::patch::Patch;
-use crate::patch::edit;
-use crate::patch::edit::Edit;
-use crate::patch::unified;
 use crate::propose::Candidate;
 use crate::propose::Origin;
+use crate::propose::provider::Incoming;
 use crate::propose::provider::ProviderKind;
 use crate::propose::provider::Reply;
 use crate::propose::provider::StopReason;
@@ -42,6 +41,9 @@ use crate::propose::provider::Usage;
 use crate::propose::provider::replay;
 use crate::propose::provider::replay::ReplyStore;
 use crate::source::RelPath;
+
+/// Tokens of an answer between two words on its progress.
+const EVERY: u64 = 200;
 
 /// Asks about one failure; a new one is made for each.
 pub struct Asker {
@@ -218,18 +220,13 @@ impl Asker {
     fn worst(&self, prompt: &Prompt) -> Worst {
         let bytes = (prompt.system.len() + prompt.user.len() + reply::schema().to_string().len()) as u64;
         let usage = Usage { written: bytes / 2, output: self.config.max_output_tokens, ..Usage::default() };
-        Worst { tokens: usage.total(), usd: self.usd(&usage) }
-    }
-
-    fn usd(&self, usage: &Usage) -> Option<f64> {
-        match self.config.model.may_cost() {
-            true => self.config.prices.usd(self.config.model.name(), usage),
-            false => Some(0.0),
-        }
+        Worst { tokens: usage.total(), usd: usd(&self.config, &usage) }
     }
 
     /// Sends the prompt within the caps and keeps the reply.
     async fn paid_reply(&mut self, prompt: &Prompt) -> Result<(Reply, Usage, Option<f64>), AskError> {
+        let named = self.config.model.to_string();
+        self.config.breaker.check(&named, Instant::now())?;
         let worst = self.worst(prompt);
         let counts = self.config.model.uses_network() || self.config.model.may_cost();
         let hold = if counts { Some(self.budget.hold(worst)?) } else { None };
@@ -243,7 +240,20 @@ impl Asker {
             call: self.budget.spent().calls + 1,
             input_tokens: self.estimate_of(prompt).input_tokens as usize,
         });
-        let reply = match self.wire.exchange(&self.config, prompt).await {
+        let (input_tokens, mut told) = (self.estimate_of(prompt).input_tokens, 0);
+        let (config, events) = (&self.config, &self.events);
+        let mut heard = |incoming: &Incoming| {
+            let output_tokens = incoming.output_tokens();
+            if output_tokens < told + EVERY {
+                return;
+            }
+            told = output_tokens;
+            let usd = usd(config, &Usage { input: input_tokens, output: output_tokens, ..Usage::default() });
+            events.emit(Event::Answering { model: config.model.to_string(), output_tokens, usd });
+        };
+        let exchanged = self.wire.exchange(config, prompt, &mut heard).await;
+        config.breaker.record(&named, exchanged.as_ref().map(|_| ()), Instant::now());
+        let reply = match exchanged {
             Ok(reply) => reply,
             Err(error) => {
                 if let Some(hold) = hold.filter(|_| error.may_be_billed()) {
@@ -258,7 +268,7 @@ impl Asker {
             output: reply.text.len() as u64 / 4,
             ..Usage::default()
         });
-        let usd = self.usd(&usage);
+        let usd = usd(&self.config, &usage);
         if let Some(hold) = hold {
             hold.settle(usage, usd);
         }
@@ -329,55 +339,10 @@ impl Asker {
     }
 }
 
-/// The patch that the model means, secrets put back.
-fn resolved(
-    patch: &SaidPatch,
-    diagnosis: &Diagnosis,
-    read: &dyn Fn(&RelPath) -> Option<String>,
-    redactor: &Redactor,
-) -> Result<Patch, String> {
-    match &patch.change {
-        SaidChange::Edits(said) => {
-            let edit = |said: &reply::SaidEdit| -> Result<Edit, String> {
-                let path = RelPath::new(&said.path).map_err(|error| error.to_string())?;
-                if path.is_root() {
-                    return Err("an edit has no path".to_owned());
-                }
-                let restored = redactor.restored(&said.search, &said.replace);
-                let (search, replace) = restored.map_err(|error| error.to_string())?;
-                Ok(Edit { path, search, replace })
-            };
-            let edits = said.iter().map(edit).collect::<Result<Vec<Edit>, String>>()?;
-            let shown = |path: &RelPath| {
-                let parts = diagnosis.slice.parts.iter().filter(|part| part.path == *path);
-                parts.map(|part| part.lines).collect()
-            };
-            edit::resolve(&edits, read, &shown).map_err(|error| error.to_string())
-        }
-        SaidChange::Diff(diff) => {
-            let side = |skip: char| -> String {
-                let lines = diff.split_inclusive('\n').filter(|line| !line.starts_with(skip));
-                lines.collect()
-            };
-            redactor.restored(&side('+'), &side('-')).map_err(|error| error.to_string())?;
-            let restored = redactor.restored(diff, diff).map_err(|error| error.to_string())?.0;
-            let diffs = unified::parse(&restored).map_err(|error| error.to_string())?;
-            unified::resolve(&diffs, read).map_err(|error| error.to_string())
-        }
-    }
-}
-
-/// A change as the model wrote it, for the model to see again.
-fn written(change: &SaidChange) -> String {
-    match change {
-        SaidChange::Diff(diff) => diff.clone(),
-        SaidChange::Edits(edits) => {
-            let edit = |edit: &reply::SaidEdit| {
-                let marked =
-                    |mark: char, text: &str| text.lines().map(|line| format!("{mark}{line}\n")).collect::<String>();
-                format!("{}\n{}{}", edit.path, marked('-', &edit.search), marked('+', &edit.replace))
-            };
-            edits.iter().map(edit).collect()
-        }
+/// What `usage` costs; `None` where the price is not known.
+fn usd(config: &Config, usage: &Usage) -> Option<f64> {
+    match config.model.may_cost() {
+        true => config.prices.usd(config.model.name(), usage),
+        false => Some(0.0),
     }
 }

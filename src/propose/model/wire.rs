@@ -15,17 +15,22 @@ use crate::process::Command;
 use crate::process::Exit;
 use crate::propose::provider;
 use crate::propose::provider::Ask;
+use crate::propose::provider::Incoming;
 use crate::propose::provider::ProviderError;
 use crate::propose::provider::ProviderKind;
 use crate::propose::provider::Reply;
 use crate::propose::provider::Shape;
 use crate::propose::provider::StopReason;
+use crate::propose::provider::Unfinished;
 use crate::propose::provider::exec;
 use crate::propose::provider::manual;
 use crate::propose::provider::ollama;
 
 /// Bytes of a program's answer; a larger one is none.
 const MOST_OF_A_PROGRAM: usize = 4 << 20;
+
+/// Hears of an answer while it arrives.
+pub(super) type Heard<'a> = dyn FnMut(&Incoming) + Send + 'a;
 
 /// A way to a model.
 pub(super) struct Wire {
@@ -43,26 +48,40 @@ impl Wire {
     pub(super) fn new(config: &Config, interrupt: Interrupt, events: Events) -> Result<Wire, ProviderError> {
         let client = Client::new(crate::http::Config {
             timeout: config.timeout,
+            total: config.timeout.mul_f64(1.5),
+            idle: config.timeout.min(crate::http::Config::default().idle),
             allow_plain_http: config.allow_plain_http,
             interrupt: interrupt.clone(),
             ..crate::http::Config::default()
         })?;
-        Ok(Wire { client, schema: reply::schema(), shape: Shape::default(), context: None, interrupt, events })
+        let shape = Shape { streamed: config.streamed, ..Shape::default() };
+        Ok(Wire { client, schema: reply::schema(), shape, context: None, interrupt, events })
     }
 
-    /// Sends `prompt` and waits for the answer.
-    pub(super) async fn exchange(&mut self, config: &Config, prompt: &Prompt) -> Result<Reply, ProviderError> {
+    /// Sends `prompt` and waits for the answer; `heard` is told of one that
+    /// comes piece by piece.
+    pub(super) async fn exchange(
+        &mut self,
+        config: &Config,
+        prompt: &Prompt,
+        heard: &mut Heard<'_>,
+    ) -> Result<Reply, ProviderError> {
         match config.model.kind() {
             ProviderKind::Exec => self.by_program(config, prompt).await,
             ProviderKind::Manual => self.by_hand(config, prompt).await,
             ProviderKind::Replay | ProviderKind::None => {
                 Err(ProviderError::NotRecorded { digest: prompt.digest.clone() })
             }
-            _ => self.over_http(config, prompt).await,
+            _ => self.over_http(config, prompt, heard).await,
         }
     }
 
-    async fn over_http(&mut self, config: &Config, prompt: &Prompt) -> Result<Reply, ProviderError> {
+    async fn over_http(
+        &mut self,
+        config: &Config,
+        prompt: &Prompt,
+        heard: &mut Heard<'_>,
+    ) -> Result<Reply, ProviderError> {
         let kind = config.model.kind();
         let address = config.address().unwrap_or_default();
         let needs_key = config.model.key_variable().is_some();
@@ -84,13 +103,27 @@ impl Wire {
                 ollama::check_fit(&ask, context)?;
             }
             let parts = provider::request(kind, address, key, &ask, context);
-            let response = self.client.post(&parts.url, parts.headers, &parts.body).await?;
+            let mut incoming = Incoming::new(kind);
+            let mut listen = |line: &[u8]| {
+                let wish = incoming.take(line);
+                heard(&incoming);
+                wish
+            };
+            let response = self.client.post_for_lines(&parts.url, parts.headers, &parts.body, &mut listen).await;
+            let response = match response {
+                Ok(response) => response,
+                Err(error) => return unfinished(incoming.finish(200, Some(error)), config),
+            };
             // Each turn lowers the shape, so that there are few.
             if let Some(lower) = provider::relaxed(kind, self.shape, response.status, &response.body) {
                 self.shape = lower;
                 continue;
             }
-            return provider::answer(kind, response.status, &response.body).map_err(|error| error.about(&config.model));
+            if !(200..300).contains(&response.status) {
+                let answer = provider::answer(kind, response.status, &response.body);
+                return answer.map_err(|error| error.about(&config.model));
+            }
+            return unfinished(incoming.finish(response.status, None), config);
         }
     }
 
@@ -128,5 +161,20 @@ impl Wire {
         self.events.note(format!("the prompt is in {from}; heal waits for the answer in {to}"));
         let text = manual::wait_for_answer(&files, config.timeout, &self.interrupt).await?;
         Ok(Reply { text, stop: StopReason::Done, usage: Some(Default::default()), model: "manual".to_owned() })
+    }
+}
+
+/// The reply; of one that did not come whole, what came if it holds a whole
+/// patch: it is paid for.
+fn unfinished(finished: Result<Reply, Box<Unfinished>>, config: &Config) -> Result<Reply, ProviderError> {
+    let Unfinished { error, reply } = match finished {
+        Ok(reply) => return Ok(reply),
+        Err(unfinished) => *unfinished,
+    };
+    // An interrupt comes from the user, not from the server.
+    let is_asked = matches!(error, ProviderError::Interrupted(_));
+    match reply.filter(|reply| !is_asked && !reply::read(&reply.text).patches.is_empty()) {
+        Some(reply) => Ok(reply),
+        None => Err(error.about(&config.model)),
     }
 }

@@ -68,6 +68,12 @@ pub enum ProviderError {
         /// What is wrong.
         detail: String,
     },
+    /// The stream ended before the answer did.
+    #[error("the answer was cut off: {detail}")]
+    CutOff {
+        /// How much of it came.
+        detail: String,
+    },
     /// No answer over the network.
     #[error(transparent)]
     Http(HttpError),
@@ -146,7 +152,7 @@ impl ProviderError {
     /// Whether the call may have been billed although nothing came of it.
     pub fn may_be_billed(&self) -> bool {
         match self {
-            ProviderError::Malformed { .. } | ProviderError::Program { .. } => true,
+            ProviderError::Malformed { .. } | ProviderError::CutOff { .. } | ProviderError::Program { .. } => true,
             ProviderError::Http(error) => error.was_sent(),
             ProviderError::Interrupted(_) => true,
             _ => false,

@@ -1,6 +1,7 @@
 //! Gemini generateContent.
 //!
-//! `POST {base}/models/{model}:generateContent`, as google-genai 3.6.1 has it,
+//! `POST {base}/models/{model}:generateContent` (streamed:
+//! `:streamGenerateContent?alt=sse`), as google-genai 3.6.1 has it,
 //! the key in a header and never in the address. Composes and reads; sends
 //! nothing.
 
@@ -14,6 +15,7 @@ use super::ProviderError;
 use super::Reply;
 use super::StopReason;
 use super::Usage;
+use super::stream::Part;
 use crate::http::Secret;
 
 /// Composes the request; `base` ends before `/models`.
@@ -34,7 +36,8 @@ pub fn request(base: &str, key: Option<&Secret>, ask: &Ask<'_>) -> Parts {
     }
     let headers = key.map(|key| ("x-goog-api-key".to_owned(), key.clone().into()));
     let (base, model) = (base.trim_end_matches('/'), ask.model.trim_start_matches("models/"));
-    Parts { url: format!("{base}/models/{model}:generateContent"), headers: headers.into_iter().collect(), body }
+    let method = if ask.shape.streamed { "streamGenerateContent?alt=sse" } else { "generateContent" };
+    Parts { url: format!("{base}/models/{model}:{method}"), headers: headers.into_iter().collect(), body }
 }
 
 /// Reads the answer.
@@ -63,14 +66,39 @@ pub fn answer(status: u16, body: &[u8]) -> Result<Reply, ProviderError> {
     Ok(Reply { text: text_of(candidate), stop, usage, model })
 }
 
+/// Takes one event of a stream, which is a piece of an answer.
+pub(super) fn take(part: &mut Part, event: &Value) {
+    if !event["error"].is_null() {
+        let status = event["error"]["code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(500);
+        part.fail(status, event);
+        return;
+    }
+    if let Some(model) = event["modelVersion"].as_str() {
+        part.model = model.to_owned();
+    }
+    let candidate = &event["candidates"][0];
+    part.say(Some(&text_of(candidate)));
+    let parts = candidate["content"]["parts"].as_array().into_iter().flatten();
+    let thoughts = parts.filter(|part| part["thought"].as_bool() == Some(true));
+    thoughts.for_each(|thought| part.think(thought["text"].as_str()));
+    if let Some(reason) = candidate["finishReason"].as_str() {
+        part.stop = Some(stop(Some(reason)));
+    }
+    if let Some(why) = event["promptFeedback"]["blockReason"].as_str() {
+        part.say(Some(why));
+        part.stop = Some(StopReason::Filtered);
+    }
+    part.usage = usage(&event["usageMetadata"]).or(part.usage);
+}
+
 /// The text of a candidate, thoughts left out.
-pub(super) fn text_of(candidate: &Value) -> String {
+fn text_of(candidate: &Value) -> String {
     let parts = candidate["content"]["parts"].as_array().into_iter().flatten();
     parts.filter(|part| part["thought"].as_bool() != Some(true)).filter_map(|part| part["text"].as_str()).collect()
 }
 
 /// What a finish reason means.
-pub(super) fn stop(reason: Option<&str>) -> StopReason {
+fn stop(reason: Option<&str>) -> StopReason {
     match reason {
         Some("MAX_TOKENS") => StopReason::Length,
         Some(
@@ -83,7 +111,7 @@ pub(super) fn stop(reason: Option<&str>) -> StopReason {
 
 /// `promptTokenCount` includes what was cached; thoughts are billed as output
 /// and not among the candidates' tokens.
-pub(super) fn usage(value: &Value) -> Option<Usage> {
+fn usage(value: &Value) -> Option<Usage> {
     let all = value["promptTokenCount"].as_u64()?;
     let cached = value["cachedContentTokenCount"].as_u64().unwrap_or(0).min(all);
     let count = |name: &str| value[name].as_u64().unwrap_or(0);

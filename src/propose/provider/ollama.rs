@@ -17,6 +17,7 @@ use super::Reply;
 use super::StopReason;
 use super::Usage;
 use super::openai_chat::bearer;
+use super::stream::Part;
 use crate::http::Secret;
 
 /// The context is asked for in steps, so that a prompt that is a little longer
@@ -39,7 +40,7 @@ pub fn request(base: &str, key: Option<&Secret>, ask: &Ask<'_>, context: Option<
             {"role": "user", "content": ask.user},
         ],
         "options": {"num_ctx": num_ctx, "num_predict": num_predict},
-        "stream": false,
+        "stream": ask.shape.streamed,
     });
     match ask.shape.format {
         Format::Schema => body["format"] = ask.schema.clone(),
@@ -110,13 +111,31 @@ pub fn answer(status: u16, body: &[u8]) -> Result<Reply, ProviderError> {
     Ok(Reply { text, stop, usage: usage(&value), model })
 }
 
+/// Takes one line of a stream.
+pub(super) fn take(part: &mut Part, event: &Value) {
+    if !event["error"].is_null() {
+        part.fail(500, event);
+        return;
+    }
+    if let Some(model) = event["model"].as_str() {
+        part.model = model.to_owned();
+    }
+    part.say(event["message"]["content"].as_str());
+    part.think(event["message"]["thinking"].as_str());
+    if event["done"].as_bool() == Some(true) {
+        part.stop = Some(stop(event["done_reason"].as_str()));
+        part.usage = usage(event);
+        part.done = true;
+    }
+}
+
 /// What a reason to be done means.
-pub(super) fn stop(reason: Option<&str>) -> StopReason {
+fn stop(reason: Option<&str>) -> StopReason {
     if reason == Some("length") { StopReason::Length } else { StopReason::Done }
 }
 
 /// `prompt_eval_count` is left out where the whole prompt was cached.
-pub(super) fn usage(value: &Value) -> Option<Usage> {
+fn usage(value: &Value) -> Option<Usage> {
     let output = value["eval_count"].as_u64()?;
     Some(Usage { input: value["prompt_eval_count"].as_u64().unwrap_or(0), output, ..Usage::default() })
 }

@@ -14,6 +14,7 @@ use super::Reply;
 use super::StopReason;
 use super::Usage;
 use super::openai_chat::bearer;
+use super::stream::Part;
 use crate::http::Secret;
 
 /// Composes the request; `base` ends before `/responses`.
@@ -25,6 +26,9 @@ pub fn request(base: &str, key: Option<&Secret>, ask: &Ask<'_>) -> Parts {
         "max_output_tokens": ask.max_output_tokens,
         "store": false,
     });
+    if ask.shape.streamed {
+        body["stream"] = true.into();
+    }
     match ask.shape.format {
         Format::Schema => {
             body["text"] = json!({
@@ -54,7 +58,7 @@ pub fn answer(status: u16, body: &[u8]) -> Result<Reply, ProviderError> {
 }
 
 /// Reads a `response` object.
-pub(super) fn response(value: &Value) -> Result<Reply, ProviderError> {
+fn response(value: &Value) -> Result<Reply, ProviderError> {
     if value["status"].as_str() == Some("failed") {
         return Err(super::refused(500, value.to_string().as_bytes()));
     }
@@ -81,8 +85,33 @@ pub(super) fn response(value: &Value) -> Result<Reply, ProviderError> {
     Ok(Reply { text, stop, usage: usage(&value["usage"]), model })
 }
 
+/// Takes one event of a stream: deltas, then the whole response.
+pub(super) fn take(part: &mut Part, event: &Value) {
+    match event["type"].as_str() {
+        Some("response.output_text.delta") => part.say(event["delta"].as_str()),
+        Some("response.refusal.delta") => part.refusal(event["delta"].as_str()),
+        Some("response.reasoning_summary_text.delta" | "response.reasoning_text.delta") => {
+            part.think(event["delta"].as_str());
+        }
+        Some("response.created") => {
+            part.model = event["response"]["model"].as_str().unwrap_or_default().to_owned();
+        }
+        Some("response.completed" | "response.incomplete" | "response.failed") => match response(&event["response"]) {
+            Ok(reply) => part.whole(reply),
+            Err(error) => part.error = Some(error),
+        },
+        Some("error") => {
+            let status = if event["code"].as_str() == Some("rate_limit_exceeded") { 429 } else { 500 };
+            // The words stand beside the type, or below `error` as elsewhere.
+            part.fail(status, event);
+        }
+        _ if !event["error"].is_null() => part.fail(500, event),
+        _ => {}
+    }
+}
+
 /// `input_tokens` includes what was read from and written to a cache.
-pub(super) fn usage(value: &Value) -> Option<Usage> {
+fn usage(value: &Value) -> Option<Usage> {
     let all = value["input_tokens"].as_u64()?;
     let details = &value["input_tokens_details"];
     let cached = details["cached_tokens"].as_u64().unwrap_or(0).min(all);

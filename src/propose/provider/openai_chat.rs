@@ -15,6 +15,7 @@ use super::ProviderError;
 use super::Reply;
 use super::StopReason;
 use super::Usage;
+use super::stream::Part;
 use crate::http::HeaderText;
 use crate::http::Secret;
 
@@ -29,6 +30,10 @@ pub fn request(base: &str, key: Option<&Secret>, ask: &Ask<'_>) -> Parts {
         ],
     });
     body[limit] = ask.max_output_tokens.into();
+    if ask.shape.streamed {
+        body["stream"] = true.into();
+        body["stream_options"] = json!({"include_usage": true});
+    }
     match ask.shape.format {
         Format::Schema => {
             body["response_format"] = json!({
@@ -68,15 +73,41 @@ pub fn answer(status: u16, body: &[u8]) -> Result<Reply, ProviderError> {
     };
     let message = &choice["message"];
     let refusal = message["refusal"].as_str().filter(|text| !text.is_empty());
-    let stop = match choice["finish_reason"].as_str() {
-        _ if refusal.is_some() => StopReason::Refusal,
-        Some("length") => StopReason::Length,
-        Some("content_filter") => StopReason::Filtered,
-        _ => StopReason::Done,
-    };
+    let stop = if refusal.is_some() { StopReason::Refusal } else { stop(choice["finish_reason"].as_str()) };
     let text = refusal.map(str::to_owned).unwrap_or_else(|| text_of(&message["content"]));
     let model = value["model"].as_str().unwrap_or_default().to_owned();
     Ok(Reply { text, stop, usage: usage(&value["usage"]), model })
+}
+
+fn stop(reason: Option<&str>) -> StopReason {
+    match reason {
+        Some("length") => StopReason::Length,
+        Some("content_filter") => StopReason::Filtered,
+        _ => StopReason::Done,
+    }
+}
+
+/// Takes one chunk of a stream; the last ones hold the finish reason and,
+/// without a choice, the usage.
+pub(super) fn take(part: &mut Part, event: &Value) {
+    if !event["error"].is_null() {
+        let status = event["error"]["code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(500);
+        part.fail(status, event);
+        return;
+    }
+    if let Some(model) = event["model"].as_str() {
+        part.model = model.to_owned();
+    }
+    let choice = &event["choices"][0];
+    let delta = if choice["delta"].is_object() { &choice["delta"] } else { &choice["message"] };
+    part.say(Some(&text_of(&delta["content"])));
+    part.refusal(delta["refusal"].as_str());
+    // Servers name what a model thinks in two ways.
+    part.think(delta["reasoning_content"].as_str().or(delta["reasoning"].as_str()));
+    if let Some(reason) = choice["finish_reason"].as_str() {
+        part.stop = Some(stop(Some(reason)));
+    }
+    part.usage = usage(&event["usage"]).or(part.usage);
 }
 
 /// A content is a text or, on some servers, parts with texts.

@@ -15,7 +15,7 @@ const OVER_HTTP: [ProviderKind; 5] = [
 ];
 
 fn ask(schema: &Value, format: Format) -> Ask<'_> {
-    let shape = Shape { format, old_limit: false };
+    let shape = Shape { format, old_limit: false, streamed: true };
     Ask { model: "m-1", system: "S", user: "U", schema, max_output_tokens: 1000, shape }
 }
 
@@ -145,5 +145,168 @@ fn what_is_no_answer_of_the_dialect_is_said_to_be_none() {
             let is_told = matches!(error, ProviderError::Malformed { .. } | ProviderError::Overloaded { .. });
             assert!(is_told, "{kind:?} {body}: {error}");
         }
+    }
+}
+
+/// The stream of a server of `kind` that says `pieces` and is then done.
+fn streamed(kind: ProviderKind, pieces: &[&str]) -> String {
+    let mut events: Vec<Value> = Vec::new();
+    match kind {
+        ProviderKind::Anthropic => {
+            let usage = json!({"input_tokens": 50, "cache_read_input_tokens": 30, "cache_creation_input_tokens": 20, "output_tokens": 1});
+            events.push(json!({"type": "message_start", "message": {"model": "served", "usage": usage}}));
+            events.push(json!({"type": "ping"}));
+            let delta = |delta: Value| json!({"type": "content_block_delta", "index": 0, "delta": delta});
+            events.push(delta(json!({"type": "thinking_delta", "thinking": "hm"})));
+            events.extend(pieces.iter().map(|text| delta(json!({"type": "text_delta", "text": text}))));
+            events.push(
+                json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7}}),
+            );
+            events.push(json!({"type": "message_stop"}));
+        }
+        ProviderKind::OpenAi => {
+            events.push(json!({"type": "response.created", "response": {"model": "served"}}));
+            events.push(json!({"type": "response.reasoning_text.delta", "delta": "hm"}));
+            events.extend(pieces.iter().map(|text| json!({"type": "response.output_text.delta", "delta": text})));
+            let whole = said(kind, &pieces.concat(), StopReason::Done);
+            events.push(json!({"type": "response.completed", "response": whole}));
+        }
+        ProviderKind::Gemini => {
+            let piece = |text: &str, thought| json!({"modelVersion": "served", "candidates": [{"content": {"parts": [{"text": text, "thought": thought}]}}]});
+            events.push(piece("hm", true));
+            events.extend(pieces.iter().map(|text| piece(text, false)));
+            events.push(said(kind, "", StopReason::Done));
+        }
+        ProviderKind::Ollama => {
+            events.extend(
+                pieces.iter().map(|text| json!({"model": "served", "message": {"content": text}, "done": false})),
+            );
+            events.push(said(kind, "", StopReason::Done));
+        }
+        _ => {
+            let chunk = |delta: Value, reason: Value| json!({"model": "served", "choices": [{"delta": delta, "finish_reason": reason}]});
+            events.push(chunk(json!({"role": "assistant", "content": "", "reasoning_content": "hm"}), Value::Null));
+            events.extend(pieces.iter().map(|text| chunk(json!({"content": text}), Value::Null)));
+            events.push(chunk(json!({}), json!("stop")));
+            events.push(json!({"choices": [], "usage": said(kind, "", StopReason::Done)["usage"]}));
+        }
+    }
+    let framed = |event: &Value| match (kind, event["type"].as_str()) {
+        (ProviderKind::Ollama, _) => format!("{event}\n"),
+        (_, Some(name)) => format!("event: {name}\ndata: {event}\n\n"),
+        (_, None) => format!("data: {event}\n\n"),
+    };
+    let end = if kind == ProviderKind::OpenAiChat { "data: [DONE]\n\n" } else { "" };
+    events.iter().map(framed).collect::<String>() + end
+}
+
+fn heard(kind: ProviderKind, body: &str) -> Result<Reply, Box<Unfinished>> {
+    let mut incoming = Incoming::new(kind);
+    for line in body.split('\n') {
+        if incoming.take(line.trim_end_matches('\r').as_bytes()) == crate::http::Wish::Enough {
+            break;
+        }
+    }
+    incoming.finish(200, None)
+}
+
+#[test]
+fn a_streamed_answer_is_the_whole_one_in_every_dialect() {
+    for kind in OVER_HTTP {
+        let reply = heard(kind, &streamed(kind, &["a ", "te", "xt «é»"])).expect("whole");
+        assert_eq!((reply.text.as_str(), reply.stop, reply.model.as_str()), ("a text «é»", StopReason::Done, "served"));
+        let usage = reply.usage.expect("usage");
+        assert_eq!((usage.all_input(), usage.output), (100, 7), "{kind:?}");
+        assert_eq!(heard(kind, &streamed(kind, &[])).expect("whole").stop, StopReason::Empty, "{kind:?}");
+    }
+}
+
+#[test]
+fn comments_junk_broken_events_and_other_line_ends_are_passed_over() {
+    for kind in OVER_HTTP {
+        let body = streamed(kind, &["a ", "text"]);
+        let mark = if kind == ProviderKind::Ollama { "" } else { "data: " };
+        let junk = format!("\u{feff}: comment\nretry: 3\ngarbage\n{mark}{{\"broken\": \n\n{mark}[1]\n\n{body}");
+        for body in [junk.clone(), junk.replace('\n', "\r\n"), body.replace("data: ", "data:")] {
+            assert_eq!(heard(kind, &body).expect("whole").text, "a text", "{kind:?}\n{body}");
+        }
+    }
+}
+
+#[test]
+fn a_stream_cut_anywhere_is_told_from_a_whole_one() {
+    for kind in OVER_HTTP {
+        let body = streamed(kind, &["a ", "text"]);
+        let mut whole = 0;
+        for end in (0..body.len()).filter(|end| body.is_char_boundary(*end)) {
+            match heard(kind, &body[..end]) {
+                Ok(reply) => {
+                    whole += 1;
+                    assert_eq!(reply.text, "a text", "{kind:?} at {end}");
+                }
+                Err(unfinished) => {
+                    assert!(unfinished.error.may_be_billed(), "{kind:?} at {end}: {}", unfinished.error);
+                    let came = unfinished.reply.map(|reply| (reply.stop, reply.text));
+                    assert!(
+                        came.as_ref()
+                            .is_none_or(|(stop, text)| *stop == StopReason::CutOff && "a text".starts_with(text)),
+                        "{came:?}"
+                    );
+                }
+            }
+        }
+        assert!(whole < body.len() / 2, "{kind:?}: {whole} of {}", body.len());
+    }
+}
+
+#[test]
+fn an_error_amid_a_stream_is_the_servers_word_and_what_came_is_kept() {
+    for kind in OVER_HTTP {
+        let body = streamed(kind, &["a ", "text"]);
+        let error = match kind {
+            ProviderKind::Anthropic => {
+                json!({"type": "error", "error": {"type": "overloaded_error", "message": "busy"}})
+            }
+            ProviderKind::OpenAi => json!({"type": "error", "code": "server_error", "message": "busy"}),
+            ProviderKind::Ollama => json!({"error": "busy"}),
+            _ => json!({"error": {"code": 503, "message": "busy"}}),
+        };
+        let mark = if kind == ProviderKind::Ollama { "" } else { "data: " };
+        let middle = body.find("a ").expect("a piece");
+        let middle = middle + body[middle..].find('\n').expect("its end") + 1;
+        let unfinished = heard(kind, &format!("{}{mark}{error}\n\n", &body[..middle])).expect_err("an error");
+        assert!(unfinished.error.to_string().contains("busy"), "{kind:?}: {}", unfinished.error);
+        assert!(matches!(unfinished.error, ProviderError::Overloaded { .. }), "{kind:?}");
+        assert_eq!(unfinished.reply.map(|reply| reply.text).as_deref(), Some("a "), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_server_that_does_not_stream_is_understood() {
+    for kind in OVER_HTTP {
+        let whole = said(kind, "a text", StopReason::Done);
+        for body in [whole.to_string(), serde_json::to_string_pretty(&whole).expect("json"), format!("\u{feff}{whole}")]
+        {
+            assert_eq!(heard(kind, &body).expect("whole").text, "a text", "{kind:?}");
+        }
+    }
+    let events = format!(
+        "[{}]",
+        [said(ProviderKind::Gemini, "a ", StopReason::Done), said(ProviderKind::Gemini, "text", StopReason::Done)]
+            .map(|event| event.to_string())
+            .join(",\n")
+    );
+    assert_eq!(heard(ProviderKind::Gemini, &events).expect("whole").text, "a text");
+}
+
+#[test]
+fn an_endless_answer_ends_at_its_bound() {
+    for kind in OVER_HTTP {
+        let body = streamed(kind, &[&"x".repeat(100_000)]);
+        let piece = body.split_inclusive('\n').find(|line| line.len() > 100_000).expect("the piece").trim_end();
+        let mut incoming = Incoming::new(kind);
+        let taken = (0..1000).take_while(|_| incoming.take(piece.as_bytes()) == crate::http::Wish::More).count();
+        assert!(taken < 25, "{kind:?}: {taken}");
+        assert!(incoming.finish(200, None).is_err(), "{kind:?}");
     }
 }
