@@ -177,6 +177,39 @@ def message_of(error):
     return first[:TEXT_LIMIT]
 
 
+def chain_of(error):
+    """The exceptions behind an exception, the root last."""
+    chain = [error]
+    seen = {id(error)}
+    while len(chain) < 50:
+        last = chain[-1]
+        inner = getattr(last, "exceptions", None)
+        following = last.__cause__
+        if following is None and not last.__suppress_context__ and not is_check(last):
+            # A check that fails while an exception is handled (a wrong
+            # message under `pytest.raises`) speaks for itself.
+            following = last.__context__
+        if following is None and isinstance(inner, (list, tuple)) and inner and isinstance(inner[0], BaseException):
+            following = inner[0]
+        if following is None or id(following) in seen or isinstance(last, HealTimeout):
+            break
+        seen.add(id(following))
+        chain.append(following)
+    return chain
+
+
+def told_of(chain):
+    """Kind and message of a chain of exceptions."""
+    if any(isinstance(link, HealTimeout) for link in chain):
+        return "timeout", "Timeout: %s" % chain[-1]
+    return "assertion" if is_check(chain[-1]) else "exception", message_of(chain[-1])
+
+
+def brief(error):
+    """Kind and message of a failure, without its places."""
+    return told_of(chain_of(error))
+
+
 class Describer(object):
     """Turns exceptions into data."""
 
@@ -226,29 +259,12 @@ class Describer(object):
         example = failed_example(error)
         if example is not None:
             return self.describe_example(*example)
-        chain = [error]
-        seen = {id(error)}
-        while len(chain) < 50:
-            last = chain[-1]
-            inner = getattr(last, "exceptions", None)
-            following = last.__cause__
-            if following is None and not last.__suppress_context__ and not is_check(last):
-                # A check that fails while an exception is handled (a wrong
-                # message under `pytest.raises`) speaks for itself.
-                following = last.__context__
-            if following is None and isinstance(inner, (list, tuple)) and inner and isinstance(inner[0], BaseException):
-                following = inner[0]
-            if following is None or id(following) in seen or isinstance(last, HealTimeout):
-                break
-            seen.add(id(following))
-            chain.append(following)
-        root = chain[-1]
-        kind = "timeout" if any(isinstance(link, HealTimeout) for link in chain) else "assertion" if is_check(root) else "exception"
+        chain = chain_of(error)
+        kind, message = told_of(chain)
         frames = []
         for link in reversed(chain):
             frames.extend(self.frames(link))
-        message = "Timeout: %s" % chain[-1] if kind == "timeout" else message_of(root)
-        return {"kind": kind, "message": message, "frames": frames[: 2 * (INNER_FRAMES + OUTER_FRAMES)], "swapped": self.swapped(root)}
+        return {"kind": kind, "message": message, "frames": frames[: 2 * (INNER_FRAMES + OUTER_FRAMES)], "swapped": self.swapped(chain[-1])}
 
     def describe_example(self, error, test, example):
         """A failed example of a doctest."""

@@ -262,7 +262,7 @@ def pytest_runtest_logstart(nodeid):
 @first
 def pytest_assertrepr_compare(op, left, right):
     """Takes note of the values; pytest's own explanation is left alone."""
-    if HEAL is None:
+    if HEAL is None or HEAL.sieve.on and not HEAL.sieve.every:
         return None
     frame = sys._getframe(1)
     while frame is not None and HEAL.describer.hidden(frame):
@@ -278,6 +278,8 @@ def pytest_runtest_makereport(item, call):
         # unittest's own failures come to pytest beside the call.
         for raised in [call.excinfo] if call.excinfo else getattr(item, "_excinfo", None) or ():
             HEAL.sieve.raised(raised.value)
+        if call.excinfo is not None and call.when == "call":
+            HEAL.sieve.failed(HEAL.id(item.nodeid), item, call.excinfo.value)
     outcome = yield
     if HEAL is None or outcome.excinfo is not None:
         return

@@ -30,9 +30,6 @@ from heal_sieve_code import Unsuitable
 # take without one, and at least so much; less once many had no end.
 TIMES, LEAST = 10, 0.4
 MANY, MANY_TIMES, MANY_LEAST = 8, 5, 0.1
-# Frames between pytest's loop and the tests that are the sieve's own. Deep
-# recursions end where they would have ended.
-FRAMES = 20
 DETAIL = 200
 
 
@@ -118,6 +115,11 @@ class Sieve(object):
         began = self.functions[3]()
         told, why = self.child(items, [], True, float(self.request["limit"]))
         self.usually = self.functions[3]() - began
+        if self.request["endless"]:
+            if told is not None or not self.late:
+                raise Off("without a candidate the tests come to their end")
+            self.usually, self.late = 0.0, 0
+            return []
         if told is None:
             raise Off("without a candidate the tests do not come to their end: " + why)
         if told["reasons"] or self.effects.lasting():
@@ -242,7 +244,8 @@ class Sieve(object):
         if held is not None:
             # `random` takes a new seed after a fork.
             sys.modules["random"].setstate(held)
-        sys.setrecursionlimit(sys.getrecursionlimit() + FRAMES)
+        # Deep recursions end where they would have ended.
+        sys.setrecursionlimit(sys.getrecursionlimit() + own_frames())
         self.effects.begin()
         for index, item in enumerate(items):
             following = items[index + 1] if index + 1 < len(items) else None
@@ -254,6 +257,23 @@ class Sieve(object):
         if self.writer is not None:
             self.unclean = self.unclean or unclean(error)
             self.effects.judging = False
+
+    def failed(self, name, item, error):
+        """Tells of a failed call at once, where a report could only say the
+        same: making one reads sources and costs as much as the test."""
+        if self.writer is None or self.every or not self.plain(item) or not isinstance(error, Exception):
+            return
+        kind, message = heal_channel.brief(error)
+        failure = {"kind": kind, "message": message}
+        self.reports.append({"id": name, "when": "call", "outcome": "failed", "expected": False, "failure": failure})
+        self.tell()
+
+    def plain(self, item):
+        """Whether nothing but pytest itself has a say in the test's report."""
+        if any(item.iter_markers("xfail")):
+            return False
+        hooks = item.ihook.pytest_runtest_makereport.get_hookimpls()
+        return all(hook.function.__module__.startswith(("_pytest.", "heal_pytest")) for hook in hooks)
 
     def reported(self, name, report, failure):
         """Takes note of a report; the first failure of a candidate is enough."""
@@ -279,6 +299,15 @@ class Sieve(object):
         while data:
             data = data[self.functions[0](self.writer, data) :]
         self.functions[1](0)
+
+
+def own_frames():
+    """How many frames of the sieve's own the caller stands on, itself too."""
+    frame, count = sys._getframe(1), 0
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+        count += 1
+    return count
 
 
 def unclean(error):

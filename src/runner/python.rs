@@ -132,6 +132,7 @@ fn open(
         json!({
             "file": candidates,
             "expected": question.expected,
+            "endless": question.endless,
             "limit": question.limit.as_secs_f64(),
             "seconds": question.time.as_secs_f64(),
         })

@@ -20,6 +20,8 @@ pub struct Question {
     pub candidates: Vec<Vec<Edit>>,
     /// The tests that fail, by id; a candidate passes when all of them do.
     pub expected: Vec<String>,
+    /// Whether they are expected not to end, and not merely to fail.
+    pub endless: bool,
     /// Time of the processor for one candidate at most.
     pub limit: Duration,
     /// Wall time at most for all of them, after the tests are collected.
@@ -141,6 +143,7 @@ mod tests {
         let question = Question {
             candidates: vec![vec![edit.clone()], vec![edit.clone(), edit]],
             expected: vec![],
+            endless: false,
             limit: Duration::from_secs(1),
             time: Duration::from_secs(1),
         };

@@ -57,12 +57,9 @@ pub fn obstacle(bench: &Bench, aim: &Aim) -> Option<String> {
     let Selection::Tests(ids) = &aim.selection else {
         return Some("only the whole suite shows the failure".to_owned());
     };
-    let clean = |kind: Kind| matches!(kind, Kind::Assertion | Kind::Exception);
-    if !aim
-        .failures
-        .iter()
-        .all(|reproduction| clean(reproduction.failure.kind) && ids.contains(&reproduction.failure.id))
-    {
+    let of_kind = |wanted: &[Kind]| aim.failures.iter().all(|reproduction| wanted.contains(&reproduction.failure.kind));
+    let asked_for = aim.failures.iter().all(|reproduction| ids.contains(&reproduction.failure.id));
+    if !asked_for || !(of_kind(&[Kind::Assertion, Kind::Exception]) || of_kind(&[Kind::Timeout])) {
         return Some("the failure is none of a test's own".to_owned());
     }
     None
@@ -93,6 +90,7 @@ pub async fn sift(
     let question = Question {
         candidates,
         expected: aim.failures.iter().map(|reproduction| reproduction.failure.id.clone()).collect(),
+        endless: aim.is_endless(),
         limit: bench.limits.brief,
         time,
     };
@@ -119,7 +117,8 @@ fn read(aim: &Aim, patches: usize, numbers: &[usize], answer: Answer) -> Sifting
     if !answer.why.is_empty() {
         return Sifting::off(patches, answer.why);
     }
-    for reproduction in &aim.failures {
+    // That it does not end without a candidate the test process has seen itself.
+    for reproduction in aim.failures.iter().filter(|_| !aim.is_endless()) {
         let id = &reproduction.failure.id;
         match answer.failures.iter().find(|failure| failure.id == *id) {
             Some(failure) if reproduction.is_same(failure) => {}

@@ -26,7 +26,10 @@ enum Says {
     Fails,
     /// It cannot tell: the candidate goes on trial.
     Open,
+    /// What an ordinary trial says, whichever that is.
+    AsItIs,
 }
+use Says::AsItIs;
 use Says::Fails;
 use Says::Open;
 use Says::Passes;
@@ -101,7 +104,8 @@ fn check(table: &Table) {
             Sieved::Same | Sieved::Failed => Fails,
             Sieved::Unclear | Sieved::Unsuitable => Open,
         };
-        assert_eq!(says, *wanted, "{}: `{from}` becomes `{to}`: {said:?} {word}", table.what);
+        let wanted = if *wanted == AsItIs && says != Open { says } else { *wanted };
+        assert_eq!(says, wanted, "{}: `{from}` becomes `{to}`: {said:?} {word}", table.what);
     }
 }
 
@@ -177,6 +181,33 @@ fn functions_wherever_they_live_are_swapped() {
                 ("def square(n):\n    return n * n", "def square(n):\n    return n + 1", Fails),
                 // What the cache holds came of the other text.
                 ("def cube(n):\n    return n * n", "def cube(n):\n    return n * 3", Open),
+            ],
+        },
+        Table {
+            what: "a test that does not end",
+            module: "def down(n):\n    while n != 0:\n        n -= 2\n    return n\n",
+            tests: "from m import down\n\n\ndef test_it():\n    assert down(3) == -1\n",
+            target: IT,
+            candidates: &[
+                ("n != 0", "n > 0", Passes),
+                ("n != 0", "n > 3", Fails),
+                ("n != 0", "n > -3", Fails),
+                ("n != 0", "n != 2", Open),
+                ("n -= 2", "n -= 1", Fails),
+            ],
+        },
+        Table {
+            what: "recursion as deep as it may be",
+            module: "import sys\n\n\ndef deep(n):\n    return 0 if n <= 1 else deep(n - 2)\n\n\ndef room():\n    depth, frame = 0, sys._getframe()\n    while frame:\n        depth, frame = depth + 1, frame.f_back\n    return sys.getrecursionlimit() - depth\n",
+            tests: "from m import *\n\n\ndef test_it():\n    assert deep(4) == 1\n",
+            target: IT,
+            candidates: &[
+                ("0 if n <= 1", "1 if n <= 1", Passes),
+                ("deep(n - 2)", "deep(n)", Fails),
+                ("return 0 if n <= 1 else deep(n - 2)", "return room() % 2", AsItIs),
+                ("return 0 if n <= 1 else deep(n - 2)", "return 1 - room() % 2", AsItIs),
+                ("return 0 if n <= 1 else deep(n - 2)", "return room() // 2 % 2", AsItIs),
+                ("return 0 if n <= 1 else deep(n - 2)", "return room() // 4 % 2", AsItIs),
             ],
         },
         Table {
