@@ -149,6 +149,7 @@ impl Incoming {
             if object(data).is_some() || data == b"[DONE]" {
                 self.dispatch();
             }
+            let is_first = self.data.is_empty();
             self.data.extend_from_slice(data);
             self.data.push(b'\n');
             if self.data.len() > MOST_BYTES {
@@ -156,8 +157,9 @@ impl Incoming {
                 self.part.error = Some(ProviderError::Malformed { detail });
             }
             // One line is nearly always a whole event: what it brings need
-            // not wait for the next line.
-            if object(&self.data).is_some() || data == b"[DONE]" {
+            // not wait for the next line. Parsing at every further line would
+            // take quadratic time.
+            if is_first && object(&self.data).is_some() || data == b"[DONE]" {
                 self.dispatch();
             }
         } else if line.is_empty() {
