@@ -14,6 +14,7 @@ pub mod explain;
 pub mod hunt;
 pub mod joint;
 pub mod leads;
+pub mod passers;
 pub mod prepare;
 pub mod reason;
 pub mod record;

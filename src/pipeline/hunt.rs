@@ -3,6 +3,7 @@
 //!
 //! Decides who proposes when; what a trial is worth is for the gates to say.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -39,7 +40,7 @@ use crate::verify::rank;
 
 /// How long the rules have the tests for themselves before a model is asked
 /// (DECISIONS 31).
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// After the first verified patch: how much longer other patches may be tried,
 /// as a part of the time spent so far. A second, different patch that passes
@@ -90,6 +91,8 @@ pub async fn hunt(
         contested: false,
         jobs,
         changed_in_the_sieve: false,
+        passers: HashSet::new(),
+        untried: Vec::new(),
     };
     let mut outcome = tokio::select! {
         outcome = hunt.run() => outcome,
@@ -189,7 +192,7 @@ pub(super) struct Hunt<'a> {
     pub(super) prepared: &'a Prepared,
     pub(super) case: &'a Case,
     pub(super) survey: &'a Survey,
-    settings: &'a Settings,
+    pub(super) settings: &'a Settings,
     pub(super) tools: &'a Tools,
     /// Verified patches of earlier cases: one cause often has several faces.
     pub(super) known: &'a [Proposal],
@@ -198,7 +201,7 @@ pub(super) struct Hunt<'a> {
     pub(super) crew: Crew,
     pub(super) ended: Ended,
     pub(super) tried: Vec<Tried>,
-    next_id: usize,
+    pub(super) next_id: usize,
     began: Instant,
     pub(super) enough_at: Option<Instant>,
     /// Whether no patch of a rule is believed any more (see `rivals`).
@@ -208,6 +211,10 @@ pub(super) struct Hunt<'a> {
     /// Whether a candidate changed in the sieve how the target fails: the
     /// tests run what is in the scratch.
     pub(super) changed_in_the_sieve: bool,
+    /// Ids of the candidates that passed the sieve.
+    pub(super) passers: HashSet<String>,
+    /// Those of them that were taken out of the queue.
+    pub(super) untried: Vec<Candidate>,
 }
 
 impl Hunt<'_> {
@@ -215,7 +222,8 @@ impl Hunt<'_> {
     async fn run(&mut self) -> Result<Option<Reason>, PipelineError> {
         let none_yet = self.propose_without_model().await?;
         let models = self.models()?;
-        let patience = if models.is_empty() || none_yet { None } else { Some(GRACE) };
+        let patience =
+            if models.is_empty() || none_yet { None } else { Some(GRACE.saturating_sub(self.began.elapsed())) };
         self.drain(patience).await?;
         self.settle_rivals().await?;
         if self.is_done() {
@@ -343,6 +351,7 @@ impl Hunt<'_> {
         self.crew.leave_late();
         self.call_rivals(candidate);
         if self.ended.proposals.len() >= 3 {
+            self.keep_passers();
             self.crew.clear();
         }
         self.enough_at = Some(first);

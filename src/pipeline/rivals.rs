@@ -16,17 +16,16 @@ use crate::verify;
 use crate::verify::Evidence;
 use crate::verify::Miss;
 use crate::verify::Proved;
-use crate::verify::probe;
 use crate::verify::probe::Difference;
 
 /// The kind of a rule's candidates.
-const RULE: &str = "rule";
+pub(super) const RULE: &str = "rule";
 
 /// Characters of a call or an outcome that are shown.
 const SHOWN: usize = 120;
 
 /// Patches that are compared: the probe's time is shared among them.
-const MOST: usize = 6;
+pub(super) const MOST: usize = 6;
 
 impl Hunt<'_> {
     /// Takes back the verified patches of rules where they differ: they become
@@ -35,6 +34,13 @@ impl Hunt<'_> {
     /// # Errors
     /// The tests cannot be run, or the run is to stop.
     pub(super) async fn settle_rivals(&mut self) -> Result<(), PipelineError> {
+        self.take_back_rivals().await?;
+        let before = self.ended.proposals.len();
+        self.try_unlike().await?;
+        if self.ended.proposals.len() > before { self.take_back_rivals().await } else { Ok(()) }
+    }
+
+    async fn take_back_rivals(&mut self) -> Result<(), PipelineError> {
         let proposals = &self.ended.proposals;
         // With a patch of another source at hand there is more than a guess.
         if proposals.len() < 2 || proposals.iter().any(|proposal| proposal.origin.kind != RULE) {
@@ -42,10 +48,7 @@ impl Hunt<'_> {
         }
         let patches: Vec<&Patch> = proposals.iter().take(MOST).map(|proposal| &proposal.patch).collect();
         self.tools.events.emit(Event::Stage { name: "rivals".into(), what: format!("{} patches", patches.len()) });
-        let known = self.survey.first.tests.iter().map(|test| test.id.as_str());
-        let near = probe::near(&self.case.aim, known);
-        let mut scratch = self.prepared.scratch().await?;
-        let compared = probe::compare(&self.prepared.bench, &mut *scratch, &self.case.aim, &near, &patches).await?;
+        let compared = self.compared(&patches).await?;
         let Some(difference) = compared.differences.first() else { return Ok(()) };
         let detail = words(patches.len(), compared.clusters.len(), difference);
         self.tools.events.note(detail.clone());
@@ -63,6 +66,7 @@ impl Hunt<'_> {
         self.enough_at = None;
         // What waits is of rules as well, and would be one rival more.
         self.crew.clear();
+        self.untried.clear();
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use std::time::Instant;
 use tokio::task::JoinSet;
 
 use super::PipelineError;
+use super::hunt::GRACE;
 use super::hunt::Hunt;
 use super::prepare;
 use crate::event::Event;
@@ -27,6 +28,9 @@ pub const RULES: rules::Config = rules::Config { max_candidates: 4_000, max_susp
 /// Wall time for all candidates of one failure, after the tests have started.
 const TIME: Duration = Duration::from_secs(30);
 
+/// The likeliest candidates are sieved first, so that their trials begin.
+const FIRST: usize = 120;
+
 /// Candidates for which a second test process is worth its start.
 const SHARE: usize = 40;
 
@@ -36,22 +40,56 @@ impl Hunt<'_> {
         sieve::obstacle(&self.prepared.bench, &self.case.aim).is_none()
     }
 
-    /// The candidates that are worth a trial, in their order: first those that
-    /// pass in the sieve, then those it knows nothing of, as far as those
-    /// would have been tried without it. Trials of other candidates go on.
+    /// Sieves `candidates` and proposes those that are worth a trial: what
+    /// passes as soon as it is known, then what the sieve knows nothing of, as
+    /// far as that would have been tried without it. Trials go on meanwhile.
     ///
     /// # Errors
     /// The tests cannot be run, or the run is to stop.
-    pub(super) async fn sift(&mut self, candidates: Vec<Candidate>) -> Result<Vec<Candidate>, PipelineError> {
-        if candidates.is_empty() {
-            return Ok(candidates);
-        }
+    pub(super) async fn propose_sieved(&mut self, mut candidates: Vec<Candidate>) -> Result<(), PipelineError> {
         let began = Instant::now();
-        let candidates = Arc::new(candidates);
+        let mut found = Found::default();
+        let mut open = Vec::new();
+        let (mut ranked, mut off) = (0, false);
+        while !candidates.is_empty() {
+            let rest = if ranked == 0 { candidates.split_off(candidates.len().min(FIRST)) } else { Vec::new() };
+            let most = self.rules.max_candidates.saturating_sub(ranked);
+            ranked += candidates.len();
+            if off {
+                // What kept the first ones from being sieved keeps these too.
+                open.extend(candidates.into_iter().take(most));
+            } else {
+                let some = self.sift(Arc::new(candidates), &mut found).await?;
+                off = found.off.is_some();
+                let Worth { passed, others } = some;
+                let before = self.next_id;
+                self.propose("rules", passed, false);
+                self.passers.extend((before + 1..=self.next_id).map(|number| format!("c{number}")));
+                open.extend(others.into_iter().filter(|(rank, _)| *rank < most).map(|(_, candidate)| candidate));
+            }
+            candidates = rest;
+        }
+        self.ended.counts.proposed += found.discarded;
+        self.ended.counts.tried += found.discarded;
+        self.changed_in_the_sieve |= found.changed;
+        self.tools.events.emit(Event::Sieved {
+            candidates: found.sieved,
+            passed: found.passed,
+            discarded: found.discarded,
+            off: found.off,
+            seconds: began.elapsed().as_secs_f64(),
+        });
+        self.propose("rules", open, false);
+        Ok(())
+    }
+
+    async fn sift(&mut self, candidates: Arc<Vec<Candidate>>, found: &mut Found) -> Result<Worth, PipelineError> {
         // What policy refuses is never run, not even in a scratch.
         let allowed: Vec<usize> =
             (0..candidates.len()).filter(|index| !self.crew.refuses(&candidates[*index].patch)).collect();
         let shares = self.jobs.min(allowed.len().div_ceil(SHARE)).max(1);
+        // A model that may know more does not wait for long.
+        let time = if self.settings.offline || self.settings.models.is_empty() { TIME } else { GRACE };
         let mut tasks = JoinSet::new();
         for share in 0..shares {
             let (bench, pool) = (self.prepared.bench.clone(), self.prepared.pool.clone());
@@ -60,48 +98,31 @@ impl Hunt<'_> {
             tasks.spawn(async move {
                 let mut scratch = prepare::take(&pool).await?;
                 let patches: Vec<&Patch> = own.iter().map(|index| &candidates[*index].patch).collect();
-                let sifting = sieve::sift(&bench, &mut *scratch, &aim, &patches, TIME).await?;
+                let sifting = sieve::sift(&bench, &mut *scratch, &aim, &patches, time).await?;
                 Ok::<_, PipelineError>((own, sifting))
             });
         }
-        let mut found = Found::new(candidates.len());
+        let mut sieved = vec![Sieved::Unclear; candidates.len()];
         while !tasks.is_empty() {
+            // Also where a patch has verified: its rivals are to be known.
             tokio::select! {
-                joined = tasks.join_next() => match joined {
-                    Some(Ok(done)) => {
-                        let (own, sifting) = done?;
-                        found.take(&own, sifting);
-                    }
-                    Some(Err(error)) if !error.is_cancelled() => {
-                        return Err(PipelineError::Worker(error.to_string()));
-                    }
-                    Some(Err(_)) | None => {}
+                joined = tasks.join_next() => if let Some(joined) = joined {
+                    let (own, sifting) = joined.map_err(|error| PipelineError::Worker(error.to_string()))??;
+                    found.take(&own, sifting, &mut sieved);
                 },
-                result = self.next_result(self.enough_at) => match result? {
-                    Some(tried) => self.record(tried),
-                    // What verified is enough: the rest need not be known.
-                    None => tasks.abort_all(),
+                result = self.next_result(None) => if let Some(tried) = result? {
+                    self.record(tried);
                 }
             }
         }
-        self.ended.counts.proposed += found.discarded;
-        self.ended.counts.tried += found.discarded;
-        self.changed_in_the_sieve |= found.changed;
-        self.tools.events.emit(Event::Sieved {
-            candidates: allowed.len(),
-            passed: found.passed,
-            discarded: found.discarded,
-            off: found.off.clone(),
-            seconds: began.elapsed().as_secs_f64(),
-        });
-        let candidates = Arc::try_unwrap(candidates).unwrap_or_else(|shared| (*shared).clone());
-        Ok(found.keep(candidates, self.rules.max_candidates))
+        Ok(Worth::of(Arc::unwrap_or_clone(candidates), &sieved))
     }
 }
 
 /// What the sieves found, all shares together.
+#[derive(Default)]
 struct Found {
-    sieved: Vec<Sieved>,
+    sieved: usize,
     passed: usize,
     discarded: usize,
     /// Whether a candidate changed how the target fails.
@@ -110,33 +131,37 @@ struct Found {
 }
 
 impl Found {
-    fn new(candidates: usize) -> Found {
-        Found { sieved: vec![Sieved::Unclear; candidates], passed: 0, discarded: 0, changed: false, off: None }
-    }
-
-    fn take(&mut self, own: &[usize], sifting: Sifting) {
+    /// Takes in what is known of the candidates `own`.
+    fn take(&mut self, own: &[usize], sifting: Sifting, all: &mut [Sieved]) {
         self.off = self.off.take().or(sifting.off);
         for (index, (sieved, _)) in own.iter().zip(sifting.found) {
-            self.sieved[*index] = sieved;
+            all[*index] = sieved;
+            self.sieved += 1;
             self.passed += usize::from(sieved == Sieved::Passed);
             self.discarded += usize::from(sieved.is_discarded());
             self.changed |= matches!(sieved, Sieved::Passed | Sieved::Failed);
         }
     }
+}
 
-    /// Of the others only the first `most` candidates are tried.
-    fn keep(&self, candidates: Vec<Candidate>, most: usize) -> Vec<Candidate> {
-        let (mut passed, mut others) = (Vec::new(), Vec::new());
-        for (index, candidate) in candidates.into_iter().enumerate() {
-            match self.sieved[index] {
-                Sieved::Passed => passed.push(candidate),
+/// The candidates that are worth a trial, in their order.
+struct Worth {
+    passed: Vec<Candidate>,
+    /// Those that the sieve could not tell, with their place among all.
+    others: Vec<(usize, Candidate)>,
+}
+
+impl Worth {
+    fn of(candidates: Vec<Candidate>, sieved: &[Sieved]) -> Worth {
+        let mut worth = Worth { passed: Vec::new(), others: Vec::new() };
+        for (rank, (candidate, sieved)) in candidates.into_iter().zip(sieved).enumerate() {
+            match sieved {
+                Sieved::Passed => worth.passed.push(candidate),
                 Sieved::Same | Sieved::Failed => {}
-                Sieved::Unclear | Sieved::Unsuitable if index < most => others.push(candidate),
-                Sieved::Unclear | Sieved::Unsuitable => {}
+                Sieved::Unclear | Sieved::Unsuitable => worth.others.push((rank, candidate)),
             }
         }
-        passed.extend(others);
-        passed
+        worth
     }
 }
 
@@ -156,31 +181,23 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_comes_first_and_only_what_fails_is_left_out() {
-        let mut found = Found::new(7);
+    fn only_what_fails_is_left_out() {
+        let mut found = Found::default();
+        let mut sieved = vec![Sieved::Unclear; 7];
         let word = |sieved| (sieved, String::new());
-        found.take(
-            &[1, 3, 5],
-            Sifting { found: vec![word(Sieved::Failed), word(Sieved::Passed), word(Sieved::Same)], off: None },
-        );
-        found.take(&[0, 4], Sifting { found: vec![word(Sieved::Unclear), word(Sieved::Unsuitable)], off: None });
-        assert_eq!((found.passed, found.discarded, found.changed), (1, 2, true));
-        let candidates: Vec<Candidate> = ["a", "b", "c", "d", "e", "f", "g"].map(candidate).to_vec();
-        let ids = |most| {
-            let kept = found.keep(candidates.clone(), most);
-            kept.iter().map(|candidate| candidate.id.clone()).collect::<Vec<_>>().join("")
-        };
-        // `g` was refused before it could be sieved: it goes on to be told so.
-        assert_eq!(ids(7), "daceg");
-        assert_eq!(ids(3), "dac");
-    }
-
-    #[test]
-    fn a_sieve_that_is_off_discards_nothing() {
-        let mut found = Found::new(2);
-        let found_nothing = vec![(Sieved::Unclear, String::new()); 2];
-        found.take(&[0, 1], Sifting { found: found_nothing, off: Some("why".into()) });
-        assert_eq!(found.keep(vec![candidate("a"), candidate("b")], 400).len(), 2);
-        assert_eq!(found.off.as_deref(), Some("why"));
+        let some = vec![word(Sieved::Failed), word(Sieved::Passed), word(Sieved::Same)];
+        found.take(&[1, 3, 5], Sifting { found: some, off: None }, &mut sieved);
+        assert!(found.changed);
+        let some = vec![word(Sieved::Unclear), word(Sieved::Unsuitable)];
+        found.take(&[0, 4], Sifting { found: some, off: Some("why".into()) }, &mut sieved);
+        assert_eq!((found.sieved, found.passed, found.discarded, found.off), (5, 1, 2, Some("why".into())));
+        let candidates = ["a", "b", "c", "d", "e", "f", "g"].map(candidate).to_vec();
+        let worth = Worth::of(candidates, &sieved);
+        let passed: Vec<&str> = worth.passed.iter().map(|candidate| candidate.id.as_str()).collect();
+        let others: Vec<(usize, &str)> =
+            worth.others.iter().map(|(rank, candidate)| (*rank, candidate.id.as_str())).collect();
+        // `c` and `g` were refused before they could be sieved: they go on to
+        // be told so.
+        assert_eq!((passed, others), (vec!["d"], vec![(0, "a"), (2, "c"), (4, "e"), (6, "g")]));
     }
 }

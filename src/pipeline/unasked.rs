@@ -29,8 +29,7 @@ impl Hunt<'_> {
             first.extend(reverts);
             let none = first.is_empty() && rules.is_empty();
             self.propose("rules", first, false);
-            let worth = self.sift(rules).await?;
-            self.propose("rules", worth, false);
+            self.propose_sieved(rules).await?;
             return Ok(none);
         }
         // The sort is stable: of equals the revert comes first.

@@ -132,6 +132,14 @@ impl Crew {
         waiting.extend(wanted.into_iter().chain(others));
     }
 
+    /// Takes what is wanted out of what waits.
+    pub fn take_waiting(&self, is_wanted: impl Fn(&Candidate) -> bool) -> Vec<Candidate> {
+        let waiting = &mut self.shared.lock().waiting;
+        let (wanted, others): (Vec<_>, Vec<_>) = std::mem::take(waiting).into_iter().partition(is_wanted);
+        waiting.extend(others);
+        wanted
+    }
+
     /// Throws away what waits; what is on trial goes on.
     pub fn clear(&self) {
         let mut queue = self.shared.lock();

@@ -30,6 +30,8 @@ from heal_sieve_code import Unsuitable
 # take without one, and at least so much; less once many had no end.
 TIMES, LEAST = 10, 0.4
 MANY, MANY_TIMES, MANY_LEAST = 8, 5, 0.1
+# Seconds for the failure without a candidate, whose report is made in full.
+VALIDATION = 10.0
 DETAIL = 200
 
 
@@ -113,7 +115,9 @@ class Sieve(object):
     def validate(self, items, name_of):
         """The failures of a child without a candidate, `[id, failure]` each."""
         began = self.functions[3]()
-        told, why = self.child(items, [], True, float(self.request["limit"]))
+        limit = float(self.request["limit"])
+        # The report of a deep recursion takes longer than the test.
+        told, why = self.child(items, [], True, limit if self.request["endless"] else max(limit, VALIDATION))
         self.usually = self.functions[3]() - began
         if self.request["endless"]:
             if told is not None or not self.late:

@@ -1,0 +1,111 @@
+//! Passers: candidates of rules that passed the sieve and still wait for their
+//! trial when enough has verified.
+//!
+//! Any of them may be a rival. Those that behave as the verified patch does
+//! need no trial; the others get one, so that no rival is missed for lack of
+//! time. Judges nothing: a rival is what verifies as well.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use super::PipelineError;
+use super::hunt::Hunt;
+use super::rivals::MOST;
+use super::rivals::RULE;
+use crate::event::Event;
+use crate::patch::Patch;
+use crate::propose::Candidate;
+use crate::verify::probe;
+use crate::verify::probe::Probe;
+
+/// Passers that are looked at, the likeliest first.
+const LOOKED_AT: usize = 30;
+
+/// Wall time for comparing them and for the trials that follow from it.
+const TIME: Duration = Duration::from_secs(25);
+
+impl Hunt<'_> {
+    /// Takes what passed the sieve out of the crew's queue, before that is
+    /// thrown away.
+    pub(super) fn keep_passers(&mut self) {
+        let passers = &self.passers;
+        let waiting = self.crew.take_waiting(|candidate| passers.contains(&candidate.id));
+        self.untried.extend(waiting);
+    }
+
+    /// Tries the passers that behave otherwise than the first verified patch.
+    ///
+    /// # Errors
+    /// The tests cannot be run, or the run is to stop.
+    pub(super) async fn try_unlike(&mut self) -> Result<(), PipelineError> {
+        self.keep_passers();
+        let Some(best) = self.ended.proposals.first() else { return Ok(()) };
+        if self.contested || self.ended.proposals.iter().any(|proposal| proposal.origin.kind != RULE) {
+            return Ok(());
+        }
+        let best = best.patch.clone();
+        let until = Instant::now() + TIME;
+        let mut untried = std::mem::take(&mut self.untried);
+        untried.truncate(LOOKED_AT);
+        let mut unlike = Vec::new();
+        let looked_at = untried.len();
+        while !untried.is_empty() && Instant::now() < until {
+            let rest = untried.split_off(untried.len().min(MOST - 1));
+            let patches: Vec<&Patch> =
+                std::iter::once(&best).chain(untried.iter().map(|candidate| &candidate.patch)).collect();
+            let probe = self.compared(&patches).await?;
+            unlike.extend(differing(untried, &probe));
+            untried = rest;
+        }
+        if unlike.is_empty() {
+            return Ok(());
+        }
+        let what = format!("{} of {looked_at} more that pass behave otherwise", unlike.len());
+        self.tools.events.emit(Event::Stage { name: "rivals".into(), what });
+        self.crew.clear();
+        self.crew.enqueue(unlike, true);
+        self.enough_at = Some(until);
+        self.drain(None).await
+    }
+
+    /// Compares patches on calls near those of the tests.
+    pub(super) async fn compared(&self, patches: &[&Patch]) -> Result<Probe, PipelineError> {
+        let known = self.survey.first.tests.iter().map(|test| test.id.as_str());
+        let near = probe::near(&self.case.aim, known);
+        let mut scratch = self.prepared.scratch().await?;
+        Ok(probe::compare(&self.prepared.bench, &mut *scratch, &self.case.aim, &near, patches).await?)
+    }
+}
+
+/// Of `candidates`, which were compared with a patch before them, those that
+/// are not known to behave as it does.
+fn differing(candidates: Vec<Candidate>, probe: &Probe) -> impl Iterator<Item = Candidate> {
+    let alike: Vec<usize> = probe.clusters.iter().find(|cluster| cluster.contains(&0)).cloned().unwrap_or_default();
+    candidates.into_iter().enumerate().filter(move |(index, _)| !alike.contains(&(index + 1))).map(|(_, one)| one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::propose::Origin;
+
+    #[test]
+    fn only_what_is_known_to_be_alike_is_spared_a_trial() {
+        let candidate = |id: &str| Candidate {
+            id: id.into(),
+            origin: Origin { kind: RULE.into(), name: "r".into() },
+            patch: Patch::default(),
+            explanation: String::new(),
+            prior: 1.0,
+        };
+        let candidates = || ["a", "b", "c", "d"].map(candidate).to_vec();
+        let ids = |probe: &Probe| differing(candidates(), probe).map(|candidate| candidate.id).collect::<String>();
+        // The third could not be probed.
+        let probe = Probe { clusters: vec![vec![0, 1], vec![2, 4]], ..Probe::default() };
+        assert_eq!(ids(&probe), "bcd");
+        let probe = Probe { clusters: vec![vec![0, 1, 2, 3, 4]], ..Probe::default() };
+        assert_eq!(ids(&probe), "");
+        // Where nothing could be compared all are tried.
+        assert_eq!(ids(&Probe::default()), "abcd");
+    }
+}
