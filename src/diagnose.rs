@@ -14,6 +14,8 @@ use crate::detect::Reproduction;
 use crate::detect::Spectrum;
 use crate::detect::spectrum::Covered;
 use crate::failure::Failure;
+#[cfg(doc)]
+use crate::patch::edit;
 use crate::runner::TestPlace;
 use crate::scratch::Snapshot;
 use crate::source::Lines;
@@ -71,13 +73,15 @@ pub enum Role {
     Suspect,
     /// It is the failing test.
     Test,
+    /// It serves the failing test: a fixture, a helper, a value.
+    Helper,
     /// The suspects or the test use it.
     Definition,
     /// The imports and constants of a file that is shown.
     Imports,
 }
 
-/// A span of a file that is shown, whole.
+/// A span of a file that is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// The file.
@@ -88,8 +92,46 @@ pub struct Part {
     pub role: Role,
     /// What it defines, where it is a definition.
     pub symbol: Option<String>,
-    /// The text of exactly those lines, with their line ends.
+    /// Lines inside the span that are not shown, in order.
+    #[serde(default)]
+    pub elided: Vec<Lines>,
+    /// The text of exactly those lines, with their line ends; in the place of
+    /// lines that are not shown stands one that says so ([`edit::marker`]).
     pub text: String,
+}
+
+impl Part {
+    /// The lines that are shown.
+    pub fn shown(&self) -> Vec<Lines> {
+        let mut shown = Vec::new();
+        let mut start = self.lines.start;
+        for gap in &self.elided {
+            if start < gap.start {
+                shown.push(Lines::new(start, gap.start - 1));
+            }
+            start = gap.end + 1;
+        }
+        if start <= self.lines.end {
+            shown.push(Lines::new(start, self.lines.end));
+        }
+        shown
+    }
+
+    /// The text by lines, each with its number; markers have none.
+    pub fn numbered(&self) -> impl Iterator<Item = (Option<u32>, &str)> {
+        let mut gaps = self.elided.iter().peekable();
+        let mut next = self.lines.start;
+        self.text.lines().map(move |line| match gaps.next_if(|gap| gap.start == next) {
+            Some(gap) => {
+                next = gap.end + 1;
+                (None, line)
+            }
+            None => {
+                next += 1;
+                (Some(next - 1), line)
+            }
+        })
+    }
 }
 
 /// The code shown for a diagnosis.
@@ -174,6 +216,9 @@ pub struct Diagnosis {
     pub class_why: String,
     /// Most suspect first.
     pub suspects: Vec<Suspect>,
+    /// Lines changed since HEAD or by the last commit.
+    #[serde(default)]
+    pub recent: Vec<(RelPath, Vec<Lines>)>,
     /// The code to show.
     pub slice: Slice,
 }
@@ -276,6 +321,9 @@ impl Default for Config {
     }
 }
 
+/// Changed files that a diagnosis tells of.
+const MOST_RECENT: usize = 50;
+
 /// Diagnoses a cluster of failures; `None` for no failure at all.
 ///
 /// Reads only the files that the trace, the imports and the calls lead to.
@@ -284,16 +332,19 @@ pub fn diagnose(evidence: &Evidence<'_>, config: &Config) -> Option<Diagnosis> {
     let index = index::Index::new(evidence.texts, evidence.files, evidence.root.clone());
     let findings = suspect::rank(&index, evidence, config);
     let (class, class_why) = classify::in_index(&index, evidence, &findings, config.sources);
-    let slice = slice::cut(&index, &findings, config.budget_tokens);
+    let slice = slice::cut(&index, evidence, &findings, config);
     Some(Diagnosis {
         failure: failure.clone(),
         also: evidence.failures[1..].iter().map(|other| other.id.clone()).collect(),
         class,
         class_why,
         suspects: findings.suspects.into_iter().map(|ranked| ranked.suspect).collect(),
+        recent: evidence.recent.iter().take(MOST_RECENT).cloned().collect(),
         slice,
     })
 }
 
 #[cfg(test)]
 mod cases;
+#[cfg(test)]
+mod tree;

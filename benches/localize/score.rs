@@ -41,7 +41,13 @@ pub fn score(diagnosis: &Diagnosis, path: &RelPath, fault: &Fault) -> Score {
         .collect();
     lines.sort_by(|a, b| b.2.total_cmp(&a.2));
     let statement = lines.iter().position(|(at, line, _)| is_it(at, *line));
-    let shown = |line: u32| diagnosis.slice.parts.iter().any(|part| part.path == *path && part.lines.contains(line));
+    let shown = |line: u32| {
+        diagnosis
+            .slice
+            .parts
+            .iter()
+            .any(|part| part.path == *path && part.shown().iter().any(|lines| lines.contains(line)))
+    };
     Score {
         function: function.map(|at| at + 1),
         statement: statement.map(|at| at + 1),

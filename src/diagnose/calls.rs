@@ -39,6 +39,9 @@ const USES: f64 = 0.5;
 pub(super) const PREPARING: &[&str] =
     &["setUp", "setup_method", "setUpClass", "setup_class", "asyncSetUp", "before", "beforeEach", "beforeAll"];
 
+/// How constructors are called (Python, JavaScript, and Rust by custom).
+pub(super) const CONSTRUCTORS: &[&str] = &["__init__", "__new__", "__post_init__", "constructor", "new"];
+
 const MAX_DEPTH: usize = 3;
 const MAX_HELPERS: usize = 3;
 const MAX_VISITED: usize = 250;
@@ -316,10 +319,11 @@ fn innermost(file: &SourceFile, outer: usize, line: u32) -> Option<usize> {
 }
 
 fn constructor(index: &Index<'_>, class: Place) -> Option<Place> {
-    // Java calls a constructor as its class.
+    // Java calls a constructor as its class; `new` is a plain function.
     let own = index.at(class).map(|(_, definition)| definition.name).unwrap_or_default();
-    let names = ["__init__", "__new__", "__post_init__", "constructor", own.as_str()];
-    names.iter().find_map(|name| super::modules::members(index, class, name).into_iter().next())
+    let names = CONSTRUCTORS.iter().copied().chain([own.as_str()]);
+    let mut names = names.filter(|name| *name != "new");
+    names.find_map(|name| super::modules::members(index, class, name).into_iter().next())
 }
 
 /// How much a function computes or decides: its operations, conditions and

@@ -14,7 +14,7 @@ use super::index::FileId;
 use super::index::Index;
 use super::modules;
 use super::modules::Thing;
-use super::slice;
+use super::slice::test_code;
 use super::suspect::Findings;
 use super::target::Target;
 use crate::language;
@@ -53,7 +53,7 @@ fn changed(
     target: &Target,
     earlier: &dyn Texts,
 ) -> Option<(RelPath, Lines, String)> {
-    for (file, lines, name) in slice::test_spans(index, target) {
+    for (file, lines, name) in test_code::spans(index, target) {
         let spans = evidence.recent.iter().filter(|(path, _)| *path == file.path).flat_map(|(_, spans)| spans);
         if !spans.into_iter().any(|span| span.overlaps(&lines)) {
             continue;

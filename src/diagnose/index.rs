@@ -64,6 +64,7 @@ pub(crate) struct Index<'a> {
     packages: std::cell::OnceCell<HashMap<String, FileId>>,
     go_modules: std::cell::OnceCell<Vec<(String, RelPath)>>,
     by_folder: std::cell::OnceCell<HashMap<&'a str, Vec<FileId>>>,
+    folders_by_last: std::cell::OnceCell<HashMap<&'a str, Vec<&'a str>>>,
 }
 
 impl<'a> Index<'a> {
@@ -100,6 +101,7 @@ impl<'a> Index<'a> {
             packages: std::cell::OnceCell::new(),
             go_modules: std::cell::OnceCell::new(),
             by_folder: std::cell::OnceCell::new(),
+            folders_by_last: std::cell::OnceCell::new(),
         }
     }
 
@@ -114,6 +116,20 @@ impl<'a> Index<'a> {
 
     pub(crate) fn is_folder(&self, path: &str) -> bool {
         path.is_empty() || self.folders.contains(path)
+    }
+
+    /// Whether the path of some folder is `tail`, or ends in it.
+    pub(crate) fn has_folder_ending_in(&self, tail: &str) -> bool {
+        let by_last = self.folders_by_last.get_or_init(|| {
+            let mut found: HashMap<&str, Vec<&str>> = HashMap::new();
+            for folder in &self.folders {
+                found.entry(folder.rsplit('/').next().unwrap_or(folder)).or_default().push(folder);
+            }
+            found
+        });
+        let last = tail.rsplit('/').next().unwrap_or(tail);
+        let ends = |folder: &&str| folder.strip_suffix(tail).is_some_and(|head| head.is_empty() || head.ends_with('/'));
+        by_last.get(last).is_some_and(|folders| folders.iter().any(ends))
     }
 
     /// The files that lie in `folder` itself.

@@ -13,7 +13,8 @@
 //!   mean over the cluster's tests; by half where the trace itself tells;
 //! - `ran`: whether the failing test executed a line of its body. Where lines
 //!   are known, what did not run is dropped, unless nothing would remain;
-//! - `substance`: between `THIN` for a function that only passes on and 1;
+//! - `substance`: between `THIN` for a function that only passes on and 1, and
+//!   `MAKES` times that for a constructor that hardly computes;
 //! - `spectrum`: `(ochiai(f) / max ochiai) ^ SPECTRUM`, where `ochiai(f)` is the
 //!   highest of its lines (see `ochiai`) and `max` that of all these functions;
 //!   1 where no lines of passing tests are known, and for what has no lines;
@@ -52,6 +53,7 @@ use super::values::Named;
 use crate::detect::Spectrum;
 use crate::failure::Failure;
 use crate::failure::Kind;
+use crate::language::Definition;
 use crate::language::outline::PointKind;
 use crate::source::Lines;
 use crate::source::RelPath;
@@ -65,6 +67,11 @@ const EXECUTED: f64 = 0.2;
 const SPECTRUM: f64 = 1.0;
 /// A function that computes and decides nothing.
 const THIN: f64 = 0.6;
+/// A constructor that no frame leads to and that hardly computes: nearly every
+/// test calls one.
+const MAKES: f64 = 0.6;
+/// Share of the full substance up to which a function hardly computes.
+const PLAIN: f64 = 0.25;
 /// Points at which a function has its full substance.
 const FULL: usize = 4;
 const RECENT: f64 = 1.6;
@@ -88,6 +95,8 @@ pub(crate) struct Ranked {
 pub(crate) struct Findings {
     pub(crate) suspects: Vec<Ranked>,
     pub(crate) target: Option<Target>,
+    /// Lines on the trace, innermost first.
+    pub(crate) trace: Vec<(FileId, u32)>,
     /// Whether only the test itself is left as a suspect.
     pub(crate) only_test: bool,
     /// The files of everything that the trace, the calls and the lines that
@@ -137,7 +146,8 @@ pub(crate) fn rank(index: &Index<'_>, evidence: &Evidence<'_>, config: &Config) 
         suspects.push(found);
         only_test = true;
     }
-    Findings { suspects, target, only_test, reached }
+    let trace = standings.iter().map(|standing| (standing.file.id, standing.line)).collect();
+    Findings { suspects, target, trace, only_test, reached }
 }
 
 /// The evidence that counts.
@@ -182,6 +192,9 @@ fn score(index: &Index<'_>, known: &Known<'_>, gathered: HashMap<Place, Gathered
         let points = calls::substance(&file, place.definition).min(FULL) as f64 / FULL as f64;
         let thin = definition.kind.is_callable() && known.frame == 0.0;
         let mut score = reach * if thin { THIN + (1.0 - THIN) * points } else { 1.0 };
+        if known.frame == 0.0 && points <= PLAIN && is_constructor(&file, &definition) {
+            score *= MAKES;
+        }
         if let Some((share, words)) = spectra.get(&place) {
             score *= (share / sharpest).powf(SPECTRUM);
             known.reasons.push(words.clone());
@@ -226,6 +239,12 @@ fn score(index: &Index<'_>, known: &Known<'_>, gathered: HashMap<Place, Gathered
     }
     scores.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     scores
+}
+
+/// Whether the function makes an object of its type, by its name.
+fn is_constructor(file: &SourceFile, definition: &Definition) -> bool {
+    let of_class = definition.parent.is_some_and(|parent| file.definition(parent).name == definition.name);
+    of_class || calls::CONSTRUCTORS.contains(&definition.name.as_str())
 }
 
 /// The coefficients of the functions that failing tests ran, with the words for

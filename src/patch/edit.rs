@@ -9,6 +9,7 @@ mod elision;
 mod locate;
 mod nearest;
 
+pub use self::elision::marker;
 pub(super) use self::locate::runs_in;
 
 use std::collections::BTreeMap;
@@ -90,6 +91,18 @@ pub enum EditError {
         /// Which edit.
         edit: usize,
         /// The line that marks it.
+        marker: String,
+    },
+    /// heal's own marker for lines that were not shown is in the edit.
+    #[error(
+        "edit {edit}: `{marker}` stands for lines of `{path}` and is not in the file; search only for lines that were shown"
+    )]
+    Hidden {
+        /// The file.
+        path: RelPath,
+        /// Which edit.
+        edit: usize,
+        /// The line with the marker.
         marker: String,
     },
     /// The file does not exist, and the edit does not create it.
@@ -188,6 +201,9 @@ impl Draft {
         let path = || edit.path.clone();
         let search = self.in_file_form(&edit.search);
         let replace = self.in_file_form(&edit.replace);
+        if let Some(marker) = elision::marker_in(&search).or_else(|| elision::marker_in(&replace)) {
+            return Err(EditError::Hidden { path: path(), edit: number, marker: marker.to_owned() });
+        }
         if search.is_empty() {
             if !self.text.is_empty() {
                 return Err(EditError::NotEmpty { path: path(), edit: number });

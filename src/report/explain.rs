@@ -1,6 +1,10 @@
-//! The diagnosis alone, as text, Markdown and JSON (`heal.explain/1`).
+//! The diagnosis alone, as text, Markdown, HTML and JSON (`heal.explain/1`).
 //!
 //! Turns data into text; prints nothing and reads nothing.
+
+mod html;
+
+pub use html::html;
 
 use serde_json::Value;
 use serde_json::json;
@@ -17,9 +21,14 @@ use crate::diagnose::Role;
 use crate::diagnose::Suspect;
 use crate::failure::Frame;
 use crate::source::Lines;
+use crate::source::RelPath;
 
 /// Frames that are shown of one failure; the rest is counted.
 const FRAMES: usize = 12;
+
+/// Changed files that are shown, and spans of each.
+const CHANGES: usize = 8;
+const SPANS: usize = 6;
 
 /// The diagnoses in `width` columns, with colour or without.
 pub fn text(diagnoses: &[Diagnosis], width: usize, colour: bool) -> String {
@@ -31,6 +40,7 @@ pub fn text(diagnoses: &[Diagnosis], width: usize, colour: bool) -> String {
         let mut page = Page::new(width, colour);
         failure_of(diagnosis, &mut page);
         suspects_of(diagnosis, &mut page);
+        recent_of(diagnosis, &mut page);
         slice_of(diagnosis, &mut page);
         whole.append(page);
     }
@@ -81,6 +91,37 @@ fn suspects_of(diagnosis: &Diagnosis, page: &mut Page) {
     }
 }
 
+fn recent_of(diagnosis: &Diagnosis, page: &mut Page) {
+    if diagnosis.recent.is_empty() {
+        return;
+    }
+    page.blank();
+    page.line(2, Ink::Bold, "changed recently");
+    for change in changes(diagnosis) {
+        page.line(6, Ink::Place, &change);
+    }
+}
+
+/// The files that changed recently and the lines of each, suspects' first.
+fn changes(diagnosis: &Diagnosis) -> Vec<String> {
+    let suspect = |path: &RelPath, lines: &[Lines]| {
+        let of_file = diagnosis.suspects.iter().filter(|suspect| suspect.path == *path);
+        of_file.into_iter().any(|suspect| lines.iter().any(|lines| lines.overlaps(&suspect.lines)))
+    };
+    let mut files: Vec<_> = diagnosis.recent.iter().map(|(path, lines)| (!suspect(path, lines), path, lines)).collect();
+    files.sort_by_key(|(other, ..)| *other);
+    let row = |(_, path, lines): &(bool, &RelPath, &Vec<Lines>)| {
+        let spans: Vec<String> = lines.iter().take(SPANS).map(|lines| span(*lines)).collect();
+        let more = if lines.len() > SPANS { ", …" } else { "" };
+        format!("{path}:{}{more}", spans.join(", "))
+    };
+    let mut rows: Vec<String> = files.iter().take(CHANGES).map(row).collect();
+    if files.len() > CHANGES {
+        rows.push(format!("… {} more", counted(files.len() - CHANGES, "file")));
+    }
+    rows
+}
+
 fn slice_of(diagnosis: &Diagnosis, page: &mut Page) {
     let slice = &diagnosis.slice;
     if slice.parts.is_empty() {
@@ -95,8 +136,11 @@ fn slice_of(diagnosis: &Diagnosis, page: &mut Page) {
     for part in &slice.parts {
         page.blank();
         page.pair(2, (Ink::Place, &format!("{}:{}  ", part.path, span(part.lines))), (Ink::Dim, &title(part)));
-        for (number, line) in (part.lines.start..).zip(part.text.lines()) {
-            page.pair(2, (Ink::Dim, &format!("{number:>5} ")), (Ink::Plain, line));
+        for (number, line) in part.numbered() {
+            match number {
+                Some(number) => page.pair(2, (Ink::Dim, &format!("{number:>5} ")), (Ink::Plain, line)),
+                None => page.pair(2, (Ink::Dim, "      "), (Ink::Dim, line)),
+            }
         }
     }
     for dropped in &slice.dropped {
@@ -130,6 +174,10 @@ pub fn markdown(diagnoses: &[Diagnosis]) -> String {
             out.push_str(&format!("| {symbol} | {place} | {:.2} | {reasons} |\n", suspect.score));
         }
         out.push('\n');
+        if !diagnosis.recent.is_empty() {
+            let changes: Vec<String> = changes(diagnosis).iter().map(|change| code(change)).collect();
+            out.push_str(&format!("**Changed recently:** {}\n\n", changes.join("; ")));
+        }
         for part in &diagnosis.slice.parts {
             let language = part.path.extension().filter(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric()));
             out.push_str(&format!(
@@ -167,6 +215,7 @@ fn failure_json(diagnosis: &Diagnosis) -> Value {
         "also": diagnosis.also,
         "slice_tokens": diagnosis.slice.tokens,
         "left_out": diagnosis.slice.dropped,
+        "recent": diagnosis.recent.iter().map(recent_json).collect::<Vec<_>>(),
     })
 }
 
@@ -181,6 +230,13 @@ fn suspect_json(suspect: &Suspect) -> Value {
     })
 }
 
+fn recent_json((path, lines): &(RelPath, Vec<Lines>)) -> Value {
+    json!({
+        "path": path,
+        "lines": lines.iter().map(|lines| json!([lines.start, lines.end])).collect::<Vec<_>>(),
+    })
+}
+
 fn part_json(part: &Part) -> Value {
     json!({
         "path": part.path,
@@ -188,6 +244,7 @@ fn part_json(part: &Part) -> Value {
         "end_line": part.lines.end,
         "role": part.role,
         "text": part.text,
+        "elided": part.elided.iter().map(|gap| json!([gap.start, gap.end])).collect::<Vec<_>>(),
     })
 }
 
@@ -199,6 +256,7 @@ fn title(part: &Part) -> String {
     let role = match part.role {
         Role::Suspect => "suspect",
         Role::Test => "the failing test",
+        Role::Helper => "used by the failing test",
         Role::Definition => "used by them",
         Role::Imports => "imports and constants",
     };
@@ -241,7 +299,6 @@ mod tests {
     use crate::diagnose::Slice;
     use crate::failure::Failure;
     use crate::failure::Kind;
-    use crate::source::RelPath;
 
     fn path(text: &str) -> RelPath {
         RelPath::new(text).expect("path")
@@ -277,6 +334,10 @@ mod tests {
                 reasons: vec!["innermost frame".into(), "all 2 failing tests run it, 0 of 39 passing do".into()],
                 hot: vec![(5, 1.0)],
             }],
+            recent: vec![
+                (path("docs/other.py"), vec![Lines::new(4, 4)]),
+                (path("gcd.py"), vec![Lines::new(5, 5), Lines::new(9, 12)]),
+            ],
             slice: Slice {
                 parts: vec![
                     Part {
@@ -284,6 +345,7 @@ mod tests {
                         lines: Lines::new(1, 5),
                         role: Role::Suspect,
                         symbol: Some("gcd".into()),
+                        elided: Vec::new(),
                         text: gcd.into(),
                     },
                     Part {
@@ -291,6 +353,7 @@ mod tests {
                         lines: Lines::new(7, 8),
                         role: Role::Test,
                         symbol: Some("test_gcd".into()),
+                        elided: Vec::new(),
                         text: format!("def test_gcd(a, b, want):\n    # {}\n", "```\u{1b}[31m".repeat(20)),
                     },
                 ],
@@ -318,6 +381,40 @@ mod tests {
     }
 
     #[test]
+    fn a_diagnosis_is_one_page_of_html() {
+        let page = html(&[diagnosis()]);
+        // The style is reviewed where it is written.
+        let (head, rest) = page.split_once("<style>").expect("a style");
+        let (_, body) = rest.split_once("</style>").expect("its end");
+        insta::assert_snapshot!("explain_html", format!("{head}<style>…</style>{body}"));
+    }
+
+    #[test]
+    fn what_tests_wrote_is_no_mark_up_of_the_page() {
+        let mut hostile = diagnosis();
+        let evil = "</code><script>alert(1)</script><img src=x onerror=\"alert(1)\">&amp;\u{1b}[31m\u{202e}'";
+        hostile.failure.id = evil.into();
+        hostile.failure.message = format!("{evil}\n{evil}");
+        hostile.failure.expected = Some(evil.into());
+        hostile.failure.frames[0].symbol = Some(evil.into());
+        hostile.class_why = evil.into();
+        hostile.also = vec![evil.into()];
+        hostile.suspects[0].symbol = evil.into();
+        hostile.suspects[0].reasons = vec![evil.into()];
+        hostile.slice.parts[0].text = evil.into();
+        hostile.slice.parts[0].symbol = Some(evil.into());
+        hostile.slice.dropped = vec![evil.into()];
+        let page = html(&[hostile, diagnosis()]);
+        for mark in ["<script", "<img", "\u{1b}", "\u{202e}"] {
+            assert!(!page.contains(mark), "{mark}");
+        }
+        assert!(!page.contains("onerror=\""), "an attribute came to life");
+        assert_eq!(page.matches("<article").count(), 2);
+        // Nothing is loaded from elsewhere, and nothing runs.
+        assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("javascript:"));
+    }
+
+    #[test]
     fn a_diagnosis_is_the_contracts_json() {
         let document: Value = serde_json::from_str(&json(&[diagnosis()])).expect("JSON");
         assert_eq!(document["schema"], "heal.explain/1");
@@ -326,7 +423,7 @@ mod tests {
         let wanted = ["id", "kind", "message", "expected", "actual", "frames", "suspects", "slice"];
         assert_eq!(keys(failure)[..8], wanted);
         assert_eq!(keys(&failure["suspects"][0]), ["path", "line", "end_line", "symbol", "score", "reasons"]);
-        assert_eq!(keys(&failure["slice"][0]), ["path", "line", "end_line", "role", "text"]);
+        assert_eq!(keys(&failure["slice"][0]), ["path", "line", "end_line", "role", "text", "elided"]);
         assert_eq!(failure["frames"].as_array().map(Vec::len), Some(972));
     }
 

@@ -14,6 +14,7 @@ use crate::diagnose::Class;
 use crate::diagnose::Evidence;
 use crate::diagnose::Rerun;
 use crate::diagnose::Texts;
+use crate::diagnose::tree::Tree;
 use crate::failure::Failure;
 use crate::failure::Frame;
 use crate::failure::Kind;
@@ -49,16 +50,6 @@ struct Case {
     earlier: Tree,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(transparent)]
-struct Tree(BTreeMap<RelPath, String>);
-
-impl Texts for Tree {
-    fn text(&self, path: &RelPath, _max_bytes: u64) -> Option<String> {
-        self.0.get(path).cloned()
-    }
-}
-
 impl Case {
     /// The lines that differ from the earlier texts.
     fn recent(&self) -> Vec<(RelPath, Vec<Lines>)> {
@@ -85,7 +76,7 @@ impl Case {
 
     /// The class and the evidence of the log's first failure.
     fn classified(&self) -> Option<(Class, String)> {
-        let files: Vec<RelPath> = self.files.0.keys().cloned().collect();
+        let files = self.files.paths();
         let places = Places::new(vec!["/home/ana/shop".into()], files.iter().cloned());
         let failures = trace::failures(self.log.as_bytes(), &places, &RelPath::root());
         let recent = self.recent();

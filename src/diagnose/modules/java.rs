@@ -79,6 +79,10 @@ fn of_file(index: &Index<'_>, file: &SourceFile, name: &str, hops: usize) -> Vec
 /// The package whose folder's path ends in `folder`, below any root; the first
 /// file in it or below stands for it.
 fn package(index: &Index<'_>, folder: &str) -> Option<Thing> {
+    // Most lower-case names are variables, and a tree has many files.
+    if !index.has_folder_ending_in(folder) {
+        return None;
+    }
     let (start, inner) = (format!("{folder}/"), format!("/{folder}/"));
     let within = |path: &&RelPath| {
         path.extension() == Some("java") && (path.as_str().starts_with(&start) || path.as_str().contains(&inner))

@@ -10,6 +10,7 @@ use crate::diagnose::Part;
 use crate::diagnose::Role;
 use crate::diagnose::Slice;
 use crate::diagnose::file::SourceFile;
+use crate::patch::edit;
 use crate::source::Lines;
 
 /// A span to show.
@@ -19,8 +20,8 @@ pub(super) struct Item {
     pub(super) lines: Lines,
     pub(super) role: Role,
     pub(super) symbol: Option<String>,
-    /// What of it is not shown, in words.
-    pub(super) left_out: Option<String>,
+    /// Lines of it that are not shown, in order.
+    pub(super) elided: Vec<Lines>,
     /// Whether it is worth its place in a slice that says enough already.
     pub(super) likely: bool,
 }
@@ -41,9 +42,12 @@ pub(super) fn lay(items: Vec<Item>, budget_tokens: usize, enough_tokens: usize) 
             files.len() - 1
         });
         let lines = item.lines.start.max(1)..=item.lines.end.min(item.file.line_count());
-        let new: Vec<u32> = lines.filter(|line| !owners[at].contains_key(line)).collect();
+        let hidden = |line: &u32| item.elided.iter().any(|gap| gap.contains(*line));
+        let new: Vec<u32> = lines.filter(|line| !owners[at].contains_key(line) && !hidden(line)).collect();
         // Each piece is rounded up by itself later: one token more at most.
-        let cost: usize = new.iter().map(|line| estimate_tokens(item.file.lines_text(Lines::new(*line, *line)))).sum();
+        let of_line = |line: &u32| estimate_tokens(item.file.lines_text(Lines::new(*line, *line)));
+        let markers: usize = item.elided.iter().map(|gap| estimate_tokens(&marked(&item.file, *gap))).sum();
+        let cost = new.iter().map(of_line).sum::<usize>() + markers;
         if spent + cost > budget_tokens {
             slice.dropped.push(format!("{}: over the budget", named(item)));
             continue;
@@ -54,7 +58,7 @@ pub(super) fn lay(items: Vec<Item>, budget_tokens: usize, enough_tokens: usize) 
         }
         spent += cost;
         owners[at].extend(new.into_iter().map(|line| (line, order)));
-        slice.dropped.extend(item.left_out.clone());
+        slice.dropped.extend(left_out(item));
     }
     for (file, owners) in files.iter().zip(&owners) {
         slice.parts.extend(parts(file, owners, &items));
@@ -71,30 +75,76 @@ fn named(item: &Item) -> String {
     }
 }
 
-/// Runs of neighbouring lines with one role, as parts.
+/// What of a function is not shown, in words.
+fn left_out(item: &Item) -> Option<String> {
+    let hidden: u32 = item.elided.iter().map(Lines::count).sum();
+    let symbol = item.symbol.as_ref().filter(|_| hidden > 0)?;
+    let (path, count) = (&item.file.path, item.lines.count());
+    Some(format!("`{symbol}` ({path}) is long: {hidden} of its {count} lines are not shown"))
+}
+
+/// The line that stands for lines that are not shown, as deep as they are.
+fn marked(file: &SourceFile, gap: Lines) -> String {
+    let first = file.lines_text(Lines::new(gap.start, gap.start));
+    let indentation = &first[..first.len() - first.trim_start_matches([' ', '\t']).len()];
+    let end = if first.ends_with("\r\n") { "\r\n" } else { "\n" };
+    format!("{indentation}{}{end}", edit::marker(gap))
+}
+
+/// Lines that are shown together.
+struct Run<'i> {
+    lines: Lines,
+    role: Role,
+    symbols: Vec<&'i str>,
+    elided: Vec<Lines>,
+}
+
+/// Runs of lines with one role, next to each other or with a marker between
+/// them, as parts.
 fn parts(file: &SourceFile, owners: &BTreeMap<u32, usize>, items: &[Item]) -> Vec<Part> {
-    let mut runs: Vec<(Lines, Role, Vec<&str>)> = Vec::new();
+    let mut runs: Vec<Run<'_>> = Vec::new();
     for (line, owner) in owners {
         let item = &items[*owner];
         let symbol = item.symbol.as_deref();
-        match runs.last_mut() {
-            Some((lines, role, symbols)) if lines.end + 1 == *line && *role == item.role => {
-                lines.end = *line;
-                if let Some(symbol) = symbol.filter(|symbol| !symbols.contains(symbol)) {
-                    symbols.push(symbol);
+        let joined = runs.last_mut().filter(|run| run.role == item.role);
+        let gap = |run: &Run<'_>| (run.lines.end + 1 < *line).then(|| Lines::new(run.lines.end + 1, *line - 1));
+        let hidden = |gap: Lines| item.elided.iter().any(|hidden| hidden.start <= gap.start && gap.end <= hidden.end);
+        match joined.filter(|run| gap(run).is_none_or(hidden)) {
+            Some(run) => {
+                run.elided.extend(gap(run));
+                run.lines.end = *line;
+                if let Some(symbol) = symbol.filter(|symbol| !run.symbols.contains(symbol)) {
+                    run.symbols.push(symbol);
                 }
             }
-            _ => runs.push((Lines::new(*line, *line), item.role, symbol.into_iter().collect())),
+            None => runs.push(Run {
+                lines: Lines::new(*line, *line),
+                role: item.role,
+                symbols: symbol.into_iter().collect(),
+                elided: Vec::new(),
+            }),
         }
     }
     // A run of blank lines alone shows nothing.
-    let shown = runs.into_iter().filter(|(lines, ..)| !file.lines_text(*lines).trim().is_empty());
-    let part = |(lines, role, symbols): (Lines, Role, Vec<&str>)| Part {
+    let shown = runs.into_iter().filter(|run| !file.lines_text(run.lines).trim().is_empty());
+    shown.map(|run| part(file, run)).collect()
+}
+
+fn part(file: &SourceFile, run: Run<'_>) -> Part {
+    let mut part = Part {
         path: file.path.clone(),
-        lines,
-        role,
-        symbol: (!symbols.is_empty()).then(|| symbols.join(", ")),
-        text: file.lines_text(lines).to_owned(),
+        lines: run.lines,
+        role: run.role,
+        symbol: (!run.symbols.is_empty()).then(|| run.symbols.join(", ")),
+        elided: run.elided,
+        text: String::new(),
     };
-    shown.map(part).collect()
+    let mut gaps = part.elided.iter();
+    for shown in part.shown() {
+        part.text.push_str(file.lines_text(shown));
+        if let Some(gap) = gaps.next() {
+            part.text.push_str(&marked(file, *gap));
+        }
+    }
+    part
 }

@@ -1,6 +1,26 @@
-//! Markers that stand for code left out (`...`, `# unchanged`).
+//! Markers that stand for code left out: heal's own, and those that people and
+//! models write (`...`, `# unchanged`).
 //!
 //! Tells them from code; replaces nothing.
+
+use crate::source::Lines;
+
+/// What heal's own marker begins and ends with. No language knows the brackets
+/// outside of text.
+const OPEN: &str = "\u{27e6}…";
+const CLOSE: &str = "…\u{27e7}";
+
+/// The line that stands for lines of a file that are not shown. An edit that
+/// holds it is refused.
+pub fn marker(lines: Lines) -> String {
+    let Lines { start, end } = lines;
+    format!("{OPEN} lines {start}-{end} are not shown {CLOSE}")
+}
+
+/// The first line of `text` that holds heal's own marker.
+pub(super) fn marker_in(text: &str) -> Option<&str> {
+    text.lines().find(|line| line.contains(OPEN) || line.contains(CLOSE)).map(str::trim)
+}
 
 /// What people and models write for code they leave out, as a whole line.
 fn elision_of(line: &str) -> Option<(&str, bool)> {

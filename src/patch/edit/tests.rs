@@ -157,6 +157,23 @@ fn elision_markers_never_match_loosely() {
 }
 
 #[test]
+fn the_marker_of_what_was_not_shown_is_never_part_of_an_edit() {
+    let marker = marker(Lines::new(2, 3));
+    // Not even where the file holds it, word for word.
+    let file = format!("def f():\n    {marker}\n    return a\n");
+    for (search, replace) in [
+        (format!("def f():\n    {marker}\n    return a"), "def f():\n    return b".to_owned()),
+        (format!("    {marker}"), String::new()),
+        ("    return a".to_owned(), format!("    {marker}\n    return b")),
+    ] {
+        let wanted = EditError::Hidden { path: path("a.py"), edit: 1, marker: marker.clone() };
+        assert_eq!(resolved(&file, &[edit(&search, &replace)], &[Lines::new(1, 3)]), Err(wanted), "{search}");
+    }
+    let error = resolved(&file, &[edit(&marker, "")], &[]).expect_err("refused");
+    insta::assert_snapshot!(error, @"edit 1: `⟦… lines 2-3 are not shown …⟧` stands for lines of `a.py` and is not in the file; search only for lines that were shown");
+}
+
+#[test]
 fn what_does_not_apply_names_the_nearest_line() {
     let file = "def gcd(a, b):\n    if b == 0:\n        return a\n    return gcd(a % b, b)\n";
     let error = resolved(file, &[edit("    return gcd(b % a, a)", "x")], &[]).expect_err("no match");

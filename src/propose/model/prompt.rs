@@ -8,6 +8,8 @@
 //! digest is taken with the tag left out, so that a replay finds the record
 //! without the key. Renders; sends nothing.
 
+mod echo;
+
 use minijinja::Environment;
 use minijinja::UndefinedBehavior;
 use minijinja::Value;
@@ -178,7 +180,7 @@ impl Texts {
             expected => expected,
             actual => actual,
             also => one_line(&clean(&others)),
-            output => end(&squeezed(&clean(&failure.output)), OUTPUT),
+            output => end(&squeezed(&clean(&echo::cut(&failure.output, &request.diagnosis.slice))), OUTPUT),
         };
         let parts = request.diagnosis.slice.parts.iter().map(|part| {
             let text = clean(&part.text);
@@ -231,6 +233,7 @@ fn heading(part: &Part, diagnosis: &Diagnosis) -> String {
     let role = match part.role {
         Role::Suspect => "suspect",
         Role::Test => "failing test",
+        Role::Helper => "used by the test",
         Role::Definition => "definition",
         Role::Imports => "imports and constants",
     };

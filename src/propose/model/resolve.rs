@@ -34,7 +34,7 @@ pub(super) fn resolved(
             let edits = said.iter().map(edit).collect::<Result<Vec<Edit>, String>>()?;
             let shown = |path: &RelPath| {
                 let parts = diagnosis.slice.parts.iter().filter(|part| part.path == *path);
-                parts.map(|part| part.lines).collect()
+                parts.flat_map(|part| part.shown()).collect()
             };
             edit::resolve(&edits, read, &shown).map_err(|error| error.to_string())
         }

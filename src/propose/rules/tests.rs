@@ -35,7 +35,15 @@ pub fn diagnosis_of(path: &str, text: &str, name: &str) -> Diagnosis {
         output: String::new(),
     };
     let (class, slice) = (Class::Code, Slice::default());
-    Diagnosis { failure, also: Vec::new(), class, class_why: String::new(), suspects: vec![suspect], slice }
+    Diagnosis {
+        failure,
+        also: Vec::new(),
+        class,
+        class_why: String::new(),
+        suspects: vec![suspect],
+        recent: Vec::new(),
+        slice,
+    }
 }
 
 fn rules_for(path: &str, text: &str, name: &str) -> Vec<Candidate> {

@@ -33,6 +33,7 @@ pub(in crate::propose::model) fn toy() -> Diagnosis {
         lines: Lines::new(start, start + text.lines().count() as u32 - 1),
         role,
         symbol: Some(symbol.into()),
+        elided: Vec::new(),
         text: text.into(),
     };
     let test = "@pytest.mark.parametrize(\"given, wanted\", [((35, 21), 7)])\ndef test_gcd(given, wanted):\n    assert gcd(*given) == wanted\n";
@@ -41,6 +42,7 @@ pub(in crate::propose::model) fn toy() -> Diagnosis {
         also: vec!["test_gcd.py::test_gcd[case2]".into()],
         class: Class::Code,
         class_why: "an exception in the code".into(),
+        recent: Vec::new(),
         suspects: vec![Suspect {
             path: path("gcd.py"),
             lines: Lines::new(1, 5),
