@@ -134,10 +134,17 @@ fn diagnosis() -> Diagnosis {
         frames: Vec::new(),
         output: String::new(),
     };
-    let part = Part { path: path(), lines: Lines::new(1, 4), role: Role::Suspect, symbol: None, text: GCD.into() };
+    let part = Part {
+        path: path(),
+        lines: Lines::new(1, 4),
+        role: Role::Suspect,
+        symbol: None,
+        text: GCD.into(),
+        elided: Vec::new(),
+    };
     let slice = Slice { parts: vec![part], tokens: 30, dropped: Vec::new() };
     let (also, suspects, class_why) = (Vec::new(), Vec::new(), String::new());
-    Diagnosis { failure, also, class: Class::Code, class_why, suspects, slice }
+    Diagnosis { failure, also, class: Class::Code, class_why, suspects, slice, recent: Vec::new() }
 }
 
 #[derive(Default)]
