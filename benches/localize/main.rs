@@ -360,6 +360,7 @@ impl Site {
             breaker: heal::propose::model::breaker::Breaker::default(),
             variable: Arc::new(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
             secrets: Arc::default(),
+            shown: heal::propose::model::redact::Shown::default(),
             nonce_key: [0; 32],
         })
     }

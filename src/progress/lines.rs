@@ -54,10 +54,10 @@ fn normal(event: &Event) -> Option<String> {
 
 fn verbose(event: &Event) -> Option<String> {
     match event {
-        Event::Started { run, repo, command } => Some(format!("run {run}: {command} in {repo}")),
+        Event::Started { run, repo, command, .. } => Some(format!("run {run}: {command} in {repo}")),
         Event::Stage { name, what } => Some(format!("{name}: {what}")),
         Event::Proposed { source, candidates } => Some(format!("{source} proposed {candidates}")),
-        Event::Asked { model, call, input_tokens } => {
+        Event::Asked { model, call, input_tokens, .. } => {
             Some(format!("asking {model}, call {call}, about {input_tokens} tokens"))
         }
         Event::Answering { model, output_tokens, usd } => {
@@ -91,7 +91,13 @@ pub(super) mod tests {
             seconds: 0.41,
         };
         vec![
-            Event::Started { run: "01JD".into(), repo: "/home/ana/app".into(), command: "fix".into() },
+            Event::Started {
+                run: "01JD".into(),
+                repo: "/home/ana/app".into(),
+                command: "fix".into(),
+                arguments: Vec::new(),
+                resumes: None,
+            },
             Event::RunnerChosen {
                 runner: "pytest".into(),
                 command: "pytest -q".into(),
@@ -111,7 +117,7 @@ pub(super) mod tests {
             Event::Diagnosed { id: "t::b".into(), suspect: None, suspects: 0, slice_tokens: 0 },
             Event::Proposed { source: "rules".into(), candidates: 9 },
             tried("c1", "target", "still fails"),
-            Event::Asked { model: "openai/x".into(), call: 1, input_tokens: 900 },
+            Event::Asked { model: "openai/x".into(), call: 1, input_tokens: 900, prompt: String::new() },
             Event::Answering { model: "openai/x".into(), output_tokens: 200, usd: Some(0.0021) },
             Event::Answered {
                 model: "openai/x".into(),
