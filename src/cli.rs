@@ -9,12 +9,15 @@ pub mod consent;
 pub mod demo;
 pub mod doctor;
 pub mod explain;
+pub mod failpoint;
 pub mod fix;
 pub mod interactive;
 pub mod log;
 pub mod man;
 pub mod output;
 pub mod records;
+pub mod replay;
+pub mod resume;
 pub mod settings;
 pub mod setup;
 pub mod show;
@@ -115,6 +118,17 @@ pub enum Command {
         #[arg(long, default_value = ".", value_name = "DIR")]
         repo: PathBuf,
     },
+    /// Run again from the record, without network, and say whether the verdicts agree
+    Replay {
+        /// The run, or the beginning of its id; the last where none is named
+        run: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// The repository
+        #[arg(long, default_value = ".", value_name = "DIR")]
+        repo: PathBuf,
+    },
     /// Say what works here: git, runner, scratch, sandbox, model
     Doctor {
         /// Print JSON
@@ -178,6 +192,7 @@ fn run(cli: &Cli, look: output::Look) -> Result<i32, Failed> {
             };
             records::show(repo, run.as_deref().unwrap_or("last"), form, look)
         }
+        Command::Replay { run, json, repo } => replay::run(repo, run.as_deref().unwrap_or("last"), *json, look),
         Command::Doctor { json, repo } => checkup::run(repo, *json, look),
         Command::Demo { keep } => showcase::run(*keep, look),
         Command::Completions { shell } => {

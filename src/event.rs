@@ -20,6 +20,13 @@ pub enum Event {
         repo: String,
         /// The command being healed (`fix`, `verify`, `explain`).
         command: String,
+        /// The words of the command line after `heal`, so that the run can go
+        /// on or be replayed.
+        #[serde(default)]
+        arguments: Vec<String>,
+        /// The run that this one goes on with.
+        #[serde(default)]
+        resumes: Option<String>,
     },
     /// The runner has been chosen.
     RunnerChosen {
@@ -100,6 +107,9 @@ pub enum Event {
         call: usize,
         /// Tokens of the prompt, estimated.
         input_tokens: usize,
+        /// The prompt's digest, under which the reply is kept.
+        #[serde(default)]
+        prompt: String,
     },
     /// A model's answer is arriving; told now and then, and not recorded.
     Answering {
@@ -187,6 +197,7 @@ impl Events {
     }
 
     /// Adds a listener.
+    #[must_use]
     pub fn with(mut self, listener: Arc<dyn Listener>) -> Events {
         self.listeners.push(listener);
         self

@@ -116,7 +116,7 @@ impl Failure {
 ///
 /// Of a long list pytest shows the two ends, and so the mere tail of an address
 /// (`[<generator o...7f45c1ddda80>]`; `saferepr` of pytest 9).
-fn normalise(message: &str) -> String {
+pub fn normalise(message: &str) -> String {
     use std::sync::LazyLock;
     static VOLATILE: LazyLock<regex::Regex> = LazyLock::new(|| {
         regex::Regex::new(

@@ -36,6 +36,7 @@ use crate::ledger::NewProposal;
 use crate::options::Settings;
 use crate::patch::Patch;
 use crate::propose;
+use crate::propose::model::redact::concealed;
 use crate::report::FailureReport;
 use crate::report::RunReport;
 use crate::report::Together;
@@ -149,9 +150,9 @@ fn together(whole: &Patch, rows: &[FailureReport], tools: &Tools) -> Result<Toge
     let parts: Vec<&str> =
         verified.filter_map(|row| row.proposals.first()).map(|proposal| proposal.id.as_str()).collect();
     let evidence = serde_json::json!({ "together": parts }).to_string();
-    let id = tools
-        .ledger
-        .keep_proposal(&tools.run, &NewProposal { failure: &ids.join("\n"), patch: whole, evidence: &evidence })?;
+    let (failure, patch) = (tools.shown.text(&ids.join("\n")), concealed(whole, &tools.secrets));
+    let new = NewProposal { failure: &failure, patch: &patch, evidence: &evidence };
+    let id = tools.ledger.keep_proposal(&tools.run, &new)?;
     Ok(Together { id, diff: whole.diff(), files: whole.files().into_iter().cloned().collect() })
 }
 

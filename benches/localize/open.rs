@@ -19,6 +19,7 @@ use heal::process::Launcher;
 use heal::propose::model::breaker::Breaker;
 use heal::propose::model::budget::Budget;
 use heal::propose::model::budget::Caps;
+use heal::propose::model::redact::Shown;
 
 /// Settings of a run on `tree` that asks no model.
 pub fn settings(tree: &Path, command: &[String]) -> Settings {
@@ -64,6 +65,7 @@ pub fn tools(run: &str, tree: &Path, cache: &Path, settings: &Settings) -> Resul
         breaker: Breaker::default(),
         variable: Arc::new(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
         secrets: Arc::default(),
+        shown: Shown::default(),
         nonce_key: [0; 32],
     })
 }

@@ -11,8 +11,11 @@ use heal::interrupt::Interrupt;
 use heal::ledger::DeliveryKind;
 use heal::ledger::Ledger;
 use heal::ledger::ProposalState;
+use heal::patch::Patch;
 use heal::pipeline::PipelineError;
 use heal::pipeline::Tools;
+use heal::propose::model::redact;
+use heal::source::RelPath;
 
 use super::output;
 use super::output::Failed;
@@ -47,9 +50,20 @@ pub fn apply_proposal(repo: &Path, tools: &Tools, id: &str) -> Result<(), Failed
     write(repository.root(), &tools.ledger, &proposal.id, &proposal.patch)
 }
 
-fn write(root: &Path, ledger: &Ledger, id: &str, patch: &heal::patch::Patch) -> Result<(), Failed> {
+/// A recorded patch with the secrets of the files it touches.
+pub fn whole(root: &Path, recorded: &Patch) -> Result<Patch, Failed> {
+    let read = |path: &RelPath| std::fs::read_to_string(path.under(root)).ok();
+    let whole = redact::revealed(recorded, &setup::secret_values(), &read);
+    whole.map_err(|error| Failed {
+        message: format!("{error}\n  Run heal fix again for a patch of the file as it is"),
+        code: 1,
+    })
+}
+
+fn write(root: &Path, ledger: &Ledger, id: &str, recorded: &Patch) -> Result<(), Failed> {
+    let patch = &whole(root, recorded)?;
     // The record comes first: whatever happens then, it can be undone.
-    let texts: Vec<_> = patch
+    let texts: Vec<_> = recorded
         .changes()
         .iter()
         .map(|change| (change.path.clone(), change.before.as_deref().map(str::as_bytes)))
@@ -70,12 +84,13 @@ pub fn undo(repo: &Path, proposal: Option<&str>) -> Result<i32, Failed> {
     if proposal.state != ProposalState::Applied {
         return Err(nothing(&format!("{} is {}", proposal.id, proposal.state.name())));
     }
-    deliver::undo::undo(repository.root(), &proposal.patch).map_err(refused)?;
+    let patch = whole(repository.root(), &proposal.patch)?;
+    deliver::undo::undo(repository.root(), &patch).map_err(refused)?;
     ledger.record_delivery(&proposal.id, DeliveryKind::Undone, &files(&proposal.patch), &[]).map_err(Failed::ledger)?;
     output::message(&format!("took {} back from {}", proposal.id, files(&proposal.patch)));
     Ok(0)
 }
 
-fn files(patch: &heal::patch::Patch) -> String {
+fn files(patch: &Patch) -> String {
     patch.files().iter().map(|path| path.to_string()).collect::<Vec<_>>().join(", ")
 }

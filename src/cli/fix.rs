@@ -20,6 +20,7 @@ use super::interactive;
 use super::output;
 use super::output::Failed;
 use super::output::Look;
+use super::resume;
 use super::settings::RunFlags;
 use super::setup;
 use super::setup::Kit;
@@ -39,6 +40,9 @@ pub struct Arguments {
     /// Write the best patch to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Go on with a run that did not end by itself: the last, or this one
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "last")]
+    pub resume: Option<String>,
     /// Write a report; .md or .json by its ending
     #[arg(long = "report", value_name = "FILE")]
     pub reports: Vec<PathBuf>,
@@ -46,13 +50,22 @@ pub struct Arguments {
 
 /// Runs `heal fix`; returns the exit code.
 pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
+    let Some(given) = &arguments.resume else { return run_as(arguments, setup::Line::typed(), look) };
+    let (arguments, run) = resume::resumed(arguments, given)?;
+    if look.verbosity > Verbosity::Quiet {
+        output::message(&format!("heal: going on with the run {run}"));
+    }
+    run_as(&arguments, setup::Line { resumes: Some(run), ..setup::Line::typed() }, look)
+}
+
+fn run_as(arguments: &Arguments, line: setup::Line, look: Look) -> Result<i32, Failed> {
     check_reports(&arguments.reports)?;
     let mut settings = arguments.flags.settings()?;
     if arguments.flags.show_context {
         settings.models = arguments.flags.named_models()?.unwrap_or_default();
         return super::explain::show_context(&settings, look);
     }
-    let kit = setup::kit(&command_line(), &settings, arguments.flags.events.as_deref(), look)?;
+    let kit = setup::kit(&line, &settings, arguments.flags.events.as_deref(), look)?;
     let mut notes = kit.notes.clone();
     settings.models = consent::models(&arguments.flags, &settings, &kit.tools, look, &mut notes)?;
     let runtime = setup::runtime()?;
@@ -69,22 +82,17 @@ pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
     };
     report.notes.extend(notes);
     deliver_all(arguments, &kit.tools, &mut report)?;
-    record(&kit, &report)?;
+    let shown = record(&kit, &report)?;
     kit.progress.finish();
     for path in &arguments.reports {
-        write_report(path, &report)?;
+        write_report(path, &shown)?;
     }
-    print(arguments, &report, look);
+    // A patch must apply, secrets around it or not: it alone is whole.
+    print(arguments, &shown, offered(&report).map(|(_, diff)| diff).unwrap_or_default(), look);
     if look.interactive && look.terminal && !arguments.flags.json && !arguments.apply && report.exit == 0 {
         interactive::offer(&report, &kit.tools, &settings.repo)?;
     }
     Ok(report.exit)
-}
-
-/// What was typed, for the record.
-pub fn command_line() -> String {
-    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    format!("heal {}", words.join(" "))
 }
 
 /// Ends the record of a run that failed.
@@ -95,13 +103,15 @@ pub fn close(kit: &Kit, failed: Failed) -> Failed {
     failed
 }
 
-/// Ends the record of a run.
-pub fn record(kit: &Kit, report: &RunReport) -> Result<(), Failed> {
+/// Ends the record of a run; returns its report without secrets, as it is
+/// recorded.
+pub fn record(kit: &Kit, report: &RunReport) -> Result<RunReport, Failed> {
+    let report = kit.tools.shown.document(report);
     kit.tools.events.emit(heal::event::Event::Finished { exit: report.exit, seconds: report.time.total_s });
-    kit.tools.ledger.finish(&kit.tools.run, report.exit, &report::json::render(report)).map_err(Failed::ledger)?;
+    kit.tools.ledger.finish(&kit.tools.run, report.exit, &report::json::render(&report)).map_err(Failed::ledger)?;
     match kit.listener.take_error() {
         Some(error) => Err(Failed::ledger(error)),
-        None => Ok(()),
+        None => Ok(report),
     }
 }
 
@@ -157,6 +167,7 @@ fn deliver_all(arguments: &Arguments, tools: &Tools, report: &mut RunReport) -> 
 fn commit(branch: &str, id: &str, tools: &Tools, report: &RunReport, repo: &Path) -> Result<String, Failed> {
     let repository = heal::git::Repository::discover(repo, &tools.launcher).map_err(PipelineError::from)?;
     let stored = tools.ledger.proposal(id).map_err(Failed::ledger)?;
+    let patch = super::apply::whole(repository.root(), &stored.patch)?;
     let row = report.failures.iter().find(|row| row.is_verified());
     let Some(first) = row.and_then(|row| row.proposals.first()) else {
         return Err(Failed::own("a proposal without a verified failure"));
@@ -170,14 +181,14 @@ fn commit(branch: &str, id: &str, tools: &Tools, report: &RunReport, repo: &Path
         evidence: report::evidence_line(&first.evidence),
         ledger: report.ledger.head.clone(),
     };
-    let commit = deliver::branch::commit(&repository, branch, &stored.patch, &message)
+    let commit = deliver::branch::commit(&repository, branch, &patch, &message)
         .map_err(|error| Failed { message: error.to_string(), code: 2 })?;
     tools.ledger.record_delivery(id, DeliveryKind::Branch, branch, &[]).map_err(Failed::ledger)?;
     Ok(commit)
 }
 
 /// stdout carries the patch, the JSON, or on a terminal the report.
-fn print(arguments: &Arguments, report: &RunReport, look: Look) {
+fn print(arguments: &Arguments, report: &RunReport, patch: String, look: Look) {
     if arguments.flags.json {
         output::result(&report::json::render(report));
         return;
@@ -187,7 +198,7 @@ fn print(arguments: &Arguments, report: &RunReport, look: Look) {
         return;
     }
     if arguments.output.is_none() {
-        output::result(&offered(report).map(|(_, diff)| diff).unwrap_or_default());
+        output::result(&patch);
     }
     if look.verbosity > Verbosity::Quiet {
         output::message(&report::text::render(report, look.width, look.colour_err));

@@ -27,7 +27,11 @@ pub enum Form {
     Diff,
 }
 
-fn open(repo: &Path) -> Result<Ledger, Failed> {
+/// Opens the repository's record for reading.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub fn open(repo: &Path) -> Result<Ledger, Failed> {
     let launcher = setup::launcher(&Interrupt::new())?;
     let repository = Repository::discover(repo, &launcher).map_err(PipelineError::from)?;
     Ledger::open_read_only(repository.common_dir()).map_err(Failed::ledger)

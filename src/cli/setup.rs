@@ -23,7 +23,9 @@ use heal::progress::Progress;
 use heal::progress::Style;
 use heal::propose::model::breaker::Breaker;
 use heal::propose::model::budget::Budget;
+use heal::propose::model::redact::Shown;
 
+use super::failpoint;
 use super::output::Failed;
 use super::output::Look;
 
@@ -57,11 +59,33 @@ pub fn cache_directory() -> Result<PathBuf, Failed> {
         .ok_or_else(|| Failed { message: "there is no cache directory\n  Set XDG_CACHE_HOME or HOME".into(), code: 5 })
 }
 
-/// Builds the tools for one run of `command` under `settings`.
+/// What was typed, for the record.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The words after `heal`.
+    pub arguments: Vec<String>,
+    /// The run that this one goes on with.
+    pub resumes: Option<String>,
+}
+
+impl Line {
+    /// This process's own.
+    pub fn typed() -> Line {
+        let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+        Line { arguments: words.collect(), resumes: None }
+    }
+
+    /// As a person would type it.
+    fn shown(&self) -> String {
+        format!("heal {}", self.arguments.join(" "))
+    }
+}
+
+/// Builds the tools for one run of what was typed, under `settings`.
 ///
 /// # Errors
 /// No repository, or a record that cannot be read.
-pub fn kit(command: &str, settings: &Settings, events: Option<&Path>, look: Look) -> Result<Kit, Failed> {
+pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look) -> Result<Kit, Failed> {
     let interrupt = Interrupt::new();
     let launcher = launcher(&interrupt)?;
     let repository = Repository::discover(&settings.repo, &launcher).map_err(PipelineError::from)?;
@@ -69,20 +93,28 @@ pub fn kit(command: &str, settings: &Settings, events: Option<&Path>, look: Look
     let ledger = Arc::new(open_ledger(&repository, &mut notes)?);
     let head = repository.head().ok().flatten();
     let dirty = repository.is_dirty().unwrap_or(false);
-    let run = ledger.begin(command, head.as_deref(), dirty).map_err(Failed::ledger)?;
+    let secrets = secret_values();
+    let shown = Shown::new(&secrets);
+    let run = ledger.begin(&shown.text(&line.shown()), head.as_deref(), dirty).map_err(Failed::ledger)?;
     let progress =
         Arc::new(Progress::new(Style { terminal: look.bars, colour: look.colour_err, verbosity: look.verbosity }));
     let listener = Arc::new(LedgerListener::new(ledger.clone(), &run));
-    let mut listeners = Events::none().with(listener.clone()).with(progress.clone());
+    let (before, after) = failpoint::listeners();
+    let listeners = before.into_iter().fold(Events::none(), Events::with).with(listener.clone());
+    let mut listeners = listeners.with(progress.clone());
     if let Some(path) = events {
         listeners = listeners.with(Arc::new(EventFile::create(path)?));
     }
+    listeners = after.into_iter().fold(listeners, Events::with);
+    // Nobody hears a secret: neither the record nor a log.
+    let listeners = Events::none().with(Arc::new(Concealing { shown: shown.clone(), listeners }));
     listeners.emit(Event::Started {
         run: run.clone(),
         repo: repository.root().display().to_string(),
-        command: command.to_owned(),
+        command: line.shown(),
+        arguments: line.arguments.clone(),
+        resumes: line.resumes.clone(),
     });
-    let secrets = secret_values();
     let nonce_key = nonce_key(&ledger);
     let tools = Tools {
         run,
@@ -96,6 +128,7 @@ pub fn kit(command: &str, settings: &Settings, events: Option<&Path>, look: Look
         budget: Budget::new(settings.caps),
         breaker: Breaker::default(),
         secrets: Arc::new(secrets),
+        shown,
         nonce_key,
     };
     Ok(Kit { tools, progress, listener, notes })
@@ -144,7 +177,7 @@ fn random() -> [u8; 32] {
 
 /// Values of variables whose names look secret: they must not leave the
 /// machine, whatever text they turn up in.
-fn secret_values() -> Vec<String> {
+pub fn secret_values() -> Vec<String> {
     let environment = Environment::filtered(std::env::vars_os());
     let values = environment.dropped().iter().filter_map(|name| std::env::var(name).ok());
     values.filter(|value| value.len() >= 6).collect()
@@ -188,6 +221,18 @@ async fn signals() {
 /// A runtime for the pipeline.
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Failed::own)
+}
+
+/// Hands events on without secrets.
+struct Concealing {
+    shown: Shown,
+    listeners: Events,
+}
+
+impl Listener for Concealing {
+    fn hear(&self, event: &Event) {
+        self.listeners.emit(self.shown.document(event));
+    }
 }
 
 /// Writes events as JSON lines.

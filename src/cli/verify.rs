@@ -37,7 +37,7 @@ const PATCH_LIMIT: u64 = 16 << 20;
 pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
     let settings = arguments.flags.settings()?;
     let (name, text) = read(&arguments.patch)?;
-    let kit = setup::kit(&super::fix::command_line(), &settings, arguments.flags.events.as_deref(), look)?;
+    let kit = setup::kit(&setup::Line::typed(), &settings, arguments.flags.events.as_deref(), look)?;
     let runtime = setup::runtime()?;
     let outcome = runtime.block_on(async {
         setup::watch(kit.tools.interrupt.clone(), settings.timeout);
@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
         Err(error) => return Err(super::fix::close(&kit, error.into())),
     };
     report.notes.extend(kit.notes.iter().cloned());
-    super::fix::record(&kit, &report)?;
+    let report = super::fix::record(&kit, &report)?;
     kit.progress.finish();
     for path in &arguments.reports {
         super::fix::write_report(path, &report)?;

@@ -32,6 +32,7 @@ use crate::options::Settings;
 use crate::propose;
 use crate::propose::Candidate;
 use crate::propose::model::Asker;
+use crate::propose::model::redact::concealed;
 use crate::runner::Selection;
 use crate::verify;
 use crate::verify::Evidence;
@@ -180,8 +181,10 @@ fn keep(ended: &mut Ended, known: &[Proposal], case: &Case, tools: &Tools) -> Re
             proposal.id.clone_from(&same.id);
             continue;
         }
-        let evidence = serde_json::to_string(&proposal.evidence).unwrap_or_default();
-        let new = NewProposal { failure: &failure.id, patch: &proposal.patch, evidence: &evidence };
+        let evidence = tools.shown.document(&proposal.evidence);
+        let evidence = serde_json::to_string(&evidence).unwrap_or_default();
+        let patch = concealed(&proposal.patch, &tools.secrets);
+        let new = NewProposal { failure: &tools.shown.text(&failure.id), patch: &patch, evidence: &evidence };
         proposal.id = Some(tools.ledger.keep_proposal(&tools.run, &new)?);
     }
     Ok(())

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::event::Event;
 use crate::ledger::Ledger;
 use crate::propose::provider::replay::ReplyStore;
 
@@ -28,20 +29,23 @@ impl ReplyStore for Record {
     }
 }
 
-/// The model that a recorded run asked first.
-pub fn model_of(ledger: &Ledger, run: &str) -> Option<String> {
-    let run = ledger.run(run).ok()?;
-    let events = ledger.events(&run.id).ok()?;
-    events.iter().find_map(|stored| {
-        let event: serde_json::Value = serde_json::from_str(&stored.event).ok()?;
-        (event["event"] == "asked").then(|| event["model"].as_str().map(str::to_owned))?
-    })
+/// The models that a recorded run asked, in the order they were first asked.
+pub fn models_of(ledger: &Ledger, run: &str) -> Vec<String> {
+    let mut models = Vec::new();
+    let events = ledger.run(run).and_then(|run| ledger.events(&run.id)).unwrap_or_default();
+    for stored in events {
+        if let Ok(Event::Asked { model, .. }) = serde_json::from_str(&stored.event)
+            && !models.contains(&model)
+        {
+            models.push(model);
+        }
+    }
+    models
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Event;
 
     #[test]
     fn a_reply_is_found_again_under_its_prompt_and_model() {
@@ -59,8 +63,10 @@ mod tests {
     fn a_recorded_run_names_its_model() {
         let ledger = Ledger::in_memory().expect("a ledger");
         let run = ledger.begin("heal fix", None, false).expect("a run");
-        assert_eq!(model_of(&ledger, &run), None);
-        ledger.append(&run, &Event::Asked { model: "openai-chat/m".into(), call: 1, input_tokens: 9 }).expect("kept");
-        assert_eq!(model_of(&ledger, &run).as_deref(), Some("openai-chat/m"));
+        assert!(models_of(&ledger, &run).is_empty());
+        ledger
+            .append(&run, &Event::Asked { model: "openai-chat/m".into(), call: 1, input_tokens: 9, prompt: "d".into() })
+            .expect("kept");
+        assert_eq!(models_of(&ledger, &run), ["openai-chat/m"]);
     }
 }

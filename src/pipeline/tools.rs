@@ -18,6 +18,7 @@ use crate::propose::model::Asker;
 use crate::propose::model::Config;
 use crate::propose::model::breaker::Breaker;
 use crate::propose::model::budget::Budget;
+use crate::propose::model::redact::Shown;
 use crate::propose::provider::ModelName;
 use crate::propose::provider::ProviderKind;
 use crate::propose::provider::ollama;
@@ -50,6 +51,8 @@ pub struct Tools {
     pub variable: Variable,
     /// Values that must never leave the machine.
     pub secrets: Arc<Vec<String>>,
+    /// Takes secrets out of what is recorded and reported.
+    pub shown: Shown,
     /// The repository's own random secret: prompts' fences are made from it.
     pub nonce_key: [u8; 32],
 }
@@ -97,9 +100,12 @@ impl Tools {
         host.map(|host| ollama::address_of(&host))
     }
 
-    fn recorded_model(&self, run: &str) -> Result<String, PipelineError> {
+    /// The model that a run asked: `RUN`, the first; `RUN@MODEL`, that one.
+    fn recorded_model(&self, name: &str) -> Result<String, PipelineError> {
+        let (run, model) = name.split_once('@').map_or((name, None), |(run, model)| (run, Some(model)));
         self.ledger.run(run)?;
-        record::model_of(&self.ledger, run).ok_or_else(|| PipelineError::Usage {
+        let mut asked = record::models_of(&self.ledger, run).into_iter();
+        asked.find(|other| model.is_none_or(|model| other == model)).ok_or_else(|| PipelineError::Usage {
             what: format!("the run `{run}` asked no model, so there is nothing to replay"),
             hint: "List the runs with heal log".into(),
         })

@@ -54,7 +54,7 @@ fn normal(event: &Event) -> Option<String> {
 
 fn verbose(event: &Event) -> Option<String> {
     match event {
-        Event::Started { run, repo, command } => Some(format!("run {run}: {command} in {repo}")),
+        Event::Started { run, repo, command, .. } => Some(format!("run {run}: {command} in {repo}")),
         Event::Stage { name, what } => Some(format!("{name}: {what}")),
         Event::Proposed { source, candidates } => Some(format!("{source} proposed {candidates}")),
         Event::Sieved { off: Some(why), discarded: 0, .. } => Some(format!("not sieved: {why}")),
@@ -62,7 +62,7 @@ fn verbose(event: &Event) -> Option<String> {
             "sieved {candidates}: {discarded} still fail the test, {passed} pass it, {} undecided in {seconds:.1} s",
             candidates.saturating_sub(passed + discarded)
         )),
-        Event::Asked { model, call, input_tokens } => {
+        Event::Asked { model, call, input_tokens, .. } => {
             Some(format!("asking {model}, call {call}, about {input_tokens} tokens"))
         }
         Event::Answering { model, output_tokens, usd } => {
@@ -96,7 +96,13 @@ pub(super) mod tests {
             seconds: 0.41,
         };
         vec![
-            Event::Started { run: "01JD".into(), repo: "/home/ana/app".into(), command: "fix".into() },
+            Event::Started {
+                run: "01JD".into(),
+                repo: "/home/ana/app".into(),
+                command: "fix".into(),
+                arguments: Vec::new(),
+                resumes: None,
+            },
             Event::RunnerChosen {
                 runner: "pytest".into(),
                 command: "pytest -q".into(),
@@ -124,7 +130,7 @@ pub(super) mod tests {
                 seconds: 0.5,
             },
             tried("c1", "target", "still fails"),
-            Event::Asked { model: "openai/x".into(), call: 1, input_tokens: 900 },
+            Event::Asked { model: "openai/x".into(), call: 1, input_tokens: 900, prompt: String::new() },
             Event::Answering { model: "openai/x".into(), output_tokens: 200, usd: Some(0.0021) },
             Event::Answered {
                 model: "openai/x".into(),

@@ -24,6 +24,7 @@ mod probe;
 mod process;
 #[cfg(feature = "ecosystem")]
 mod pytest;
+mod resume;
 mod revert;
 #[cfg(target_os = "linux")]
 mod sandbox;

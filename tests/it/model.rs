@@ -13,7 +13,7 @@ use crate::support::Project;
 use crate::support::Ran;
 
 /// A fault that no rule can mend: a word that stands nowhere in the code.
-const GREETING: &[(&str, &str)] = &[
+pub const GREETING: &[(&str, &str)] = &[
     (
         "greeting.py",
         "\"\"\"Greetings.\"\"\"\n\n\ndef greet(name):\n    \"\"\"Says good morning.\"\"\"\n    return 'Good evening, ' + name\n\n\ndef leave(name):\n    return 'Bye, ' + name\n",
@@ -30,7 +30,7 @@ fn patch(cause: &str, search: &str, replace: &str) -> Value {
     json!({"root_cause": cause, "edits": [{"path": "greeting.py", "search": search, "replace": replace}]})
 }
 
-fn wrong() -> Value {
+pub fn wrong() -> Value {
     json!({"no_fix": null, "patches": [
         patch("The word is wrong.", "    return 'Good evening, ' + name", "    return 'Good morning, ' + name"),
         patch("The test is wrong.", "no such line", "x"),
@@ -38,11 +38,11 @@ fn wrong() -> Value {
     ]})
 }
 
-fn right() -> Value {
+pub fn right() -> Value {
     json!({"no_fix": null, "patches": [patch("The greeting lacks its mark.", "    return 'Good evening, ' + name", RIGHT)]})
 }
 
-fn chat(content: &Value) -> ResponseTemplate {
+pub fn chat(content: &Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(json!({
         "id": "c1", "object": "chat.completion", "model": "stand-in",
         "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content.to_string()}}],
@@ -59,7 +59,7 @@ fn messages(content: &Value) -> ResponseTemplate {
 }
 
 /// Answers with each reply once, in order; the last one again and again.
-fn serve(route: &str, replies: Vec<ResponseTemplate>) -> (tokio::runtime::Runtime, MockServer) {
+pub fn serve(route: &str, replies: Vec<ResponseTemplate>) -> (tokio::runtime::Runtime, MockServer) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let server = runtime.block_on(async {
@@ -75,7 +75,7 @@ fn serve(route: &str, replies: Vec<ResponseTemplate>) -> (tokio::runtime::Runtim
     (runtime, server)
 }
 
-fn heal(project: &Project, server: &MockServer, base: &str, arguments: &[&str]) -> Ran {
+pub fn heal(project: &Project, server: &MockServer, base: &str, arguments: &[&str]) -> Ran {
     let mut command = project.heal_command(arguments);
     command
         .env("HEAL_BASE_URL", format!("{}{base}", server.uri()))

@@ -239,6 +239,7 @@ impl Asker {
             model: self.config.model.to_string(),
             call: self.budget.spent().calls + 1,
             input_tokens: self.estimate_of(prompt).input_tokens as usize,
+            prompt: prompt.digest.clone(),
         });
         let (input_tokens, mut told) = (self.estimate_of(prompt).input_tokens, 0);
         let (config, events) = (&self.config, &self.events);

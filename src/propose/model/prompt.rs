@@ -21,6 +21,7 @@ use super::strategy::Step;
 use crate::diagnose::Diagnosis;
 use crate::diagnose::Part;
 use crate::diagnose::Role;
+use crate::failure::normalise;
 use crate::source::RelPath;
 
 /// Characters kept of a failing test's output: its end says most.
@@ -94,7 +95,8 @@ pub struct Prompt {
     pub system: String,
     /// The rest.
     pub user: String,
-    /// Identity of the prompt, whatever its tag; 32 hexadecimal digits.
+    /// Identity of the prompt, whatever its tag, and whatever changes from run
+    /// to run in what tests print (times, addresses); 32 hexadecimal digits.
     pub digest: String,
 }
 
@@ -129,12 +131,15 @@ pub fn render(
     redactor: &mut Redactor,
     key: &[u8; 32],
 ) -> Result<Prompt, PromptError> {
-    let texts = Texts::new(request, redactor);
+    let texts = Texts::new(request, redactor, &str::to_owned);
     let plain = texts.user(templates, NO_TAG)?;
+    // A run that goes on must find its answers again, although the tests have
+    // taken another time and objects lie elsewhere.
+    let stable = Texts::new(request, redactor, &normalise).user(templates, NO_TAG)?;
     let tag = tag(key, &texts.repair(templates, NO_TAG)?, &plain);
     let user = texts.user(templates, &tag)?;
     let system = rendered("system", &templates.system, context! {})?;
-    let digest = blake3_of(&[&system, &plain, request.asked]).to_hex()[..32].to_owned();
+    let digest = blake3_of(&[&system, &stable, request.asked]).to_hex()[..32].to_owned();
     Ok(Prompt { system, user, digest })
 }
 
@@ -165,22 +170,23 @@ struct Texts {
 }
 
 impl Texts {
-    fn new(request: &Request<'_>, redactor: &mut Redactor) -> Texts {
+    /// `settle` is what happens to the words of tests.
+    fn new(request: &Request<'_>, redactor: &mut Redactor, settle: &dyn Fn(&str) -> String) -> Texts {
         let mut clean = |text: &str| redactor.redact(text);
         let Diagnosis { failure, also, suspects: _, .. } = request.diagnosis;
         let value = |text: &Option<String>, clean: &mut dyn FnMut(&str) -> String| {
-            text.as_deref().map(|text| head(clean(text).trim_end(), MESSAGE)).unwrap_or_default()
+            text.as_deref().map(|text| head(settle(&clean(text)).trim_end(), MESSAGE)).unwrap_or_default()
         };
         let others = also.iter().filter(|id| **id != failure.id).take(5).cloned().collect::<Vec<_>>().join(", ");
         let (expected, actual) = (value(&failure.expected, &mut clean), value(&failure.actual, &mut clean));
         let failure = context! {
             id => one_line(&clean(&failure.id)),
             kind => kind(failure.kind),
-            message => head(clean(&failure.message).trim(), MESSAGE),
+            message => head(settle(&clean(&failure.message)).trim(), MESSAGE),
             expected => expected,
             actual => actual,
             also => one_line(&clean(&others)),
-            output => end(&squeezed(&clean(&echo::cut(&failure.output, &request.diagnosis.slice))), OUTPUT),
+            output => end(&squeezed(&settle(&clean(&echo::cut(&failure.output, &request.diagnosis.slice)))), OUTPUT),
         };
         let parts = request.diagnosis.slice.parts.iter().map(|part| {
             let text = clean(&part.text);
@@ -192,8 +198,8 @@ impl Texts {
             context! {
                 idea => head(clean(&attempt.idea).trim(), MESSAGE),
                 change => head(clean(&attempt.change).trim_end(), TRIED_CHANGE),
-                missed => one_line(&head(&clean(&attempt.missed), MESSAGE)),
-                output => end(&squeezed(&clean(&attempt.output)), TRIED_OUTPUT),
+                missed => one_line(&head(&settle(&clean(&attempt.missed)), MESSAGE)),
+                output => end(&squeezed(&settle(&clean(&attempt.output))), TRIED_OUTPUT),
             }
         });
         let attempts = attempts.collect();

@@ -4,65 +4,22 @@
 //! appearance, so that the same text always reads the same. The map lives in
 //! memory alone and is made anew from the same texts; it is never stored.
 
+mod document;
+mod patch;
+mod rules;
+
 use std::sync::LazyLock;
 
 use regex::Captures;
 use regex::Regex;
 
+pub use self::document::Shown;
+pub use self::patch::NotRevealed;
+pub use self::patch::concealed;
+pub use self::patch::revealed;
+
 /// Shorter values of the environment are words, not secrets (`1`, `true`).
 const SHORTEST_VALUE: usize = 6;
-
-/// Shapes of well-known secrets; a first group, where there is one, is the
-/// secret itself. From the vendors' own prefixes, as secret scanners list them.
-const SHAPES: &[&str] = &[
-    // A text that looks like a placeholder stands for itself.
-    r"«SECRET_\d+»",
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
-    r"\bAGE-SECRET-KEY-1[0-9A-Z]{58}\b",
-    r"\b(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}\b",
-    r"\bgh[pousr]_[A-Za-z0-9]{30,}",
-    r"\bgithub_pat_[A-Za-z0-9_]{22,}",
-    r"\bgl(?:pat|dt|rt|cbt|ptt|ft|soat)-[A-Za-z0-9_\-]{20,}",
-    r"\bxox[abeoprs]-[A-Za-z0-9\-]{10,}",
-    r"\bxapp-\d-[A-Za-z0-9\-]{10,}",
-    r"https://hooks\.slack\.com/services/([A-Za-z0-9/]{20,})",
-    r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}",
-    r"\bwhsec_[A-Za-z0-9]{24,}",
-    r"\bAIza[0-9A-Za-z_\-]{35}",
-    r"\bya29\.[0-9A-Za-z_\-]{20,}",
-    r"\bGOCSPX-[0-9A-Za-z_\-]{20,}",
-    r"\bsk-[A-Za-z0-9_\-]{20,}",
-    r"\bhf_[A-Za-z0-9]{30,}",
-    r"\bnpm_[A-Za-z0-9]{36}",
-    r"\bpypi-[A-Za-z0-9_\-]{50,}",
-    r"\bcio[A-Za-z0-9]{32}\b",
-    r"\bdo[opr]_v1_[a-f0-9]{64}\b",
-    r"\bSG\.[A-Za-z0-9_\-]{16,}\.[A-Za-z0-9_\-]{16,}",
-    r"\bSK[0-9a-f]{32}\b",
-    r"\bkey-[0-9a-z]{32}\b",
-    r"\b\d{8,10}:AA[A-Za-z0-9_\-]{33}",
-    r"\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}",
-    r"\bdapi[a-f0-9]{32}\b",
-    r"\bhvs\.[A-Za-z0-9_\-]{24,}",
-    r"\bglsa_[A-Za-z0-9_]{32,}",
-    r"\blin_api_[A-Za-z0-9]{40}",
-    r"\bAccountKey=([A-Za-z0-9+/=]{40,})",
-    r"\beyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}",
-    r#"://[^\s:/@"']+:([^\s/@"'{}$]+)@"#,
-    r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9+/_\-.=]{20,})",
-];
-
-/// An assignment of a text to a name that says what it is; only texts that
-/// look random count, since tests are full of `password = "secret"`.
-const ASSIGNED: &str =
-    r#"(?i)(?:secret|token|passw(?:or)?d|api_?key|access_?key)\w*["']?\s*[:=]\s*["']([^"'\s]{12,})["']"#;
-
-static PATTERNS: LazyLock<Vec<(Regex, bool)>> = LazyLock::new(|| {
-    let compiled = |shape: &str| Regex::new(shape).expect("the table's patterns are valid");
-    let mut patterns: Vec<(Regex, bool)> = SHAPES.iter().map(|shape| (compiled(shape), false)).collect();
-    patterns.push((compiled(ASSIGNED), true));
-    patterns
-});
 
 static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"«SECRET_(\d+)»").expect("the pattern is valid"));
 
@@ -72,7 +29,13 @@ pub struct Redactor {
     /// Known values, longest first.
     values: Vec<String>,
     /// Secret `n` is `«SECRET_n+1»`.
-    found: Vec<String>,
+    found: Vec<Found>,
+}
+
+#[derive(Clone, Debug)]
+struct Found {
+    secret: String,
+    rule: &'static str,
 }
 
 /// A patch that moves, copies or removes a secret.
@@ -98,30 +61,27 @@ impl Redactor {
     /// `text` with placeholders for its secrets.
     pub fn redact(&mut self, text: &str) -> String {
         let mut text = text.to_owned();
-        for (index, (pattern, must_look_random)) in PATTERNS.iter().enumerate() {
+        for (index, rule) in rules::all().iter().enumerate() {
             // Known values go first, whatever their shape, but after what
             // only looks like a placeholder.
             if index == 1 {
                 text = self.without_values(text);
             }
-            if !pattern.is_match(&text) {
+            if !rule.pattern.is_match(&text) {
                 continue;
             }
             let found = &mut self.found;
-            let replaced = pattern.replace_all(&text, |captures: &Captures<'_>| {
+            let replaced = rule.pattern.replace_all(&text, |captures: &Captures<'_>| {
                 let whole = captures.get(0).expect("group 0 is the match");
                 let secret = captures.get(1).unwrap_or(whole);
                 let inside = PLACEHOLDER.is_match(secret.as_str()) && secret.as_str() != whole.as_str();
-                if inside || *must_look_random && !looks_random(secret.as_str()) {
+                let before = &text[..secret.start()];
+                if inside || !(rule.holds)(before, secret.as_str()) {
                     return whole.as_str().to_owned();
                 }
-                let (before, after) = (secret.start() - whole.start(), secret.end() - whole.start());
-                format!(
-                    "{}{}{}",
-                    &whole.as_str()[..before],
-                    placeholder(found, secret.as_str()),
-                    &whole.as_str()[after..]
-                )
+                let (start, end) = (secret.start() - whole.start(), secret.end() - whole.start());
+                let placeholder = placeholder(found, secret.as_str(), rule.name);
+                format!("{}{placeholder}{}", &whole.as_str()[..start], &whole.as_str()[end..])
             });
             text = replaced.into_owned();
         }
@@ -131,10 +91,16 @@ impl Redactor {
     fn without_values(&mut self, mut text: String) -> String {
         for value in &self.values {
             if text.contains(value.as_str()) {
-                text = text.replace(value.as_str(), &placeholder(&mut self.found, value));
+                text = text.replace(value.as_str(), &placeholder(&mut self.found, value, rules::VALUE));
             }
         }
         text
+    }
+
+    /// The names of the rules that found something so far, in the order of the
+    /// placeholders.
+    pub fn rules(&self) -> Vec<&'static str> {
+        self.found.iter().map(|found| found.rule).collect()
     }
 
     /// How many distinct secrets were found so far.
@@ -166,31 +132,20 @@ impl Redactor {
     fn revealed(&self, text: &str) -> String {
         let secret = |captures: &Captures<'_>| {
             let number = captures[1].parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-            number.and_then(|number| self.found.get(number)).cloned().unwrap_or_else(|| captures[0].to_owned())
+            let found = number.and_then(|number| self.found.get(number));
+            found.map_or_else(|| captures[0].to_owned(), |found| found.secret.clone())
         };
         PLACEHOLDER.replace_all(text, secret).into_owned()
     }
 }
 
-fn placeholder(found: &mut Vec<String>, secret: &str) -> String {
-    let known = found.iter().position(|other| other == secret);
+fn placeholder(found: &mut Vec<Found>, secret: &str, rule: &'static str) -> String {
+    let known = found.iter().position(|other| other.secret == secret);
     let index = known.unwrap_or_else(|| {
-        found.push(secret.to_owned());
+        found.push(Found { secret: secret.to_owned(), rule });
         found.len() - 1
     });
     format!("«SECRET_{}»", index + 1)
-}
-
-/// Letters and digits with at least three bits of entropy a character.
-fn looks_random(text: &str) -> bool {
-    if !(text.bytes().any(|byte| byte.is_ascii_digit()) && text.bytes().any(|byte| byte.is_ascii_alphabetic())) {
-        return false;
-    }
-    let mut counts = [0_u32; 256];
-    text.bytes().for_each(|byte| counts[byte as usize] += 1);
-    let size = text.len() as f64;
-    let shares = counts.iter().filter(|count| **count > 0).map(|count| f64::from(*count) / size);
-    shares.map(|share| -share * share.log2()).sum::<f64>() >= 3.0
 }
 
 #[cfg(test)]

@@ -106,6 +106,27 @@ fn a_toy_bug_takes_few_characters() {
 }
 
 #[test]
+fn the_digest_does_not_see_what_changes_from_run_to_run() {
+    let with = |output: &str| {
+        let mut diagnosis = toy();
+        diagnosis.failure.output = format!("{output}\nRan 2 tests\n");
+        diagnosis.failure.message = format!("KeyError in {output}");
+        prompt_of(&diagnosis, Step::First, &[], 1, &[])
+    };
+    let (one, other) =
+        (with("<C object at 0x7f01aa> in 0.31s, /tmp/a1/x"), with("<C object at 0x7e55bb> in 0.29s, /tmp/b2/x"));
+    assert_ne!(one.user, other.user);
+    assert_eq!(one.digest, other.digest);
+    assert_ne!(one.digest, with("<D object at 0x7f01aa> in 0.31s, /tmp/a1/x").digest);
+    // In code the same words are the code's own.
+    let mut diagnosis = toy();
+    diagnosis.slice.parts[0].text = "wait = \"0.31s\"\n".into();
+    let before = prompt_of(&diagnosis, Step::First, &[], 1, &[]).digest;
+    diagnosis.slice.parts[0].text = "wait = \"0.29s\"\n".into();
+    assert_ne!(before, prompt_of(&diagnosis, Step::First, &[], 1, &[]).digest);
+}
+
+#[test]
 fn the_tag_depends_on_the_key_and_the_digest_does_not() {
     let (one, two) = (prompt_of(&toy(), Step::First, &[], 1, &[]), prompt_of(&toy(), Step::First, &[], 2, &[]));
     assert_eq!(one.digest, two.digest);
