@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
         settings.models = arguments.flags.named_models()?.unwrap_or_default();
         return super::explain::show_context(&settings, look);
     }
-    let kit = setup::kit(&command_line(), &settings, arguments.flags.events.as_deref(), look)?;
+    let kit = setup::kit(&command_line(), &settings, arguments.flags.events.as_deref(), look, false)?;
     let mut notes = kit.notes.clone();
     settings.models = consent::models(&arguments.flags, &settings, &kit.tools, look, &mut notes)?;
     let runtime = setup::runtime()?;

@@ -22,6 +22,7 @@ use heal::process::Launcher;
 use heal::progress::Progress;
 use heal::progress::Style;
 use heal::propose::model::budget::Budget;
+use heal::scratch::Snapshot;
 
 use super::output::Failed;
 use super::output::Look;
@@ -58,16 +59,31 @@ pub fn cache_directory() -> Result<PathBuf, Failed> {
 
 /// Builds the tools for one run of `command` under `settings`.
 ///
+/// `at_once` looks at the tree now, once for the record and the work: where
+/// neither a question nor a run stands between the two.
+///
 /// # Errors
 /// No repository, or a record that cannot be read.
-pub fn kit(command: &str, settings: &Settings, events: Option<&Path>, look: Look) -> Result<Kit, Failed> {
+pub fn kit(
+    command: &str,
+    settings: &Settings,
+    events: Option<&Path>,
+    look: Look,
+    at_once: bool,
+) -> Result<Kit, Failed> {
     let interrupt = Interrupt::new();
     let launcher = launcher(&interrupt)?;
     let repository = Repository::discover(&settings.repo, &launcher).map_err(PipelineError::from)?;
     let mut notes = Vec::new();
     let ledger = Arc::new(open_ledger(&repository, &mut notes)?);
-    let head = repository.head().ok().flatten();
-    let dirty = repository.is_dirty().unwrap_or(false);
+    let tree = match at_once {
+        true => Snapshot::take(&repository).ok().map(|snapshot| (repository.clone(), snapshot)),
+        false => None,
+    };
+    let (head, dirty) = match &tree {
+        Some((_, snapshot)) => (snapshot.commit().map(str::to_owned), snapshot.is_dirty()),
+        None => (repository.head().ok().flatten(), repository.is_dirty().unwrap_or(false)),
+    };
     let run = ledger.begin(command, head.as_deref(), dirty).map_err(Failed::ledger)?;
     let progress =
         Arc::new(Progress::new(Style { terminal: look.bars, colour: look.colour_err, verbosity: look.verbosity }));
@@ -95,6 +111,7 @@ pub fn kit(command: &str, settings: &Settings, events: Option<&Path>, look: Look
         budget: Budget::new(settings.caps),
         secrets: Arc::new(secrets),
         nonce_key,
+        tree,
     };
     Ok(Kit { tools, progress, listener, notes })
 }

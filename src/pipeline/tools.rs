@@ -9,6 +9,7 @@ use super::PipelineError;
 use super::record;
 use super::record::Record;
 use crate::event::Events;
+use crate::git::Repository;
 use crate::http::Secret;
 use crate::interrupt::Interrupt;
 use crate::ledger::Ledger;
@@ -19,6 +20,7 @@ use crate::propose::model::Config;
 use crate::propose::model::budget::Budget;
 use crate::propose::provider::ModelName;
 use crate::propose::provider::ProviderKind;
+use crate::scratch::Snapshot;
 
 /// Gives an environment variable; `None` where it is unset or empty.
 pub type Variable = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -48,6 +50,8 @@ pub struct Tools {
     pub secrets: Arc<Vec<String>>,
     /// The repository's own random secret: prompts' fences are made from it.
     pub nonce_key: [u8; 32],
+    /// The repository and its tree, where they were looked at already.
+    pub tree: Option<(Repository, Snapshot)>,
 }
 
 impl Tools {
