@@ -17,6 +17,8 @@ pub mod rust;
 pub mod sentry;
 #[cfg(test)]
 mod table;
+#[cfg(test)]
+mod work;
 
 use crate::failure::Failure;
 use crate::source::RelPath;

@@ -19,12 +19,15 @@ pub struct Seeded {
     pub path: RelPath,
     /// The fault.
     pub fault: Fault,
+    /// The name of a fault that was not seeded.
+    pub name: Option<String>,
 }
 
 impl Seeded {
     /// Names it in rows: file, byte, sort of change.
     pub fn id(&self) -> String {
-        format!("{}:{}:{}", self.path, self.fault.bytes.start, self.fault.kind)
+        let seeded = || format!("{}:{}:{}", self.path, self.fault.bytes.start, self.fault.kind);
+        self.name.clone().unwrap_or_else(seeded)
     }
 }
 
@@ -40,7 +43,7 @@ pub fn chosen(tree: &Path, seed: u64) -> Result<Vec<Seeded>> {
         }
         let Ok(text) = std::fs::read_to_string(path.under(tree)) else { continue };
         found.extend(seed::faults(&text).into_iter().map(|fault| {
-            let seeded = Seeded { path: path.clone(), fault };
+            let seeded = Seeded { path: path.clone(), fault, name: None };
             (order(seed, &seeded.id()), seeded)
         }));
     }

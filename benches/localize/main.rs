@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo bench --bench localize -- --repo DIR --out ROWS.jsonl [--faults N] [--seed N] [--shard I/N] -- TEST_COMMAND…
+//! cargo bench --bench localize -- --repo DIR --out ROWS.jsonl --known FAULTS.jsonl -- TEST_COMMAND…
 //! cargo bench --bench localize -- --repo DIR --out ROWS.jsonl --again [--verbose]
 //! cargo bench --bench localize -- --table ROWS.jsonl…
 //! ```
@@ -14,6 +15,7 @@
 //! ranks with one source of evidence off.
 
 mod choose;
+mod known;
 mod open;
 mod score;
 mod seed;
@@ -42,6 +44,7 @@ use heal::source::RelPath;
 use choose::Seeded;
 use choose::chosen;
 use choose::tracked;
+use known::Known;
 use score::Row;
 use score::Seen;
 
@@ -62,6 +65,11 @@ struct Arguments {
     /// One of several runs side by side
     #[arg(long, default_value = "0/1")]
     shard: String,
+    /// Instead of seeding: a list of faults that people made, in JSON lines with
+    /// `id`, `path`, `wrong` and `right` (the file's texts), and where they are
+    /// needed `revision` and `command`
+    #[arg(long)]
+    known: Option<PathBuf>,
     /// Score the rows of --out anew, by what was seen when they were made
     #[arg(long)]
     again: bool,
@@ -113,6 +121,10 @@ fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
     let tree = folder.path().join("tree");
     must(Command::new("git").args(["clone", "-q", "--no-hardlinks"]).arg(repo).arg(&tree))?;
     let project = repo.canonicalize()?.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Some(list) = &arguments.known {
+        let site = Site::new(tree, folder.path(), arguments, project);
+        return measure_known(arguments, &known::read(list)?, site, out);
+    }
     let faults = chosen(&tree, arguments.seed)?;
     let mut rows = if out.exists() { read(out)? } else { Vec::new() };
     if arguments.again {
@@ -139,6 +151,37 @@ fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
             row.scores.get("all").map(|score| (score.function, score.statement))
         );
         writeln!(file, "{}", serde_json::to_string(&row)?)?;
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// Measures faults that people made, each at its own revision.
+fn measure_known(arguments: &Arguments, list: &[Known], mut site: Site, out: &Path) -> Result<Vec<Row>> {
+    let mut rows = if out.exists() { read(out)? } else { Vec::new() };
+    let before: BTreeMap<String, Row> = rows.iter().map(|row| (row.id.clone(), row.clone())).collect();
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(out)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let command = site.command.clone();
+    if arguments.again {
+        rows.clear();
+    }
+    for known in list.iter().filter(|known| arguments.again == before.contains_key(&known.id)) {
+        if let Some(revision) = &known.revision {
+            must(Command::new("git").arg("-C").arg(&site.tree).args(["checkout", "-q", "--force", revision]))?;
+        }
+        let present = std::fs::read_to_string(known.path.under(&site.tree)).unwrap_or_default();
+        let Some(fault) = known.fault(&present) else {
+            eprintln!("{}: not in a function", known.id);
+            continue;
+        };
+        site.command = if known.command.is_empty() { command.clone() } else { known.command.clone() };
+        let seeded = Seeded { path: known.path.clone(), fault, name: Some(known.id.clone()) };
+        let row = runtime.block_on(site.run(&seeded, before.get(&known.id).cloned()))?;
+        if !arguments.again {
+            eprintln!("{} {}: {:?}", row.id, row.function, row.scores.get("all"));
+            writeln!(file, "{}", serde_json::to_string(&row)?)?;
+        }
         rows.push(row);
     }
     Ok(rows)

@@ -67,5 +67,6 @@ pub fn tools(run: &str, tree: &Path, cache: &Path, settings: &Settings) -> Resul
         secrets: Arc::default(),
         shown: Shown::default(),
         nonce_key: [0; 32],
+        tree: None,
     })
 }

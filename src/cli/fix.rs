@@ -65,7 +65,7 @@ fn run_as(arguments: &Arguments, line: setup::Line, look: Look) -> Result<i32, F
         settings.models = arguments.flags.named_models()?.unwrap_or_default();
         return super::explain::show_context(&settings, look);
     }
-    let kit = setup::kit(&line, &settings, arguments.flags.events.as_deref(), look)?;
+    let kit = setup::kit(&line, &settings, arguments.flags.events.as_deref(), look, false)?;
     let mut notes = kit.notes.clone();
     settings.models = consent::models(&arguments.flags, &settings, &kit.tools, look, &mut notes)?;
     let runtime = setup::runtime()?;

@@ -49,7 +49,7 @@ pub fn run(repo: &Path, given: &str, as_json: bool, look: Look) -> Result<i32, F
     settings.models = asked.iter().map(name).collect::<Result<_, _>>().map_err(Failed::own)?;
     settings.offline = settings.models.is_empty();
     drop(ledger);
-    let kit = setup::kit(&setup::Line::typed(), &settings, None, look)?;
+    let kit = setup::kit(&setup::Line::typed(), &settings, None, look, false)?;
     let runtime = setup::runtime()?;
     let outcome = runtime.block_on(async {
         setup::watch(kit.tools.interrupt.clone(), settings.timeout);

@@ -24,6 +24,7 @@ use heal::progress::Style;
 use heal::propose::model::breaker::Breaker;
 use heal::propose::model::budget::Budget;
 use heal::propose::model::redact::Shown;
+use heal::scratch::Snapshot;
 
 use super::failpoint;
 use super::output::Failed;
@@ -83,16 +84,25 @@ impl Line {
 
 /// Builds the tools for one run of what was typed, under `settings`.
 ///
+/// `at_once` looks at the tree now, once for the record and the work: where
+/// neither a question nor a run stands between the two.
+///
 /// # Errors
 /// No repository, or a record that cannot be read.
-pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look) -> Result<Kit, Failed> {
+pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look, at_once: bool) -> Result<Kit, Failed> {
     let interrupt = Interrupt::new();
     let launcher = launcher(&interrupt)?;
     let repository = Repository::discover(&settings.repo, &launcher).map_err(PipelineError::from)?;
     let mut notes = Vec::new();
     let ledger = Arc::new(open_ledger(&repository, &mut notes)?);
-    let head = repository.head().ok().flatten();
-    let dirty = repository.is_dirty().unwrap_or(false);
+    let tree = match at_once {
+        true => Snapshot::take(&repository).ok().map(|snapshot| (repository.clone(), snapshot)),
+        false => None,
+    };
+    let (head, dirty) = match &tree {
+        Some((_, snapshot)) => (snapshot.commit().map(str::to_owned), snapshot.is_dirty()),
+        None => (repository.head().ok().flatten(), repository.is_dirty().unwrap_or(false)),
+    };
     let secrets = secret_values();
     let shown = Shown::new(&secrets);
     let run = ledger.begin(&shown.text(&line.shown()), head.as_deref(), dirty).map_err(Failed::ledger)?;
@@ -130,6 +140,7 @@ pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look) 
         secrets: Arc::new(secrets),
         shown,
         nonce_key,
+        tree,
     };
     Ok(Kit { tools, progress, listener, notes })
 }

@@ -37,7 +37,7 @@ const PATCH_LIMIT: u64 = 16 << 20;
 pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
     let settings = arguments.flags.settings()?;
     let (name, text) = read(&arguments.patch)?;
-    let kit = setup::kit(&setup::Line::typed(), &settings, arguments.flags.events.as_deref(), look)?;
+    let kit = setup::kit(&setup::Line::typed(), &settings, arguments.flags.events.as_deref(), look, false)?;
     let runtime = setup::runtime()?;
     let outcome = runtime.block_on(async {
         setup::watch(kit.tools.interrupt.clone(), settings.timeout);

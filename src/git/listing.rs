@@ -13,6 +13,9 @@ use super::GitError;
 use super::Repository;
 use super::call::path_of;
 
+/// Files for which another thread is not worth starting.
+const FEW: usize = 2000;
+
 /// What an entry is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -132,12 +135,27 @@ impl Repository {
                 _ => {}
             }
         }
-        let entries = found.into_iter().filter_map(|(path, tracked)| {
-            let differs = changed.contains(&path);
-            self.listed(path, tracked, differs)
-        });
-        listing.entries = entries.collect();
+        listing.entries = self.entries(found.into_iter().collect(), &changed);
         Ok(listing)
+    }
+
+    /// The entries at `found` (with whether git tracks each), in their order.
+    /// The system is asked for each file: on all cores, where there are many.
+    fn entries(&self, found: Vec<(PathBuf, bool)>, changed: &BTreeSet<PathBuf>) -> Vec<Listed> {
+        let of_chunk = |chunk: &[(PathBuf, bool)]| -> Vec<Listed> {
+            let entry = |(path, tracked): &(PathBuf, bool)| self.listed(path, *tracked, changed.contains(path));
+            chunk.iter().filter_map(entry).collect()
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let size = found.len().div_ceil(cores).max(FEW);
+        if found.len() <= FEW {
+            return of_chunk(&found);
+        }
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = found.chunks(size).map(|chunk| scope.spawn(|| of_chunk(chunk))).collect();
+            let parts = workers.into_iter().map(|worker| worker.join().expect("asking for a file does not panic"));
+            parts.flatten().collect()
+        })
     }
 
     /// Whether anything differs from the commit, untracked files included.
@@ -160,7 +178,7 @@ impl Repository {
 
     /// The entry at `path` as the disk has it; `None` where there is nothing,
     /// or something git does not track (a socket).
-    fn listed(&self, path: PathBuf, tracked: bool, changed: bool) -> Option<Listed> {
+    fn listed(&self, path: &Path, tracked: bool, changed: bool) -> Option<Listed> {
         let path: PathBuf = path.components().collect();
         let metadata = self.root.join(&path).symlink_metadata().ok()?;
         let kind = match metadata.file_type() {

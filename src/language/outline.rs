@@ -84,13 +84,19 @@ pub struct Point {
     pub line: u32,
 }
 
-/// The compiled queries, by the language's name.
-static QUERIES: LazyLock<HashMap<&'static str, Query>> = LazyLock::new(|| {
-    let compile = |language: &&'static Language| {
-        let query = Query::new(&(language.grammar)(), language.query).expect("a language's query fits its grammar");
-        (language.name, query)
+/// A query that is compiled when it is first asked for: for TypeScript that
+/// takes longer than most diagnoses.
+type Lazily = LazyLock<Query, Box<dyn FnOnce() -> Query + Send>>;
+
+/// The queries, by the language's name.
+static QUERIES: LazyLock<HashMap<&'static str, Lazily>> = LazyLock::new(|| {
+    let lazily = |language: &&'static Language| -> (&'static str, Lazily) {
+        let language = *language;
+        let compile =
+            move || Query::new(&(language.grammar)(), language.query).expect("a language's query fits its grammar");
+        (language.name, LazyLock::new(Box::new(compile)))
     };
-    LANGUAGES.iter().map(compile).collect()
+    LANGUAGES.iter().map(lazily).collect()
 });
 
 /// The nodes of one match, by the names of their captures.
@@ -116,7 +122,7 @@ impl Parsed {
     /// Everything the language's query finds. Costs one pass over the tree:
     /// keep it where more than one list is needed.
     pub fn outline(&self) -> Outline {
-        let Some(query) = QUERIES.get(self.language.name) else { return Outline::default() };
+        let Some(query) = QUERIES.get(self.language.name).map(|query| &**query) else { return Outline::default() };
         let names = query.capture_names();
         let mut cursor = QueryCursor::new();
         let mut matches = cursor.matches(query, self.tree.root_node(), self.text.as_bytes());

@@ -74,12 +74,18 @@ async fn from_run(settings: &Settings, tools: &Tools) -> Result<Explained, Pipel
 }
 
 fn from_log(text: &[u8], settings: &Settings, tools: &Tools) -> Result<Explained, PipelineError> {
-    let repository = Repository::discover(&settings.repo, &tools.launcher)?;
+    let (repository, snapshot) = match &tools.tree {
+        Some(tree) => tree.clone(),
+        None => {
+            let repository = Repository::discover(&settings.repo, &tools.launcher)?;
+            let snapshot = Snapshot::take(&repository)?;
+            (repository, snapshot)
+        }
+    };
     let at = std::fs::canonicalize(&settings.repo)
         .ok()
         .and_then(|path| RelPath::within(repository.root(), &path))
         .unwrap_or_default();
-    let snapshot = Snapshot::take(&repository)?;
     let files = snapshot.files();
     let places = Places::new(vec![repository.root().to_path_buf()], files.iter().cloned());
     let failures = trace::failures(text, &places, &at);

@@ -9,6 +9,7 @@ use super::PipelineError;
 use super::record;
 use super::record::Record;
 use crate::event::Events;
+use crate::git::Repository;
 use crate::http::Secret;
 use crate::interrupt::Interrupt;
 use crate::ledger::Ledger;
@@ -22,6 +23,7 @@ use crate::propose::model::redact::Shown;
 use crate::propose::provider::ModelName;
 use crate::propose::provider::ProviderKind;
 use crate::propose::provider::ollama;
+use crate::scratch::Snapshot;
 
 /// Gives an environment variable; `None` where it is unset or empty.
 pub type Variable = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -55,6 +57,8 @@ pub struct Tools {
     pub shown: Shown,
     /// The repository's own random secret: prompts' fences are made from it.
     pub nonce_key: [u8; 32],
+    /// The repository and its tree, where they were looked at already.
+    pub tree: Option<(Repository, Snapshot)>,
 }
 
 impl Tools {

@@ -38,7 +38,7 @@ fn row(failure: Failure) -> Row {
 }
 
 /// The projects that the logs come from.
-fn places() -> Places {
+pub(super) fn places() -> Places {
     let files = [
         "src/lib.rs",
         "src/main.rs",
@@ -154,7 +154,7 @@ fn every_saved_log_reads_the_same_out_of_a_jobs_log() {
 }
 
 /// All logs of all folders, cut into lines, by folder.
-fn lines_by_folder() -> &'static BTreeMap<String, Vec<String>> {
+pub(super) fn lines_by_folder() -> &'static BTreeMap<String, Vec<String>> {
     static LINES: std::sync::LazyLock<BTreeMap<String, Vec<String>>> = std::sync::LazyLock::new(|| {
         let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for name in names() {
