@@ -18,6 +18,7 @@ use crate::event::Event;
 use crate::patch::Patch;
 use crate::propose::Candidate;
 use crate::propose::rules;
+use crate::verify::Trials;
 use crate::verify::sieve;
 use crate::verify::sieve::Sieved;
 use crate::verify::sieve::Sifting;
@@ -27,6 +28,10 @@ pub const RULES: rules::Config = rules::Config { max_candidates: 4_000, max_susp
 
 /// Wall time for all candidates of one failure, after the tests have started.
 const TIME: Duration = Duration::from_secs(30);
+
+/// Wall time for the gates that run nothing: of a large file each candidate
+/// costs some milliseconds to read.
+const SCREENING: Duration = Duration::from_secs(6);
 
 /// The likeliest candidates are sieved first, so that their trials begin.
 const FIRST: usize = 120;
@@ -84,19 +89,18 @@ impl Hunt<'_> {
     }
 
     async fn sift(&mut self, candidates: Arc<Vec<Candidate>>, found: &mut Found) -> Result<Worth, PipelineError> {
-        // What policy refuses is never run, not even in a scratch.
-        let allowed: Vec<usize> =
-            (0..candidates.len()).filter(|index| !self.crew.refuses(&candidates[*index].patch)).collect();
-        let shares = self.jobs.min(allowed.len().div_ceil(SHARE)).max(1);
+        let shares = self.jobs.min(candidates.len().div_ceil(SHARE)).max(1);
         // A model that may know more does not wait for long.
         let time = if self.settings.offline || self.settings.models.is_empty() { TIME } else { GRACE };
         let mut tasks = JoinSet::new();
         for share in 0..shares {
-            let (bench, pool) = (self.prepared.bench.clone(), self.prepared.pool.clone());
+            let (bench, pool, trials) = (self.prepared.bench.clone(), self.prepared.pool.clone(), self.crew.trials());
             let (aim, candidates) = (self.case.aim.clone(), candidates.clone());
-            let own: Vec<usize> = allowed.iter().copied().skip(share).step_by(shares).collect();
             tasks.spawn(async move {
                 let mut scratch = prepare::take(&pool).await?;
+                let screened = candidates.clone();
+                let own = tokio::task::spawn_blocking(move || allowed(&trials, &screened, share, shares)).await;
+                let own = own.map_err(|error| PipelineError::Worker(error.to_string()))?;
                 let patches: Vec<&Patch> = own.iter().map(|index| &candidates[*index].patch).collect();
                 let sifting = sieve::sift(&bench, &mut *scratch, &aim, &patches, time).await?;
                 Ok::<_, PipelineError>((own, sifting))
@@ -117,6 +121,15 @@ impl Hunt<'_> {
         }
         Ok(Worth::of(Arc::unwrap_or_clone(candidates), &sieved))
     }
+}
+
+/// The candidates of a share that may be run at all: what policy refuses is
+/// never run, not even in a scratch. Who is not looked at in time is not
+/// sieved.
+fn allowed(trials: &Trials, candidates: &[Candidate], share: usize, shares: usize) -> Vec<usize> {
+    let until = Instant::now() + SCREENING;
+    let own = (share..candidates.len()).step_by(shares).take_while(|_| Instant::now() < until);
+    own.filter(|index| !trials.refuses(&candidates[*index].patch)).collect()
 }
 
 /// What the sieves found, all shares together.

@@ -16,7 +16,6 @@ use tokio::sync::watch;
 use super::PipelineError;
 use super::prepare;
 use crate::detect::Baseline;
-use crate::patch::Patch;
 use crate::propose::Candidate;
 use crate::scratch::Pool;
 use crate::verify::Evidence;
@@ -109,9 +108,9 @@ impl Crew {
         self.shared.changed.notify_waiters();
     }
 
-    /// Whether a patch is refused before anything is run.
-    pub fn refuses(&self, patch: &Patch) -> bool {
-        self.shared.trials.refuses(patch)
+    /// What the trials have in common.
+    pub fn trials(&self) -> Trials {
+        self.shared.trials.clone()
     }
 
     /// Whether nothing waits and nothing is on trial.

@@ -84,7 +84,8 @@ pub async fn sift(
     let suited: Vec<(usize, Vec<Edit>)> =
         patches.iter().enumerate().filter_map(|(number, patch)| Some((number, edits(patch)?))).collect();
     if suited.is_empty() {
-        return Ok(Sifting::off(patches.len(), "no candidate changes Python alone"));
+        // Nothing is known of any, and nothing stands in the others' way.
+        return Ok(Sifting { found: vec![(Sieved::Unsuitable, String::new()); patches.len()], off: None });
     }
     let (numbers, candidates): (Vec<usize>, Vec<Vec<Edit>>) = suited.into_iter().unzip();
     let question = Question {

@@ -150,7 +150,7 @@ fn functions_wherever_they_live_are_swapped() {
                 ("self.size + self.edge", "self.size", Fails),
                 ("n * 2", "n - 2", Fails),
                 ("cls.double(2)", "cls.double(1)", Fails),
-                ("self.size = size", "self.colour = size", Fails),
+                ("self.size = size", "self.size = -size", Fails),
                 ("edge = 2", "edge = -2", Open),
                 ("    @property\n", "", Open),
                 ("def double(n)", "def double(n, m=1)", Open),
