@@ -15,6 +15,7 @@ mod fix_rust;
 mod gates;
 #[cfg(feature = "ecosystem")]
 mod go;
+mod injection;
 #[cfg(feature = "ecosystem")]
 mod javascript;
 mod ledger;
@@ -27,6 +28,7 @@ mod resume;
 mod revert;
 #[cfg(target_os = "linux")]
 mod sandbox;
+mod secrets;
 mod trace;
 mod untouched;
 mod wrapped;
