@@ -16,6 +16,7 @@ mod fix_rust;
 mod gates;
 #[cfg(feature = "ecosystem")]
 mod go;
+mod injection;
 #[cfg(feature = "ecosystem")]
 mod javascript;
 mod ledger;
@@ -28,8 +29,12 @@ mod resume;
 mod revert;
 #[cfg(target_os = "linux")]
 mod sandbox;
+
 #[cfg(feature = "ecosystem")]
 mod sieve;
+
+mod secrets;
+
 mod trace;
 mod untouched;
 mod wrapped;

@@ -69,6 +69,8 @@ const SHAPES: &[(&str, &str)] = &[
 const ASSIGNED: &str = r#"(?i)(?:secret|token|passw(?:or)?d|passphrase|api_?key|access_?key|private_?key|credential)[\w\-]*["']?\s*(?::=|=>|[:=])\s*[bru]?["']([^"'\s]{12,})["']"#;
 /// The same without quotes, as in `.env` files, logs and shells.
 const ASSIGNED_BARE: &str = r#"(?i)(?:secret|token|passw(?:or)?d|passphrase|api_?key|access_?key)[A-Z0-9_\-]*\s?[:=]\s?([A-Za-z0-9+/_\-.~!@#$%^&*=]{12,})"#;
+/// Bytes of a certificate's block, at most.
+const LONGEST_BLOCK: usize = 16 << 10;
 /// A word that may be random.
 const WORD: &str = r"[A-Za-z0-9+/_\-]{24,}={0,2}";
 
@@ -79,11 +81,11 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     let mut rules: Vec<Rule> = SHAPES.iter().map(shape).collect();
     let assigned: fn(&str, &str) -> bool = |_, secret| looks_random(secret);
     rules.push(Rule { name: "assigned", pattern: compiled(ASSIGNED), holds: assigned });
-    rules.push(Rule { name: "assigned-bare", pattern: compiled(ASSIGNED_BARE), holds: |_, secret| is_random(secret) });
+    rules.push(Rule { name: "assigned-bare", pattern: compiled(ASSIGNED_BARE), holds: |_, secret| is_mixed(secret) });
     rules.push(Rule {
         name: "entropy",
         pattern: compiled(WORD),
-        holds: |before, word| !is_digest(before) && is_random(word),
+        holds: |before, word| !is_open(before) && is_random(unpathed(word)),
     });
     rules
 });
@@ -93,6 +95,14 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 fn looks_random(text: &str) -> bool {
     let has = |test: fn(&u8) -> bool| text.bytes().any(|byte| test(&byte));
     has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) && entropy(text) >= 3.0
+}
+
+/// The same where no quotes tell a text from a name in code: all three classes
+/// of characters as well.
+fn is_mixed(text: &str) -> bool {
+    let has = |test: fn(&u8) -> bool| text.bytes().any(|byte| test(&byte));
+    let mixed = [u8::is_ascii_digit, u8::is_ascii_uppercase, u8::is_ascii_lowercase].iter().all(|test| has(*test));
+    mixed && changes(text) >= 0.35 && entropy(text) >= 3.2
 }
 
 /// Random whatever stands beside it: all three classes of characters, well
@@ -117,11 +127,29 @@ fn changes(text: &str) -> f64 {
     pairs as f64 / (text.len().max(2) - 1) as f64
 }
 
-/// Whether the word that follows is a digest that lock files print
-/// (`sha512-…`, `sha256:…`, `h1:…`), or part of inline data.
-fn is_digest(before: &str) -> bool {
-    let tail: String = before.chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect();
-    ["sha1-", "sha256-", "sha384-", "sha512-", "sha256:", "h1:", "base64,"].iter().any(|mark| tail.ends_with(mark))
+/// Whether the word that follows is in the open: a digest that lock files print
+/// (`sha512-…`, `sha256:…`, `h1:…`), inline data, or the body of a certificate.
+fn is_open(before: &str) -> bool {
+    if ["sha1-", "sha256-", "sha384-", "sha512-", "sha256:", "h1:", "base64,"].iter().any(|mark| before.ends_with(mark))
+    {
+        return true;
+    }
+    let mut near = before.len().saturating_sub(LONGEST_BLOCK);
+    while !before.is_char_boundary(near) {
+        near += 1;
+    }
+    // Private keys are gone by now.
+    let near = &before[near..];
+    near.rfind("-----BEGIN ").is_some_and(|begin| !near[begin..].contains("-----END "))
+}
+
+/// The longest part of what may be a path (`…/commit/7f5c07…`); the whole of
+/// anything else.
+fn unpathed(word: &str) -> &str {
+    if word.matches('/').count() < 2 {
+        return word;
+    }
+    word.split('/').max_by_key(|part| part.len()).filter(|part| part.len() >= 20).unwrap_or_default()
 }
 
 fn entropy(text: &str) -> f64 {
