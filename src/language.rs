@@ -136,12 +136,63 @@ pub struct Parsed {
     pub tree: Tree,
 }
 
-/// Parses `text`; texts with errors give a tree with error nodes.
+/// Texts whose trees are kept: of hundreds of patches of one file each is looked
+/// at by several checks, beside the same unpatched text.
+const KEPT: usize = 3;
+
+thread_local! {
+    static LATELY: std::cell::RefCell<Vec<Parsed>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// Parses `text`; texts with errors give a tree with error nodes. What the
+/// thread parsed lately is not parsed again.
 pub fn parse(language: &'static Language, text: &str) -> Parsed {
+    LATELY.with_borrow_mut(|lately| {
+        let known = lately.iter().position(|one| std::ptr::eq(one.language, language) && *one.text == *text);
+        let parsed = match known {
+            Some(at) => lately.remove(at),
+            None => parse_anew(language, text),
+        };
+        lately.insert(0, parsed.clone());
+        lately.truncate(KEPT);
+        parsed
+    })
+}
+
+fn parse_anew(language: &'static Language, text: &str) -> Parsed {
     let mut parser = Parser::new();
     parser.set_language(&(language.grammar)()).expect("the grammar's version is one the runtime reads");
     let tree = parser.parse(text, None).expect("a parser with a language and no time limit gives a tree");
     Parsed { language, text: text.into(), tree }
+}
+
+/// What may differ between two texts: the functions and classes of the top
+/// level that do, where nothing else does; else both whole trees. Whoever looks
+/// at nodes and what is in them need not look at the rest, which is alike.
+pub fn differing<'p>(before: &'p Parsed, after: &'p Parsed) -> (Vec<Node<'p>>, Vec<Node<'p>>) {
+    let (old, new) = (before.tree.root_node(), after.tree.root_node());
+    let items = |root: Node<'p>| -> Vec<Node<'p>> {
+        let mut cursor = root.walk();
+        root.children(&mut cursor).collect()
+    };
+    let (mut ours, mut theirs) = (items(old), items(new));
+    let same =
+        |one: &Node<'_>, other: &Node<'_>| one.kind() == other.kind() && before.text_of(*one) == after.text_of(*other);
+    let first = ours.iter().zip(&theirs).take_while(|(one, other)| same(one, other)).count();
+    ours.drain(..first);
+    theirs.drain(..first);
+    let last = ours.iter().rev().zip(theirs.iter().rev()).take_while(|(one, other)| same(one, other)).count();
+    ours.truncate(ours.len() - last);
+    theirs.truncate(theirs.len() - last);
+    let holds = |node: &Node<'_>| {
+        !node.has_error()
+            && matches!(
+                node.kind(),
+                "function_definition" | "class_definition" | "decorated_definition" | "function_item" | "impl_item"
+            )
+    };
+    let alone = ours.len() == theirs.len() && ours.iter().chain(&theirs).all(holds);
+    if alone && !old.has_error() && !new.has_error() { (ours, theirs) } else { (vec![old], vec![new]) }
 }
 
 impl Parsed {

@@ -259,3 +259,35 @@ fn where_a_line_ends_counts_where_it_ends_a_statement() {
     assert_ne!(tokens("function f(x) { return\n x }"), tokens("function f(x) { return x }"));
     assert_eq!(tokens("function f(x) { return x }"), tokens("function f(x) {\n  return x // it\n}"));
 }
+
+#[test]
+fn only_functions_that_differ_are_looked_at_where_nothing_else_does() {
+    let text = "import os\n\ndef f(x):\n    return x\n\nclass A:\n    def g(self):\n        return 1\n\nX = f(1)\n";
+    for (from, to, wanted) in [
+        ("return x", "return x + 1", vec!["def f(x):\n    return x + 1"]),
+        ("return 1", "return 2", vec!["class A:\n    def g(self):\n        return 2"]),
+        ("import os", "import sys", vec![]),
+        ("X = f(1)", "X = f(2)", vec![]),
+        ("class A", "def h(): pass\n\nclass A", vec![]),
+        ("return x", "return (x", vec![]),
+        ("return x", "return x", vec![]),
+    ] {
+        let (before, after) = (parse(&python::PYTHON, text), parse(&python::PYTHON, &text.replace(from, to)));
+        let (ours, theirs) = differing(&before, &after);
+        let whole = theirs.first() == Some(&after.tree.root_node());
+        let found: Vec<&str> = if whole { vec![] } else { theirs.iter().map(|node| after.text_of(*node)).collect() };
+        assert_eq!(found, wanted, "{to}");
+        assert_eq!(ours.len(), theirs.len(), "{to}");
+    }
+}
+
+#[test]
+fn a_text_that_was_parsed_lately_has_the_same_tree() {
+    let texts = ["x = 1\n", "x = 2\n", "y = (\n", "x = 1\n", "z\n", "x = 2\n"];
+    for text in texts {
+        let (kept, anew) = (parse(&python::PYTHON, text), parse_anew(&python::PYTHON, text));
+        assert_eq!(kept.tree.root_node().to_sexp(), anew.tree.root_node().to_sexp());
+    }
+    let other = parse(&rust::RUST, "x = 1\n");
+    assert_eq!(other.language.name, "rust", "another language is another tree");
+}

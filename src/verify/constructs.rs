@@ -6,7 +6,10 @@
 //! to a program; code that asks whether it is tested, or reaches into what
 //! tests it, is refused from anybody.
 
+use tree_sitter::Node;
+
 use crate::language;
+use crate::language::Parsed;
 use crate::source::RelPath;
 
 /// A construct, written as its tokens joined by spaces.
@@ -223,8 +226,10 @@ pub fn brought_in(path: &RelPath, before: &str, after: &str, always: bool) -> Ve
     let Some(language) = language::of_path(path) else { return Vec::new() };
     let telltales = TELLTALES.iter().filter(|word| after.matches(**word).count() > before.matches(**word).count());
     let telltales = telltales.map(|word| format!("`{word}` asks whether it is tested"));
-    let before = format!(" {} ", language::parse(language, before).tokens());
-    let after = format!(" {} ", language::parse(language, after).tokens());
+    let (before, after) = (language::parse(language, before), language::parse(language, after));
+    let (ours, theirs) = language::differing(&before, &after);
+    let before = tokens(&before, &ours);
+    let after = tokens(&after, &theirs);
     let count = |text: &str, tokens: &str| text.matches(&format!(" {tokens}")).count();
     let applies = |row: &&Construct| row.family == language.family && (row.always || !always);
     let rows = CONSTRUCTS.iter().filter(applies);
@@ -237,6 +242,11 @@ pub fn brought_in(path: &RelPath, before: &str, after: &str, always: bool) -> Ve
     let loaded = LOADED.iter().filter(applies);
     let loaded = loaded.filter(|row| loads(&after, row.tokens) > loads(&before, row.tokens));
     new.chain(loaded).map(|row| format!("`{}` {}", row.tokens.replace(' ', ""), row.what)).chain(telltales).collect()
+}
+
+fn tokens(parsed: &Parsed, items: &[Node<'_>]) -> String {
+    let each = items.iter().map(|item| parsed.tokens_within(item.byte_range()));
+    format!(" {} ", each.collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

@@ -61,8 +61,9 @@ pub fn judge(patch: &Patch) -> Result<(), Miss> {
         let (Some(language), Some(after)) = (language::of_path(&change.path), &change.after) else { continue };
         let before = language::parse(language, change.before.as_deref().unwrap_or_default());
         let after = language::parse(language, after);
+        let (ours, theirs) = language::differing(&before, &after);
         for pattern in PATTERNS.iter().filter(|pattern| pattern.family == language.family) {
-            let (old, new) = (found(&before, pattern), found(&after, pattern));
+            let (old, new) = (found(&before, &ours, pattern), found(&after, &theirs, pattern));
             if new.len() > old.len() {
                 let fresh = new.iter().find(|(_, text)| old.iter().all(|(_, other)| other != text)).or(new.last());
                 let line = fresh.map_or(0, |(line, _)| *line);
@@ -73,14 +74,16 @@ pub fn judge(patch: &Patch) -> Result<(), Miss> {
     Ok(())
 }
 
-fn found<'p>(parsed: &'p Parsed, pattern: &Pattern) -> Vec<(usize, &'p str)> {
+fn found<'p>(parsed: &'p Parsed, items: &[Node<'p>], pattern: &Pattern) -> Vec<(usize, &'p str)> {
     let mut found = Vec::new();
-    language::walk(parsed.tree.root_node(), &mut |node| {
-        if (pattern.is)(parsed, node) {
-            found.push((node.start_position().row + 1, parsed.text_of(node)));
-        }
-        node.child_count() > 0
-    });
+    for item in items {
+        language::walk(*item, &mut |node| {
+            if (pattern.is)(parsed, node) {
+                found.push((node.start_position().row + 1, parsed.text_of(node)));
+            }
+            node.child_count() > 0
+        });
+    }
     found
 }
 
