@@ -53,6 +53,8 @@ const FAINT: f64 = 0.02;
 pub(crate) struct Reached {
     pub(crate) weight: f64,
     pub(crate) why: String,
+    /// Whether it runs while its file is loaded, which is no part of a test.
+    pub(crate) loads: bool,
 }
 
 /// Lines that the failing test executed; empty where that is not known.
@@ -104,6 +106,8 @@ struct Step {
     helpers: usize,
     /// The line it failed at, where it is on the trace.
     failing: Option<u32>,
+    /// Whether it runs while its file is loaded.
+    loads: bool,
     /// Words for the reasons of what it calls.
     caller: String,
 }
@@ -133,6 +137,7 @@ impl<'i, 'a> Walk<'i, 'a> {
             depth: 0,
             helpers: 0,
             failing: target.line,
+            loads: false,
             caller: "the failing test".into(),
         });
         self.enter_preparation(target, place);
@@ -144,7 +149,7 @@ impl<'i, 'a> Walk<'i, 'a> {
         let Some((_, definition)) = self.index.at(place) else { return };
         let depth = usize::from(!is_test);
         let caller = format!("`{}`, which is on the trace", definition.qualified);
-        self.queue.push(Step { place, weight, depth, helpers: 0, failing: Some(line), caller });
+        self.queue.push(Step { place, weight, depth, helpers: 0, failing: Some(line), loads: false, caller });
     }
 
     /// Fixtures by parameter, `setUp`, and the test's own decorators.
@@ -163,12 +168,13 @@ impl<'i, 'a> Walk<'i, 'a> {
         for place in preparing {
             let Some((_, definition)) = self.index.at(place) else { continue };
             let caller = format!("`{}`, which prepares the test", definition.name);
-            self.queue.push(Step { place, weight: PREPARES, depth: 0, helpers: 1, failing: None, caller });
+            let failing = None;
+            self.queue.push(Step { place, weight: PREPARES, depth: 0, helpers: 1, failing, loads: false, caller });
         }
         let decorators = definition.bytes.start..definition.signature.start;
         let references = file.outline.references.iter().filter(|found| decorators.contains(&found.bytes.start));
         for reference in references {
-            self.follow(file, definition.parent, reference, PREPARES, 0, 1, "a decorator of the failing test");
+            self.follow(file, definition.parent, reference, PREPARES, (0, 1), false, "a decorator of the failing test");
         }
     }
 
@@ -176,7 +182,7 @@ impl<'i, 'a> Walk<'i, 'a> {
     fn enter_file(&mut self, file: &SourceFile) {
         for reference in file.outline.references.iter().filter(|found| found.kind == ReferenceKind::Call) {
             let within = file.enclosing(reference.line);
-            self.follow(file, within, reference, PREPARES, 0, 1, "the test file");
+            self.follow(file, within, reference, PREPARES, (0, 1), false, "the test file");
         }
     }
 
@@ -221,9 +227,13 @@ impl<'i, 'a> Walk<'i, 'a> {
             (_, 0) => THROUGH,
             _ => DEEPER,
         };
+        // The value of a constant is computed when its file is loaded.
+        let loads = step.loads || !definition.kind.is_callable();
+        let deep = (step.depth, step.helpers);
         for reference in &inside {
             let in_body = body.contains(&reference.bytes.start);
             if in_body
+                && !loads
                 && !self.executed.ran(&file.path, reference.line)
                 && !continues(&file, reference.line, self.executed)
             {
@@ -242,7 +252,7 @@ impl<'i, 'a> Walk<'i, 'a> {
                 why => format!("{why} at {}:{}", file.path, reference.line),
             };
             let within = innermost(&file, step.place.definition, reference.line);
-            self.follow(&file, within, reference, step.weight * position * pass, step.depth, step.helpers, &why);
+            self.follow(&file, within, reference, step.weight * position * pass, deep, loads, &why);
         }
     }
 
@@ -253,8 +263,8 @@ impl<'i, 'a> Walk<'i, 'a> {
         within: Option<usize>,
         reference: &Reference,
         weight: f64,
-        depth: usize,
-        helpers: usize,
+        (depth, helpers): (usize, usize),
+        loads: bool,
         why: &str,
     ) {
         let is_call = reference.kind == ReferenceKind::Call;
@@ -278,17 +288,18 @@ impl<'i, 'a> Walk<'i, 'a> {
             if weight < FAINT {
                 continue;
             }
-            self.arrive(place, weight, depth, helpers, why);
+            self.arrive(place, weight, (depth, helpers), loads, why);
         }
     }
 
-    fn arrive(&mut self, place: Place, weight: f64, depth: usize, helpers: usize, why: &str) {
+    fn arrive(&mut self, place: Place, weight: f64, (depth, helpers): (usize, usize), loads: bool, why: &str) {
         let Some((file, definition)) = self.index.at(place) else { return };
         let is_test = file.is_test_code(place.definition);
         if !is_test {
-            let reached = self.reached.entry(place).or_insert(Reached { weight: 0.0, why: String::new() });
+            let reached = self.reached.entry(place).or_insert(Reached { weight: 0.0, why: String::new(), loads });
+            reached.loads |= loads;
             if weight > reached.weight {
-                *reached = Reached { weight, why: why.to_owned() };
+                *reached = Reached { weight, why: why.to_owned(), loads: reached.loads };
             }
         }
         if !definition.kind.is_callable() && definition.kind != DefinitionKind::Constant {
@@ -297,7 +308,7 @@ impl<'i, 'a> Walk<'i, 'a> {
         let (depth, helpers) = if is_test { (depth, helpers + 1) } else { (depth + 1, helpers) };
         if depth <= MAX_DEPTH && helpers <= MAX_HELPERS {
             let caller = format!("`{}`", definition.qualified);
-            self.queue.push(Step { place, weight, depth, helpers, failing: None, caller });
+            self.queue.push(Step { place, weight, depth, helpers, failing: None, loads, caller });
         }
     }
 }

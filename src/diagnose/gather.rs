@@ -42,6 +42,8 @@ pub(super) struct Gathered {
     pub(super) frame: f64,
     pub(super) call: f64,
     pub(super) ran: bool,
+    /// Whether it runs while its file is loaded.
+    pub(super) loads: bool,
     pub(super) alone: f64,
     pub(super) reasons: Vec<String>,
 }
@@ -126,7 +128,9 @@ pub(super) fn from_calls(
         // Executed lines are the first test's.
         let mut walk = Walk::new(index, if order == 0 { executed } else { &everything });
         let target = target::find(index, failure, evidence.tests);
-        if let Some(target) = &target {
+        // Of a file that cannot be loaded no test has run.
+        let runs = failure.kind != Kind::Collection || standings.iter().all(|standing| standing.is_test);
+        if let Some(target) = target.as_ref().filter(|_| runs) {
             walk.enter_test(target);
         }
         let mut weight = 1.0;
@@ -148,13 +152,16 @@ pub(super) fn from_calls(
         let found = walk.finish();
         walked += usize::from(!found.is_empty());
         for (place, reached) in found {
-            let sum = sums.entry(place).or_insert(Reached { weight: 0.0, why: reached.why.clone() });
+            let none = Reached { weight: 0.0, why: reached.why.clone(), loads: false };
+            let sum = sums.entry(place).or_insert(none);
             sum.weight += reached.weight;
+            sum.loads |= reached.loads;
         }
     }
     for (place, sum) in sums {
         let known = gathered.entry(place).or_default();
         known.call = sum.weight / walked.max(1) as f64;
+        known.loads = sum.loads;
         known.reasons.push(sum.why);
     }
 }
@@ -187,7 +194,7 @@ pub(super) fn from_executed(index: &Index<'_>, executed: &Executed<'_>, gathered
     }
     let entered = |place: &Place, known: &Gathered| {
         let Some((file, definition)) = index.at(*place) else { return false };
-        known.frame > 0.0 || !definition.kind.is_callable() || executed.entered(&file, place.definition)
+        known.frame > 0.0 || known.loads || !definition.kind.is_callable() || executed.entered(&file, place.definition)
     };
     let callable_remains = gathered.iter().any(|(place, known)| {
         entered(place, known) && index.at(*place).is_some_and(|(_, definition)| definition.kind.is_callable())

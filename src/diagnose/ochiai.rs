@@ -67,20 +67,25 @@ impl<'a> Ochiai<'a> {
     }
 
     /// The highest coefficient of the lines of a function's body, and who runs
-    /// that line; `None` where no failing test runs one.
-    pub(super) fn function(&self, file: &SourceFile, definition: usize) -> Option<(f64, Counts)> {
-        let definition = file.definition(definition);
+    /// that line; `None` where no failing test runs one. Lines of a function
+    /// inside it are that one's.
+    pub(super) fn function(&self, file: &SourceFile, index: usize) -> Option<(f64, Counts)> {
+        let definition = file.definition(index);
         let mut lines = definition.body_lines;
         // The line of `def` runs on import.
         if lines.start == definition.name_line && lines.end > lines.start {
             lines.start += 1;
         }
         let ran = self.failed.get(&file.path)?.range(lines.start..=lines.end);
-        ran.map(|(line, failed)| {
-            let counts = Counts { failed: *failed, passed: self.passing.count(&file.path, *line) };
-            (self.of(counts), counts)
-        })
-        .max_by(|a, b| a.0.total_cmp(&b.0))
+        let own = |line: u32| {
+            file.enclosing(line).is_none_or(|around| around == index || !file.definition(around).kind.is_callable())
+        };
+        ran.filter(|(line, _)| own(**line))
+            .map(|(line, failed)| {
+                let counts = Counts { failed: *failed, passed: self.passing.count(&file.path, *line) };
+                (self.of(counts), counts)
+            })
+            .max_by(|a, b| a.0.total_cmp(&b.0))
     }
 }
 
@@ -100,5 +105,17 @@ mod tests {
         }
         assert!(!Ochiai::new(&failing, &Spectrum::default()).is_known());
         assert!(!Ochiai::new(&[], &passing).is_known());
+    }
+
+    #[test]
+    fn lines_of_a_nested_function_do_not_speak_for_the_one_around_it() {
+        let path = RelPath::new("a.py").expect("a path");
+        let text = "def outer(a):\n    def inner(b):\n        return b\n    return inner(a)\n";
+        let file = SourceFile::new(0, path.clone(), &crate::language::python::PYTHON, text);
+        let failing = [vec![(path.clone(), vec![2, 3, 4])]];
+        let passing = Spectrum::of(&[vec![(path.clone(), vec![2, 4])]]);
+        let ochiai = Ochiai::new(&failing, &passing);
+        let counts = |definition| ochiai.function(&file, definition).map(|(_, counts)| (counts.failed, counts.passed));
+        assert_eq!((counts(0), counts(1)), (Some((1, 1)), Some((1, 0))));
     }
 }
