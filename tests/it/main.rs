@@ -29,12 +29,9 @@ mod resume;
 mod revert;
 #[cfg(target_os = "linux")]
 mod sandbox;
-
+mod secrets;
 #[cfg(feature = "ecosystem")]
 mod sieve;
-
-mod secrets;
-
 mod trace;
 mod untouched;
 mod wrapped;
