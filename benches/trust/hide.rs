@@ -31,7 +31,7 @@ pub fn half(
     failing: &BTreeSet<TestFunction>,
     order: &dyn Fn(&TestFunction) -> u64,
 ) -> BTreeSet<TestFunction> {
-    let hides = |function: &&TestFunction| order(function) % 2 == 0;
+    let hides = |function: &&TestFunction| order(function).is_multiple_of(2);
     let mut hidden: BTreeSet<TestFunction> = all.iter().filter(hides).cloned().collect();
     if failing.iter().all(|function| hidden.contains(function))
         && let Some(kept) = failing.iter().max_by_key(|function| order(function))
