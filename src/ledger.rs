@@ -326,6 +326,27 @@ mod tests {
     }
 
     #[test]
+    fn runs_that_begin_at_once_in_a_new_repository_wait_for_each_other() {
+        for _ in 0..5 {
+            let dir = tempfile::tempdir().expect("a directory");
+            let barrier = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        barrier.wait();
+                        for _ in 0..3 {
+                            let ledger = Ledger::open(dir.path()).expect("opened");
+                            ledger.begin("heal fix", None, false).expect("begun");
+                        }
+                    });
+                }
+            });
+            let ledger = Ledger::open_read_only(dir.path()).expect("opened");
+            assert_eq!(ledger.runs(99).expect("runs").len(), 24);
+        }
+    }
+
+    #[test]
     fn what_is_kept_is_there_when_the_ledger_is_opened_again() {
         let (dir, ledger, run) = filled();
         let head = ledger.head().expect("head");

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::time::Instant;
 
 use rusqlite::Connection;
 use rusqlite::ErrorCode;
@@ -19,6 +20,9 @@ pub(super) const IN_MEMORY: &str = ":memory:";
 /// How long a writer waits for another process. Its transactions take
 /// milliseconds, so a longer wait means a process that hangs.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Between two attempts to open it.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// `PRAGMA application_id` of a ledger, so that another program's database is
 /// not taken for one: "heal" in ASCII.
@@ -86,6 +90,18 @@ pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| no_folder(path, &error))?;
     }
+    // SQLite does not wait by itself where two processes turn the same new file
+    // into a ledger, or one closes it last while another opens it.
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match attempt_to_write(path) {
+            Err(LedgerError::Busy { .. }) if Instant::now() < until => std::thread::sleep(BUSY_PAUSE),
+            other => return other,
+        }
+    }
+}
+
+fn attempt_to_write(path: &Path) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let fail = |source| error(path, "open", source);
     let mut connection = Connection::open_with_flags(path, flags).map_err(fail)?;
@@ -170,9 +186,12 @@ pub(super) fn set_durable(connection: &Connection, durable: bool) -> rusqlite::R
 /// anything is changed in it.
 fn check(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
     let fail = |source| error(path, "read", source);
-    let version = version_of(connection).map_err(fail)?;
-    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(fail)?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
+    // All at one moment: another process may just be making it a ledger.
+    let moment = connection.unchecked_transaction().map_err(fail)?;
+    let tables: i64 = moment.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
+    let version = version_of(&moment).map_err(fail)?;
+    let application: i64 = moment.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(fail)?;
+    drop(moment);
     let empty = version == 0 && tables == 0;
     if !empty && application != APPLICATION_ID {
         let detail = "it is another program's database".to_owned();
