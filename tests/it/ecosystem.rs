@@ -50,11 +50,11 @@ fn heal(project: &Project, arguments: &[&str]) -> Ran {
 const STACK: &[(&str, &str)] = &[
     (
         "stack.py",
-        "class Stack:\n    def __init__(self):\n        self.items = []\n\n    def push(self, item):\n        self.items.append(item)\n\n    def pop(self):\n        if len(self.items) > 1:\n            return self.items.pop()\n        raise IndexError('empty')\n\n    def __len__(self):\n        return len(self.items)\n",
+        "class Stack:\n    def __init__(self):\n        self.items = []\n\n    def push(self, item):\n        self.items.append(item)\n\n    def pop(self):\n        if len(self.items) > 1:\n            return self.items.pop()\n        raise IndexError('no item')\n\n    def __len__(self):\n        return len(self.items)\n",
     ),
     (
         "test_stack.py",
-        "import pytest\nfrom stack import Stack\n\n\n@pytest.fixture\ndef stack():\n    return Stack()\n\n\ndef test_empty(stack):\n    with pytest.raises(IndexError):\n        stack.pop()\n\n\n@pytest.mark.parametrize('items', [[1], [1, 2], ['a b', 'c::d']])\ndef test_last_in_first_out(stack, items):\n    for item in items:\n        stack.push(item)\n    assert [stack.pop() for _ in items] == items[::-1]\n    assert len(stack) == 0\n\n\n@pytest.mark.skip(reason='later')\ndef test_later():\n    assert False\n\n\n@pytest.mark.xfail\ndef test_known():\n    assert False\n",
+        "import pytest\nfrom stack import Stack\n\n\n@pytest.fixture\ndef stack():\n    return Stack()\n\n\ndef test_empty(stack):\n    with pytest.raises(IndexError, match='no item'):\n        stack.pop()\n\n\n@pytest.mark.parametrize('items', [[1], [1, 2], ['a b', 'c::d']])\ndef test_last_in_first_out(stack, items):\n    for item in items:\n        stack.push(item)\n    assert [stack.pop() for _ in items] == items[::-1]\n    assert len(stack) == 0\n\n\n@pytest.mark.skip(reason='later')\ndef test_later():\n    assert False\n\n\n@pytest.mark.xfail\ndef test_known():\n    assert False\n",
     ),
 ];
 
