@@ -17,6 +17,7 @@
 mod choose;
 mod known;
 mod open;
+mod record;
 mod score;
 mod seed;
 
@@ -45,6 +46,8 @@ use choose::Seeded;
 use choose::chosen;
 use choose::tracked;
 use known::Known;
+use record::must;
+use record::read;
 use score::Row;
 use score::Seen;
 
@@ -108,12 +111,6 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Vec<Row>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    // A last line that was cut off is measured again.
-    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
-}
-
 fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
     let (shard, shards) = arguments.shard.split_once('/').context("a shard is written I/N")?;
     let (shard, shards): (usize, usize) = (shard.parse()?, shards.parse()?);
@@ -126,7 +123,7 @@ fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
         return measure_known(arguments, &known::read(list)?, site, out);
     }
     let faults = chosen(&tree, arguments.seed)?;
-    let mut rows = if out.exists() { read(out)? } else { Vec::new() };
+    let mut rows: Vec<Row> = if out.exists() { read(out)? } else { Vec::new() };
     if arguments.again {
         return again(&Site::new(tree, folder.path(), arguments, project), &faults, rows);
     }
@@ -158,7 +155,7 @@ fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
 
 /// Measures faults that people made, each at its own revision.
 fn measure_known(arguments: &Arguments, list: &[Known], mut site: Site, out: &Path) -> Result<Vec<Row>> {
-    let mut rows = if out.exists() { read(out)? } else { Vec::new() };
+    let mut rows: Vec<Row> = if out.exists() { read(out)? } else { Vec::new() };
     let before: BTreeMap<String, Row> = rows.iter().map(|row| (row.id.clone(), row.clone())).collect();
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(out)?;
     let runtime = tokio::runtime::Runtime::new()?;
@@ -308,12 +305,4 @@ fn variants() -> Vec<(&'static str, Sources)> {
         ("without spectrum", Sources { spectrum: false, ..all }),
         ("without values", Sources { values: false, ..all }),
     ]
-}
-
-fn must(command: &mut Command) -> Result<()> {
-    let output = command.output()?;
-    if !output.status.success() {
-        bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    Ok(())
 }

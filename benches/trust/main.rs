@@ -19,6 +19,8 @@ mod hide;
 mod judge;
 #[path = "../localize/open.rs"]
 mod open;
+#[path = "../localize/record.rs"]
+mod record;
 mod score;
 #[path = "../localize/seed.rs"]
 mod seed;
@@ -47,6 +49,8 @@ use serde_json::Value;
 
 use choose::Seeded;
 use hide::TestFunction;
+use record::must;
+use record::read;
 use score::Judged;
 use score::Row;
 
@@ -100,21 +104,15 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Vec<Row>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    // A last line that was cut off is measured again.
-    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
-}
-
 fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
     let (shard, shards) = arguments.shard.split_once('/').context("a shard is written I/N")?;
     let (shard, shards): (usize, usize) = (shard.parse()?, shards.parse()?);
     let folder = tempfile::Builder::new().prefix("heal-trust-").tempdir()?;
     let tree = folder.path().join("tree");
-    git(Command::new("git").args(["clone", "-q", "--no-hardlinks"]).arg(repo).arg(&tree))?;
+    must(Command::new("git").args(["clone", "-q", "--no-hardlinks"]).arg(repo).arg(&tree))?;
     let project = repo.canonicalize()?.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let faults = choose::chosen(&tree, arguments.seed)?;
-    let mut rows = if out.exists() { read(out)? } else { Vec::new() };
+    let mut rows: Vec<Row> = if out.exists() { read(out)? } else { Vec::new() };
     let done: HashSet<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(out)?;
     let runtime = tokio::runtime::Runtime::new()?;
@@ -244,7 +242,7 @@ impl Site<'_> {
         if copy.exists() {
             std::fs::remove_dir_all(&copy)?;
         }
-        git(Command::new("cp").arg("-a").arg(&self.tree).arg(&copy))?;
+        must(Command::new("cp").arg("-a").arg(&self.tree).arg(&copy))?;
         let mut by_file: BTreeMap<_, Vec<&str>> = BTreeMap::new();
         for function in hidden {
             by_file.entry(&function.path).or_default().push(&function.name);
@@ -258,10 +256,10 @@ impl Site<'_> {
         }
         // A history of one commit: in another the fault would be the last change.
         std::fs::remove_dir_all(copy.join(".git"))?;
-        git(Command::new("git").args(["init", "-q"]).arg(&copy))?;
-        git(Command::new("git").arg("-C").arg(&copy).args(["add", "-A"]))?;
+        must(Command::new("git").args(["init", "-q"]).arg(&copy))?;
+        must(Command::new("git").arg("-C").arg(&copy).args(["add", "-A"]))?;
         let identity = ["-c", "user.name=trust", "-c", "user.email=trust@localhost"];
-        git(Command::new("git").arg("-C").arg(&copy).args(identity).args(["commit", "-q", "-m", "all"]))?;
+        must(Command::new("git").arg("-C").arg(&copy).args(identity).args(["commit", "-q", "-m", "all"]))?;
         let heal = self.arguments.heal.clone().unwrap_or_else(|| env!("CARGO_BIN_EXE_heal").into());
         let output = Command::new(heal)
             .args(["fix", "--offline", "--json", "--no-progress", "--timeout", &self.arguments.timeout, "--"])
@@ -281,12 +279,4 @@ fn shown(failures: &[Value]) -> Vec<(bool, Value)> {
         Some(first) => vec![(true, first)],
         None => list("leads").into_iter().take(LEADS).map(|lead| (false, lead)).collect(),
     }
-}
-
-fn git(command: &mut Command) -> Result<()> {
-    let output = command.output()?;
-    if !output.status.success() {
-        bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    Ok(())
 }

@@ -131,18 +131,22 @@ impl Trials {
 
     /// The gates that run nothing: `policy`, `distinct`, `syntax`, `scan`.
     pub fn screen(&self, patch: &Patch) -> Result<(), Miss> {
-        self.of(&policy::GATE, policy::judge(patch, self.author, &self.policy))?;
-        self.of(&distinct::GATE, self.seen.judge(patch))?;
-        self.of(&syntax::GATE, syntax::judge(patch))?;
-        self.of(&scan::GATE, scan::judge(patch))
+        self.screened(patch, true)
     }
 
     /// Whether a gate that runs nothing refuses the patch, whatever was tried
     /// before.
     pub fn refuses(&self, patch: &Patch) -> bool {
-        let judged = self.of(&policy::GATE, policy::judge(patch, self.author, &self.policy));
-        let judged = judged.and_then(|()| self.of(&syntax::GATE, syntax::judge(patch)));
-        judged.and_then(|()| self.of(&scan::GATE, scan::judge(patch))).is_err()
+        self.screened(patch, false).is_err()
+    }
+
+    fn screened(&self, patch: &Patch, once: bool) -> Result<(), Miss> {
+        self.of(&policy::GATE, policy::judge(patch, self.author, &self.policy))?;
+        if once {
+            self.of(&distinct::GATE, self.seen.judge(patch))?;
+        }
+        self.of(&syntax::GATE, syntax::judge(patch))?;
+        self.of(&scan::GATE, scan::judge(patch))
     }
 
     /// The gates `build`, `target` and `integrity`: one run of the failing
