@@ -10,6 +10,7 @@ pub mod ground;
 pub mod java;
 pub mod javascript;
 pub mod junit;
+pub mod killed;
 pub mod native;
 pub mod places;
 pub mod python;
@@ -51,7 +52,8 @@ pub fn failures(text: &[u8], places: &Places, near: &RelPath) -> Vec<Failure> {
     if let Some(found) = documents::whole(&text, ground) {
         return found;
     }
-    of_text(&text, ground)
+    let found = of_text(&text, ground);
+    if found.is_empty() { killed::failures(&text) } else { found }
 }
 
 /// The failures of a text that is no report as a whole: its lines of JSON, and

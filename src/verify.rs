@@ -204,8 +204,8 @@ pub struct Strength {
     pub killed: usize,
     /// The others, in words.
     pub survivors: Vec<String>,
-    /// How many of those make a condition of the patch always the same: the
-    /// tests take that branch one way only.
+    /// How many of those make a condition always the same that the tests do
+    /// not take both ways: a fault planted on the other way goes unnoticed too.
     #[serde(default)]
     pub one_way: usize,
 }

@@ -34,9 +34,10 @@ pub struct PatchMutant {
     /// Whether it makes a decision always the same: where that survives, the
     /// tests know one answer only.
     pub decides: bool,
-    /// Whether it makes a condition always the same: where that survives, the
-    /// tests take the branch one way only.
-    pub branches: bool,
+    /// Where it makes a condition always the same: the patch with a fault on
+    /// the way that is never gone then. Where neither is noticed, no test goes
+    /// that way; where only the fault is, both ways come to the same.
+    pub other_way: Option<Patch>,
     /// Whether only a failing check counts as noticing it, and no exception:
     /// it stands in for code that may have taken the checks away.
     pub needs_check: bool,
@@ -78,7 +79,7 @@ pub fn choose(patch: &Patch, executed: &Executed, most: usize) -> Vec<PatchMutan
             let each = entered.into_iter().map(|lines| of_hunk(patch, path, &parsed, &[lines], hunk, &mut seen));
             let mut mutants = in_turn(each.collect());
             for mutant in &mut mutants {
-                (mutant.needs_check, mutant.decides, mutant.branches) = (true, false, false);
+                (mutant.needs_check, mutant.decides, mutant.other_way) = (true, false, None);
             }
             of_hunks.push(mutants);
         }
@@ -120,19 +121,15 @@ fn of_hunk(
             if mutated.errors() > errors || !seen.insert(mutated.tokens()) {
                 continue;
             }
-            let mut changes = patch.changes().to_vec();
-            if let Some(change) = changes.iter_mut().find(|change| &change.path == path) {
-                change.after = Some(mutated.text.to_string());
-            }
+            let other_way = other_way(parsed, &mutant).map(|text| with(patch, path, text));
             let (path, words) = (path.clone(), mutant.note.clone());
             let decides = mutant.operator == "classic-truth";
-            let branches = mutant.operator == "classic-branch";
             found.push(PatchMutant {
-                patch: Patch::new(changes),
+                patch: with(patch, &path, mutated.text.to_string()),
                 hunk,
                 words,
                 decides,
-                branches,
+                other_way,
                 needs_check: false,
                 path,
                 line: mutant.line,
@@ -143,6 +140,22 @@ fn of_hunk(
         }
     }
     Vec::new()
+}
+
+/// `patch` with another text for one of its files.
+fn with(patch: &Patch, path: &RelPath, text: String) -> Patch {
+    let mut changes = patch.changes().to_vec();
+    if let Some(change) = changes.iter_mut().find(|change| &change.path == path) {
+        change.after = Some(text);
+    }
+    Patch::new(changes)
+}
+
+/// The text with a fault on the way that a mutant of a branch never goes.
+fn other_way(parsed: &Parsed, mutant: &mutation::Mutant) -> Option<String> {
+    let (bytes, new) = mutant.edits.first().filter(|_| mutant.operator == "classic-branch")?;
+    let always = syntax::of(parsed.language)?.truth.0 == new.as_str();
+    plant::on_way(parsed, bytes.clone(), !always)
 }
 
 /// The hunk, the statement around it, the function around it.
@@ -215,6 +228,54 @@ mod tests {
                 "0 2 `10` is not `9`"
             ]
         );
+    }
+
+    #[test]
+    fn a_fault_stands_on_the_way_that_a_mutant_of_a_branch_never_goes() {
+        for (path, before, after, always, never) in [
+            (
+                "a.py",
+                "def f(n):\n    return g(n)\n",
+                "def f(n):\n    return g(n) if n or m else 0\n",
+                "return g(n) if (n or m) or (_ for _ in ()).throw(BaseException('planted by heal')) else 0",
+                "return g(n) if (n or m) and (_ for _ in ()).throw(BaseException('planted by heal')) else 0",
+            ),
+            (
+                "a.rs",
+                "fn f(n: u8) -> u8 {\n    n\n}\n",
+                "fn f(n: u8) -> u8 {\n    if g(n) { n } else { 0 }\n}\n",
+                "if (g(n)) || panic!(\"planted by heal\") { n }",
+                "if (g(n)) && panic!(\"planted by heal\") { n }",
+            ),
+            (
+                "a.js",
+                "function f(n) {\n  return n;\n}\n",
+                "function f(n) {\n  if (g(n)) return 0;\n  return n;\n}\n",
+                "if ((g(n)) || (() => { throw new Error('planted by heal'); })()) return 0;",
+                "if ((g(n)) && (() => { throw new Error('planted by heal'); })()) return 0;",
+            ),
+            (
+                "a.go",
+                "package a\n\nfunc f(n int) int {\n\treturn n\n}\n",
+                "package a\n\nfunc f(n int) int {\n\tif g(n) {\n\t\treturn 0\n\t}\n\treturn n\n}\n",
+                "if (g(n)) || func() bool { panic(\"planted by heal\") }() {",
+                "if (g(n)) && func() bool { panic(\"planted by heal\") }() {",
+            ),
+        ] {
+            let patch = Patch::of_file(RelPath::new(path).expect("path"), before, after);
+            let found: Vec<(bool, String)> = choose(&patch, &[], 12)
+                .iter()
+                .filter_map(|mutant| {
+                    let text = mutant.other_way.as_ref()?.changes()[0].after.clone()?;
+                    Some((mutant.words.contains("ever `F") || mutant.words.contains("ever `f"), text))
+                })
+                .collect();
+            for (holds, wanted) in [(true, always), (false, never)] {
+                let texts: Vec<&String> =
+                    found.iter().filter(|(side, _)| *side == holds).map(|(_, text)| text).collect();
+                assert!(texts.iter().any(|text| text.contains(wanted)), "{path}: {wanted} in {texts:#?}");
+            }
+        }
     }
 
     #[test]

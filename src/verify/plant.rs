@@ -3,6 +3,8 @@
 //! Makes texts; runs nothing. What is planted either raises what nothing but a
 //! bare `except` holds back, or ends the process at once.
 
+use std::ops::Range;
+
 use tree_sitter::Node;
 
 use crate::language;
@@ -76,6 +78,16 @@ pub fn plant(patch: &Patch, executed: &Executed, way: Way, manner: Manner) -> Op
         }
     }
     any.then(|| Patch::new(changes))
+}
+
+/// The text of `parsed` with a fault on one way of the condition at `bytes`:
+/// it raises where the condition holds (`way` is true), or where it does not.
+/// Who turns red has gone that way. `None` for a language without operators.
+pub fn on_way(parsed: &Parsed, bytes: Range<usize>, way: bool) -> Option<String> {
+    let syntax = syntax::of(parsed.language)?;
+    let text = &*parsed.text;
+    let condition = Fault::of(parsed.language).on_way(syntax, text.get(bytes.clone())?, way);
+    Some(format!("{}{condition}{}", &text[..bytes.start], &text[bytes.end..]))
 }
 
 fn files(patch: &Patch) -> Vec<File> {

@@ -90,6 +90,15 @@ pub async fn judge(
             Fate::Unknown => {}
         }
     }
+    // Equal results on both ways are no reason to doubt that both are gone.
+    for survivor in &tally.survived {
+        let Some(other_way) = survivor.other_way.clone() else { continue };
+        let fault = PatchMutant { patch: other_way, ..survivor.clone() };
+        let in_time = Instant::now() <= until;
+        if !in_time || fate(bench, scratch, &fault, aim, near, baseline).await? != Fate::Killed {
+            tally.one_way += 1;
+        }
+    }
     Ok(tally.verdict(patch))
 }
 
@@ -145,6 +154,8 @@ fn is_noticed(report: &Report, tests: &[String]) -> bool {
 struct Tally {
     killed: Vec<PatchMutant>,
     survived: Vec<PatchMutant>,
+    /// Survivors of a condition that no test takes the other way.
+    one_way: usize,
 }
 
 impl Tally {
@@ -176,7 +187,7 @@ impl Tally {
             mutants,
             killed: self.killed.len(),
             survivors: self.survived.iter().map(words).collect(),
-            one_way: self.survived.iter().filter(|mutant| mutant.branches).count(),
+            one_way: self.one_way,
         };
         let bare = self
             .survived
@@ -219,7 +230,7 @@ mod tests {
             hunk,
             words: "`<` is not `<=`".into(),
             decides: false,
-            branches: false,
+            other_way: None,
             needs_check: false,
             path: RelPath::new("a.py").expect("path"),
             line: 12,
@@ -239,10 +250,10 @@ mod tests {
             (vec![], vec![], true),
         ] {
             let of = |hunks: &[usize]| hunks.iter().map(|hunk| mutant(*hunk)).collect();
-            let tally = Tally { killed: of(&killed), survived: of(&survived) };
+            let tally = Tally { killed: of(&killed), survived: of(&survived), one_way: 0 };
             assert_eq!(tally.verdict(&patch).is_ok(), holds, "{killed:?} {survived:?}");
         }
-        let weak = Tally { killed: vec![], survived: vec![mutant(0)] }.verdict(&patch).expect_err("weak");
+        let weak = Tally { killed: vec![], survived: vec![mutant(0)], one_way: 0 }.verdict(&patch).expect_err("weak");
         assert_eq!(
             weak.detail,
             "the tests notice 0 of 1 small changes of the patched code: a.py:12: nothing checks that `<` is not `<=`"

@@ -59,6 +59,7 @@ const STACK: &[(&str, &str)] = &[
 ];
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest, make and node: --features ecosystem")]
 fn a_pytest_project_is_healed_through_the_injected_plugin() {
     let project = Project::new(STACK);
     let json = heal(&project, &["fix", "--offline", "--json"]).code(0).json();
@@ -70,6 +71,7 @@ fn a_pytest_project_is_healed_through_the_injected_plugin() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest, make and node: --features ecosystem")]
 fn a_pytest_inside_make_is_healed_test_by_test() {
     let project = Project::new(STACK);
     project.write(&[("Makefile", "test:\n\t@echo testing\n\t$(VIRTUAL_ENV)/bin/python -m pytest -q\n")]);
@@ -84,6 +86,7 @@ fn a_pytest_inside_make_is_healed_test_by_test() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest, make and node: --features ecosystem")]
 fn options_that_hide_failures_do_not() {
     let project = Project::new(STACK);
     project.write(&[("pytest.ini", "[pytest]\naddopts = -x --maxfail=1 -q -n 2\n")]);
@@ -126,11 +129,13 @@ fn editable(backend: &str) {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest, make and node: --features ecosystem")]
 fn an_editable_install_by_setuptools_is_healed() {
     editable("[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n");
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest, make and node: --features ecosystem")]
 fn an_editable_install_by_a_setuptools_finder_is_healed() {
     // A package whose folder lies beside others makes setuptools write a
     // finder instead of a path.
@@ -140,6 +145,7 @@ fn an_editable_install_by_a_setuptools_finder_is_healed() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest, make and node: --features ecosystem")]
 fn an_editable_install_by_hatch_is_healed() {
     editable(
         "[build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n\n[tool.hatch.build.targets.wheel]\npackages = [\"src/stacked\"]\n",
@@ -147,6 +153,7 @@ fn an_editable_install_by_hatch_is_healed() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest, make and node: --features ecosystem")]
 fn an_installed_copy_of_the_package_is_found_out() {
     let project = Project::new(&[
         ("src/stacked/__init__.py", "from .stack import Stack\n"),
@@ -174,6 +181,7 @@ fn an_installed_copy_of_the_package_is_found_out() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest, make and node: --features ecosystem")]
 fn a_missing_pytest_is_the_environments_fault() {
     let project = Project::new(STACK);
     project.write(&[("pytest.ini", "[pytest]\n")]);

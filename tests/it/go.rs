@@ -17,6 +17,7 @@ const FILES: &[(&str, &str)] = &[
 const RIGHT: &str = "--- a/cart/cart.go\n+++ b/cart/cart.go\n@@ -10,1 +10,1 @@\n-\t\tsum += item.Price\n+\t\tsum += item.Price * item.Qty\n";
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs go: --features ecosystem")]
 fn go_test_is_asked_and_heard() {
     let project = Project::new(FILES);
     let patch = project.root.parent().expect("a parent").join("right.patch");
@@ -33,6 +34,7 @@ fn go_test_is_asked_and_heard() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs go: --features ecosystem")]
 fn a_go_module_that_does_not_build_is_told_with_its_place() {
     let project = Project::new(FILES);
     project.write(&[("cart/cart.go", "package cart\n\nfunc Total() int { return \"s\" }\n")]);

@@ -85,6 +85,7 @@ fn goes_all_the_way(project: &Project, runner: &str, id: &str, command: &[&str])
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs node: --features ecosystem")]
 fn jest_is_asked_and_heard() {
     let project = project(r#"{"scripts": {"test": "jest"}}"#, "cart.test.js", &tests(""));
     goes_all_the_way(&project, "jest", "cart.test.js > Cart > totals by quantity", &[]);
@@ -92,6 +93,7 @@ fn jest_is_asked_and_heard() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs node: --features ecosystem")]
 fn vitest_is_asked_and_heard() {
     let head = "import { describe, it } from 'vitest';\nimport assert from 'node:assert';\nimport cart from './cart.js';\nconst { Cart } = cart;";
     let text = tests(head)
@@ -104,6 +106,7 @@ fn vitest_is_asked_and_heard() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs node: --features ecosystem")]
 fn mocha_is_asked_and_heard() {
     let project =
         project(r#"{"scripts": {"test": "mocha test"}}"#, "test/cart.js", &tests("").replace("./cart", "../cart"));
@@ -111,6 +114,7 @@ fn mocha_is_asked_and_heard() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs node: --features ecosystem")]
 fn node_test_is_asked_and_heard() {
     let text = tests("const { describe, it } = require('node:test');");
     let project = project("{}", "cart.test.js", &text);
@@ -118,6 +122,7 @@ fn node_test_is_asked_and_heard() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs node: --features ecosystem")]
 fn a_failing_project_without_a_proposal_is_an_abstention() {
     let project = project(r#"{"scripts": {"test": "jest"}}"#, "cart.test.js", &tests(""));
     let json = project.heal(&["fix", "--offline", "--json"]).code(1).json();
@@ -127,6 +132,7 @@ fn a_failing_project_without_a_proposal_is_an_abstention() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs node: --features ecosystem")]
 fn a_hook_that_fails_is_a_problem_and_no_test() {
     let text = "const assert = require('node:assert');\nconst { Cart } = require('../cart');\ndescribe('Cart', () => {\n  before(() => { assert.strictEqual(new Cart([{ price: 5, qty: 2 }]).total(), 10); });\n  it('counts', () => {});\n});\n";
     let project = project(r#"{"scripts": {"test": "mocha test"}}"#, "test/cart.js", text);
@@ -136,6 +142,7 @@ fn a_hook_that_fails_is_a_problem_and_no_test() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs node: --features ecosystem")]
 fn a_file_that_does_not_load_is_told() {
     let project = project(r#"{"scripts": {"test": "jest"}}"#, "cart.test.js", "require('./nope');\n");
     let ran = project.heal(&["explain", "--json"]);

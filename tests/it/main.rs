@@ -6,7 +6,6 @@ mod architecture;
 mod bench;
 mod cargo;
 mod cheats;
-#[cfg(feature = "ecosystem")]
 mod ecosystem;
 mod errors;
 mod explain;
@@ -14,23 +13,19 @@ mod faults;
 mod fix_python;
 mod fix_rust;
 mod gates;
-#[cfg(feature = "ecosystem")]
 mod go;
 mod injection;
-#[cfg(feature = "ecosystem")]
 mod javascript;
 mod ledger;
 mod model;
 mod probe;
 mod process;
-#[cfg(feature = "ecosystem")]
 mod pytest;
 mod resume;
 mod revert;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod secrets;
-#[cfg(feature = "ecosystem")]
 mod sieve;
 mod trace;
 mod untouched;

@@ -197,6 +197,7 @@ const CODE: &str = "def half(n): return n // 3\n\n\ndef spin():\n    while True:
 const WILD: &str = "import ctypes, itertools, os, time\nfrom code_under import half, spin\n\n\ndef test_bad():\n    assert half(6) == 3\n\n\ndef test_die():\n    os._exit(0)\n\n\ndef test_endless():\n    spin()\n\n\ndef test_fine():\n    assert half(0) == 0\n\n\ndef test_stubborn():\n    while True:\n        try:\n            time.sleep(1)\n        except BaseException:\n            pass\n";
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn workers_of_xdist_tell_values_and_keep_deadlines() {
     let bench = Bench::new(&[("code_under.py", CODE), ("test_wild.py", WILD)]);
     let report = bench.run("@PY -m pytest -q -n 2", Selection::All);
@@ -220,6 +221,7 @@ fn workers_of_xdist_tell_values_and_keep_deadlines() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn a_selection_of_many_holds_in_every_worker() {
     let text = "import pytest\n\n\n@pytest.mark.parametrize('n', range(40))\ndef test_n(n):\n    assert n != 7\n";
     let bench = Bench::new(&[("test_n.py", text)]);
@@ -233,6 +235,7 @@ fn a_selection_of_many_holds_in_every_worker() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn odd_names_are_selected_exactly_whatever_the_options_hide() {
     let text = "import pytest\n\n\nclass Box:\n    pass\n\n\n@pytest.mark.parametrize('x', ['a b::c', 'é[x]', 'q\"'])\ndef test_odd(x):\n    assert x == 'no'\n\n\n@pytest.mark.parametrize('x', [Box(), Box()], ids=repr)\ndef test_address(x):\n    assert x is None\n";
     let bench = Bench::new(&[
@@ -250,6 +253,7 @@ fn odd_names_are_selected_exactly_whatever_the_options_hide() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn a_death_says_where_the_test_stood() {
     let died = |body: &str| {
         let text = format!(
@@ -267,6 +271,7 @@ fn a_death_says_where_the_test_stood() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn what_cannot_be_loaded_is_told_and_hides_nothing() {
     let files = [
         ("test_fine.py", "def test_fine():\n    pass\n"),
@@ -302,6 +307,7 @@ fn what_cannot_be_loaded_is_told_and_hides_nothing() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn pytest_is_reached_through_an_env_and_inside_an_opaque_command() {
     let files = [
         ("lib/code_under.py", CODE),
@@ -325,6 +331,7 @@ fn pytest_is_reached_through_an_env_and_inside_an_opaque_command() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn uv_run_tests_the_scratch_and_leaves_the_users_environment_alone() {
     let project = "[project]\nname = \"pk\"\nversion = \"0.1\"\nrequires-python = \">=3.8\"\n[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n";
     let files = [
@@ -359,6 +366,7 @@ fn uv_run_tests_the_scratch_and_leaves_the_users_environment_alone() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn the_probe_answers_through_pytest_whatever_its_parts_do() {
     let code = |rest: &str| format!("def f(n):\n    return n {rest}\n");
     let test = "import warnings\n\nimport pytest\n\nfrom code_under import f\n\npytestmark = pytest.mark.filterwarnings('error')\n\n\n@pytest.mark.parametrize('n', [2, 3])\ndef test_f(n, tmp_path, capsys):\n    assert f(n) > n\n";

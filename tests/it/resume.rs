@@ -25,6 +25,16 @@ use crate::support::State;
 
 const MODEL: &str = "openai-chat/stand-in";
 
+/// The greeting with a script for its test: heal runs it a few dozen times in
+/// each of many runs, and what is looked at here is the record.
+const SCRIPT: &[(&str, &str)] = &[
+    GREETING[0],
+    (
+        "test_greeting.py",
+        "from greeting import greet\n\nassert greet('Ana') == 'Good morning, Ana!', greet('Ana')\nassert greet('Bo') == 'Good morning, Bo!', greet('Bo')\n",
+    ),
+];
+
 /// The prompts that runs of this project have asked, in order, and which of
 /// them are answered; the chain is whole.
 fn asked(project: &Project) -> Vec<(String, bool)> {
@@ -53,8 +63,9 @@ fn go_on(project: &Project, server: &MockServer, state: &State, how: &str) {
     assert!(project.state() == *state, "{how}: nothing of the user's was touched, and what heal left is swept");
 }
 
-fn command(project: &Project, server: &MockServer) -> std::process::Command {
+fn command(project: &Project, server: &MockServer, extra: &[&str]) -> std::process::Command {
     let mut command = project.heal_command(&["fix", "--model", MODEL]);
+    command.args(extra).args(["--", "python3", "-S", "test_greeting.py"]);
     command.env("HEAL_BASE_URL", format!("{}/v1", server.uri())).env("OPENAI_API_KEY", "sk-not-a-key");
     command
 }
@@ -78,10 +89,10 @@ fn two_at_a_time<T: Send + Sync>(work: &[T], act: impl Fn(&T) + Sync) {
 #[test]
 fn a_run_that_is_killed_at_any_event_goes_on_without_paying_twice() {
     let (runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&right())]);
-    let project = Project::new(GREETING);
+    let project = Project::new(SCRIPT);
     let file = project.root.parent().expect("a parent").join("events.jsonl");
-    let mut whole = command(&project, &server);
-    Ran::from(whole.arg("--events").arg(&file).output().expect("heal runs")).code(0);
+    let mut whole = command(&project, &server, &["--events", file.to_str().expect("text")]);
+    Ran::from(whole.output().expect("heal runs")).code(0);
     assert_eq!(runtime.block_on(server.received_requests()).expect("recorded").len(), 2);
     let text = std::fs::read_to_string(&file).expect("events");
     let events = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("json"));
@@ -93,9 +104,9 @@ fn a_run_that_is_killed_at_any_event_goes_on_without_paying_twice() {
     points.extend(["before:started", "before:answered", "before:asked:2", "answered:2"].map(str::to_owned));
     two_at_a_time(&points, |point| {
         let (_runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&right())]);
-        let project = Project::new(GREETING);
+        let project = Project::new(SCRIPT);
         let state = project.state();
-        let died = command(&project, &server).env("HEAL_TEST_DIE_AT", point).output().expect("heal runs");
+        let died = command(&project, &server, &[]).env("HEAL_TEST_DIE_AT", point).output().expect("heal runs");
         assert_eq!(died.status.signal(), Some(9), "{point}: {}", String::from_utf8_lossy(&died.stderr));
         go_on(&project, &server, &state, point);
     });
@@ -104,9 +115,9 @@ fn a_run_that_is_killed_at_any_event_goes_on_without_paying_twice() {
 #[test]
 fn a_run_that_is_killed_at_a_random_moment_goes_on_without_paying_twice() {
     let (_runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&right())]);
-    let project = Project::new(GREETING);
+    let project = Project::new(SCRIPT);
     let began = Instant::now();
-    Ran::from(command(&project, &server).output().expect("heal runs")).code(0);
+    Ran::from(command(&project, &server, &[]).output().expect("heal runs")).code(0);
     let whole = began.elapsed();
     // Seeded: the parts of the run's time are the same on every machine.
     let mut seed = 0x5eed_u64;
@@ -118,9 +129,9 @@ fn a_run_that_is_killed_at_a_random_moment_goes_on_without_paying_twice() {
         .collect();
     two_at_a_time(&moments, |moment| {
         let (_runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&right())]);
-        let project = Project::new(GREETING);
+        let project = Project::new(SCRIPT);
         let state = project.state();
-        let mut command = command(&project, &server);
+        let mut command = command(&project, &server, &[]);
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         let mut child = command.spawn().expect("heal starts");
         std::thread::sleep(*moment);

@@ -112,6 +112,7 @@ fn check(table: &Table) {
 const COUNT: &str = "def count(xs):\n    n = 0\n    for x in xs:\n        n += 2\n    return n\n";
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn functions_wherever_they_live_are_swapped() {
     for table in [
         Table {
@@ -223,6 +224,7 @@ fn functions_wherever_they_live_are_swapped() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn what_may_come_of_the_sieve_itself_is_left_open() {
     for table in [
         Table {
@@ -315,6 +317,7 @@ fn what_may_come_of_the_sieve_itself_is_left_open() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn a_failure_that_cannot_be_sieved_says_why() {
     let sub = "import subprocess\nimport sys\n\n\ndef test_it():\n    told = subprocess.run([sys.executable, '-c', 'import m; print(m.count([1]))'], capture_output=True, text=True)\n    assert told.stdout == '1\\n'\n";
     for (what, module, tests, why) in [

@@ -9,6 +9,7 @@ use super::Manner;
 use crate::language::Language;
 use crate::language::Parsed;
 use crate::mutation::syntax;
+use crate::mutation::syntax::Syntax;
 
 /// A place in a text where a fault can be put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(super) struct Fault {
     ends: &'static str,
     /// A declaration that `ends` needs, behind the node of this kind.
     needs: Option<(&'static str, &'static str)>,
+    /// The same as `raises`, as an operand of `and` and `or`.
+    operand: &'static str,
     /// Whether functions are told by braces.
     pub(super) in_braces: bool,
     /// Whether a statement may stand outside of functions, and is run on being
@@ -52,6 +55,7 @@ static PYTHON: Fault = Fault {
     raises: "raise BaseException('planted by heal')",
     ends: "__import__('os')._exit(97)",
     needs: None,
+    operand: "(_ for _ in ()).throw(BaseException('planted by heal'))",
     in_braces: false,
     stands_anywhere: true,
 };
@@ -61,6 +65,7 @@ static RUST: Fault = Fault {
     raises: "if true { panic!(\"planted by heal\"); }",
     ends: "if true { ::std::process::exit(97); }",
     needs: None,
+    operand: "panic!(\"planted by heal\")",
     in_braces: true,
     stands_anywhere: false,
 };
@@ -70,6 +75,7 @@ static JAVASCRIPT: Fault = Fault {
     raises: "if ([0].length) { throw new Error('planted by heal'); }",
     ends: "if ([0].length) { process.exit(97); }",
     needs: None,
+    operand: "(() => { throw new Error('planted by heal'); })()",
     in_braces: true,
     stands_anywhere: true,
 };
@@ -79,6 +85,7 @@ static GO: Fault = Fault {
     raises: "if true { panic(\"planted by heal\") }",
     ends: "if true { healEnds.Exit(97) }",
     needs: Some(("package_clause", "import healEnds \"os\"")),
+    operand: "func() bool { panic(\"planted by heal\") }()",
     in_braces: true,
     stands_anywhere: false,
 };
@@ -88,6 +95,7 @@ static JAVA: Fault = Fault {
     raises: "if (true) { throw new Error(\"planted by heal\"); }",
     ends: "if (true) { Runtime.getRuntime().halt(97); }",
     needs: None,
+    operand: "((java.util.function.BooleanSupplier) () -> { throw new Error(\"planted by heal\"); }).getAsBoolean()",
     in_braces: true,
     stands_anywhere: false,
 };
@@ -125,6 +133,13 @@ impl Fault {
             }
         };
         text.insert_str(place.byte, &statement);
+    }
+
+    /// `condition` with a fault on one of its ways: it raises where it holds
+    /// (`way` is true), or where it does not.
+    pub(super) fn on_way(&self, syntax: &Syntax, condition: &str, way: bool) -> String {
+        let connective = if way { syntax.and } else { syntax.or };
+        format!("({condition}) {connective} {}", self.operand)
     }
 
     /// Adds what `ends` needs; `text` is that of `parsed` with faults behind.
