@@ -201,11 +201,32 @@ pub struct Cost {
     pub output_tokens: u64,
     /// US dollars; `None` where a price is not known.
     pub usd: Option<f64>,
+    /// Calls beside these whose answer never came whole.
+    #[serde(default)]
+    pub cut_off: CutOff,
 }
 
 impl Default for Cost {
     fn default() -> Cost {
-        Cost { calls: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0, usd: Some(0.0) }
+        let cut_off = CutOff::default();
+        Cost { calls: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0, usd: Some(0.0), cut_off }
+    }
+}
+
+/// Calls that were cut off: what they cost is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CutOff {
+    /// How many.
+    pub calls: usize,
+    /// Tokens at worst.
+    pub worst_tokens: u64,
+    /// US dollars at worst; `None` where a price is not known.
+    pub worst_usd: Option<f64>,
+}
+
+impl Default for CutOff {
+    fn default() -> CutOff {
+        CutOff { calls: 0, worst_tokens: 0, worst_usd: Some(0.0) }
     }
 }
 

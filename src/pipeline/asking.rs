@@ -114,5 +114,6 @@ fn cost_of(answer: &Answer) -> Cost {
         cached_tokens: answer.usage.cached,
         output_tokens: answer.usage.output,
         usd: answer.usd,
+        ..Cost::default()
     }
 }

@@ -151,6 +151,28 @@ fn a_run_out_of_budget_goes_on_with_more() {
 }
 
 #[test]
+fn a_run_that_is_interrupted_while_a_model_thinks_says_that_the_call_was_cut_off() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let project = Project::new(GREETING);
+    let mut command = project.heal_command(&["fix", "--model", MODEL]);
+    command.env("HEAL_BASE_URL", format!("http://{}/v1", listener.local_addr().expect("an address")));
+    command.env("OPENAI_API_KEY", "sk-not-a-key");
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let child = command.spawn().expect("heal starts");
+    // The request is here, and is never answered.
+    let (mut connection, _) = listener.accept().expect("a connection");
+    std::io::Read::read_exact(&mut connection, &mut [0; 64]).expect("a request");
+    let heal = nix::unistd::Pid::from_raw(child.id().try_into().expect("a process id"));
+    nix::sys::signal::kill(heal, nix::sys::signal::Signal::SIGINT).expect("interrupted");
+    let ran = Ran::from(child.wait_with_output().expect("ended")).code(130);
+    let bill = "1 model call cut off: cost not known, counted at worst as 1";
+    assert!(ran.stderr.contains(bill) && !ran.stderr.contains("no model was asked"), "{}", ran.stderr);
+    let json = project.heal(&["show", "last", "--json"]).code(0).json();
+    assert_eq!((&json["cost"]["calls"], &json["cost"]["cut_off"]["calls"]), (&0.into(), &1.into()));
+    assert!(json["cost"]["cut_off"]["worst_usd"].is_null(), "the price of an unknown model is not known");
+}
+
+#[test]
 fn a_replay_needs_no_network_and_says_whether_the_verdicts_agree() {
     let (runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&right())]);
     let project = Project::new(GREETING);

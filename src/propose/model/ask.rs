@@ -227,10 +227,10 @@ impl Asker {
     async fn paid_reply(&mut self, prompt: &Prompt) -> Result<(Reply, Usage, Option<f64>), AskError> {
         let named = self.config.model.to_string();
         self.config.breaker.check(&named, Instant::now())?;
-        let worst = self.worst(prompt);
         let counts = self.config.model.uses_network() || self.config.model.may_cost();
-        let hold = if counts { Some(self.budget.hold(worst)?) } else { None };
-        if hold.is_some() && worst.usd.is_none() && !self.budget.spent().has_unpriced {
+        let worst = if counts { self.worst(prompt) } else { Worst::NOTHING };
+        let hold = self.budget.hold(worst)?;
+        if worst.usd.is_none() && !self.budget.spent().has_unpriced {
             let name = self.config.model.name();
             self.events
                 .note(format!("the price of `{name}` is not known: --max-cost cannot hold, only --max-tokens does"));
@@ -240,6 +240,8 @@ impl Asker {
             call: self.budget.spent().calls + 1,
             input_tokens: self.estimate_of(prompt).input_tokens as usize,
             prompt: prompt.digest.clone(),
+            worst_tokens: worst.tokens,
+            worst_usd: worst.usd,
         });
         let (input_tokens, mut told) = (self.estimate_of(prompt).input_tokens, 0);
         let (config, events) = (&self.config, &self.events);
@@ -257,9 +259,12 @@ impl Asker {
         let reply = match exchanged {
             Ok(reply) => reply,
             Err(error) => {
-                if let Some(hold) = hold.filter(|_| error.may_be_billed()) {
-                    hold.settle_lost();
+                let may_be_billed = error.may_be_billed();
+                match may_be_billed {
+                    true => hold.settle_lost(),
+                    false => hold.release(),
                 }
+                events.emit(Event::Unanswered { model: named, why: error.to_string(), may_be_billed });
                 return Err(error.into());
             }
         };
@@ -270,9 +275,7 @@ impl Asker {
             ..Usage::default()
         });
         let usd = usd(&self.config, &usage);
-        if let Some(hold) = hold {
-            hold.settle(usage, usd);
-        }
+        hold.settle(usage, usd);
         let asked = self.config.model.to_string();
         let kept = self.store.keep(&prompt.digest, &asked, &prompt.whole(), &replay::to_stored(&reply));
         kept.map_err(|reason| AskError::NotKept { reason })?;

@@ -29,17 +29,51 @@ pub struct Worst {
     pub usd: Option<f64>,
 }
 
+impl Worst {
+    /// Of a call that takes nothing: a person's answer, or the record's.
+    pub const NOTHING: Worst = Worst { tokens: 0, usd: Some(0.0) };
+}
+
 /// What has been spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Spent {
     /// Calls that were answered.
     pub calls: usize,
-    /// Tokens.
+    /// Tokens, those of lost calls at worst.
     pub usage: Usage,
-    /// US dollars, of the calls whose price is known.
+    /// US dollars, of the calls whose price is known; lost ones at worst.
     pub usd: f64,
     /// Whether the price of some call is not known.
     pub has_unpriced: bool,
+    /// The calls among them whose answer was lost.
+    pub lost: Lost,
+}
+
+/// Calls that were cut off before their answer was whole: they may have been
+/// billed, nobody knows how much, and count at their worst case.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lost {
+    /// How many.
+    pub calls: usize,
+    /// Tokens at worst.
+    pub tokens: u64,
+    /// US dollars at worst; `None` where a price is not known.
+    pub usd: Option<f64>,
+}
+
+impl Default for Lost {
+    fn default() -> Lost {
+        Lost { calls: 0, tokens: 0, usd: Some(0.0) }
+    }
+}
+
+impl Lost {
+    /// Takes note of one more call.
+    pub fn add(&mut self, worst: Worst) {
+        self.calls += 1;
+        self.tokens = self.tokens.saturating_add(worst.tokens);
+        self.usd = self.usd.zip(worst.usd).map(|(all, one)| all + one);
+    }
 }
 
 /// A call that would pass a cap.
@@ -83,12 +117,14 @@ struct Account {
     held_tokens: u64,
 }
 
-/// The worst case of a call under way, held until it is settled; given back
-/// when dropped.
+/// The worst case of a call under way, held until it is settled or given back.
+/// One that is dropped was cut off, and is booked as lost: whoever stops
+/// waiting for an answer does not know what it cost.
 #[derive(Debug)]
 pub struct Hold {
     budget: Budget,
     worst: Worst,
+    is_settled: bool,
 }
 
 impl Budget {
@@ -121,7 +157,7 @@ impl Budget {
         account.held_tokens += worst.tokens;
         account.held_usd += worst.usd.unwrap_or(0.0);
         drop(account);
-        Ok(Hold { budget: self.clone(), worst })
+        Ok(Hold { budget: self.clone(), worst, is_settled: false })
     }
 
     /// What has been spent so far.
@@ -132,7 +168,8 @@ impl Budget {
 
 impl Hold {
     /// Books what the call took.
-    pub fn settle(self, usage: Usage, usd: Option<f64>) {
+    pub fn settle(mut self, usage: Usage, usd: Option<f64>) {
+        self.is_settled = true;
         let mut account = self.budget.account();
         let spent = &mut account.spent;
         spent.calls += 1;
@@ -147,10 +184,12 @@ impl Hold {
     /// Books the worst case of a call that may have been billed although its
     /// answer was lost. It counts as no answered call.
     pub fn settle_lost(self) {
-        let mut account = self.budget.account();
-        account.spent.usage.input += self.worst.tokens;
-        account.spent.usd += self.worst.usd.unwrap_or(0.0);
-        account.spent.has_unpriced |= self.worst.usd.is_none();
+        drop(self);
+    }
+
+    /// Gives back what was held: the call took nothing.
+    pub fn release(mut self) {
+        self.is_settled = true;
     }
 }
 
@@ -159,6 +198,12 @@ impl Drop for Hold {
         let mut account = self.budget.account();
         account.held_tokens = account.held_tokens.saturating_sub(self.worst.tokens);
         account.held_usd -= self.worst.usd.unwrap_or(0.0);
+        if !self.is_settled {
+            account.spent.usage.input += self.worst.tokens;
+            account.spent.usd += self.worst.usd.unwrap_or(0.0);
+            account.spent.has_unpriced |= self.worst.usd.is_none();
+            account.spent.lost.add(self.worst);
+        }
     }
 }
 
@@ -187,10 +232,23 @@ mod tests {
         let budget = Budget::new(Caps { usd: 1.0, tokens: 0 });
         let hold = budget.hold(worst(10, Some(0.7))).expect("within");
         assert!(budget.clone().hold(worst(10, Some(0.7))).is_err());
-        drop(hold);
+        hold.release();
+        assert_eq!(budget.spent(), Spent::default());
         budget.hold(worst(10, Some(0.7))).expect("given back").settle_lost();
         assert!(budget.hold(worst(10, Some(0.7))).is_err());
         assert_eq!((budget.spent().calls, budget.spent().usage.total()), (0, 10));
+    }
+
+    #[test]
+    fn a_call_that_is_cut_off_counts_at_its_worst() {
+        let budget = Budget::new(Caps { usd: 1.0, tokens: 0 });
+        drop(budget.hold(worst(10, Some(0.7))).expect("within"));
+        assert_eq!(budget.spent().lost, Lost { calls: 1, tokens: 10, usd: Some(0.7) });
+        assert!(budget.hold(worst(10, Some(0.7))).is_err());
+        drop(budget.hold(worst(5, None)).expect("no price"));
+        assert_eq!(budget.spent().lost, Lost { calls: 2, tokens: 15, usd: None });
+        budget.hold(Worst::NOTHING).expect("free").settle(Usage::default(), Some(0.0));
+        assert_eq!((budget.spent().calls, budget.spent().lost.calls), (1, 2));
     }
 
     #[test]
