@@ -49,7 +49,12 @@ pub fn own_executable() -> Result<PathBuf, Failed> {
 
 /// A launcher for commands of the user's, and for git.
 pub fn launcher(interrupt: &Interrupt) -> Result<Launcher, Failed> {
-    Ok(Launcher::new(Some(own_executable()?), Environment::filtered(std::env::vars_os()), interrupt.clone()))
+    Ok(Launcher::new(Some(own_executable()?), environment(), interrupt.clone()))
+}
+
+/// The environment without what is secret by its name or by the user's word.
+fn environment() -> Environment {
+    Environment::filtered(std::env::vars_os()).without(&super::settings::named_variables())
 }
 
 /// Where heal keeps its scratches.
@@ -189,7 +194,7 @@ fn random() -> [u8; 32] {
 /// Values of variables whose names look secret: they must not leave the
 /// machine, whatever text they turn up in.
 pub fn secret_values() -> Vec<String> {
-    let environment = Environment::filtered(std::env::vars_os());
+    let environment = environment();
     let values = environment.dropped().iter().filter_map(|name| std::env::var(name).ok());
     values.filter(|value| value.len() >= 6).collect()
 }

@@ -157,8 +157,10 @@ impl Asker {
             .map_or_else(|| self.config.model.to_string(), |url| format!("{} at {url}", self.config.model));
         let cost = estimate.usd.map_or_else(|| "unknown price".to_owned(), |usd| format!("at most {usd:.4} USD"));
         let dropped: String = diagnosis.slice.dropped.iter().map(|what| format!("left out: {what}\n")).collect();
+        let headers: String =
+            self.config.connection.headers.iter().map(|(name, value)| format!("with: {name}: {value}\n")).collect();
         Ok(format!(
-            "to: {to}\nsize: about {} tokens, {} bytes; answer at most {} tokens; {cost}\nsecrets redacted: {}\n{dropped}\n--- system\n{}\n--- user\n{}\n--- form of the answer\n{}\n",
+            "to: {to}\n{headers}size: about {} tokens, {} bytes; answer at most {} tokens; {cost}\nsecrets redacted: {}\n{dropped}\n--- system\n{}\n--- user\n{}\n--- form of the answer\n{}\n",
             estimate.input_tokens,
             prompt.system.len() + prompt.user.len(),
             estimate.max_output_tokens,
