@@ -17,6 +17,7 @@ use heal::ledger::LedgerListener;
 use heal::options::Settings;
 use heal::pipeline::PipelineError;
 use heal::pipeline::Tools;
+use heal::pipeline::paid;
 use heal::process::Environment;
 use heal::process::Launcher;
 use heal::progress::Progress;
@@ -131,6 +132,8 @@ pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look, 
         resumes: line.resumes.clone(),
     });
     let nonce_key = nonce_key(&ledger);
+    let earlier = line.resumes.as_deref().map(|run| paid::by(&ledger, run)).transpose().map_err(Failed::ledger)?;
+    let earlier = earlier.unwrap_or_default();
     let tools = Tools {
         run,
         events: listeners,
@@ -140,7 +143,7 @@ pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look, 
         cache: cache_directory()?,
         ledger,
         variable: Arc::new(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
-        budget: Budget::new(settings.caps),
+        budget: Budget::going_on(settings.caps, earlier),
         breaker: Breaker::default(),
         secrets: Arc::new(secrets),
         shown,

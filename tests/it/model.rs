@@ -50,7 +50,7 @@ pub fn chat(content: &Value) -> ResponseTemplate {
     }))
 }
 
-fn messages(content: &Value) -> ResponseTemplate {
+pub fn messages(content: &Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(json!({
         "id": "m1", "type": "message", "role": "assistant", "model": "claude-sonnet-5-5", "stop_reason": "end_turn",
         "content": [{"type": "text", "text": content.to_string()}],

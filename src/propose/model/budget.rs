@@ -76,6 +76,27 @@ impl Lost {
     }
 }
 
+impl Spent {
+    /// Books what a call took.
+    pub fn add(&mut self, usage: Usage, usd: Option<f64>) {
+        self.calls += 1;
+        self.usage.input += usage.input;
+        self.usage.cached += usage.cached;
+        self.usage.written += usage.written;
+        self.usage.output += usage.output;
+        self.usd += usd.unwrap_or(0.0);
+        self.has_unpriced |= usd.is_none();
+    }
+
+    /// Books the worst case of a call whose answer was lost.
+    pub fn add_lost(&mut self, worst: Worst) {
+        self.usage.input += worst.tokens;
+        self.usd += worst.usd.unwrap_or(0.0);
+        self.has_unpriced |= worst.usd.is_none();
+        self.lost.add(worst);
+    }
+}
+
 /// A call that would pass a cap.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum Denied {
@@ -106,6 +127,8 @@ pub enum Denied {
 #[derive(Clone, Debug)]
 pub struct Budget {
     caps: Caps,
+    /// By the runs that this one goes on with.
+    earlier: Spent,
     account: Arc<Mutex<Account>>,
 }
 
@@ -130,7 +153,13 @@ pub struct Hold {
 impl Budget {
     /// An account with nothing spent.
     pub fn new(caps: Caps) -> Budget {
-        Budget { caps, account: Arc::default() }
+        Budget::going_on(caps, Spent::default())
+    }
+
+    /// An account of a run that goes on with others, which have spent
+    /// `earlier` of the same caps.
+    pub fn going_on(caps: Caps, earlier: Spent) -> Budget {
+        Budget { caps, earlier, account: Arc::default() }
     }
 
     fn account(&self) -> MutexGuard<'_, Account> {
@@ -144,11 +173,12 @@ impl Budget {
     /// The cap it would pass.
     pub fn hold(&self, worst: Worst) -> Result<Hold, Denied> {
         let mut account = self.account();
-        let tokens_left = self.caps.tokens.saturating_sub(account.spent.usage.total() + account.held_tokens);
+        let tokens = self.earlier.usage.total().saturating_add(account.spent.usage.total());
+        let tokens_left = self.caps.tokens.saturating_sub(tokens.saturating_add(account.held_tokens));
         if self.caps.tokens > 0 && worst.tokens > tokens_left {
             return Err(Denied::Tokens { worst: worst.tokens, left: tokens_left, cap: self.caps.tokens });
         }
-        let usd_left = (self.caps.usd - account.spent.usd - account.held_usd).max(0.0);
+        let usd_left = (self.caps.usd - self.earlier.usd - account.spent.usd - account.held_usd).max(0.0);
         if let Some(usd) = worst.usd
             && usd > usd_left
         {
@@ -160,9 +190,14 @@ impl Budget {
         Ok(Hold { budget: self.clone(), worst, is_settled: false })
     }
 
-    /// What has been spent so far.
+    /// What this run has spent so far.
     pub fn spent(&self) -> Spent {
         self.account().spent
+    }
+
+    /// What the runs had spent that this one goes on with.
+    pub fn earlier(&self) -> Spent {
+        self.earlier
     }
 }
 
@@ -171,14 +206,7 @@ impl Hold {
     pub fn settle(mut self, usage: Usage, usd: Option<f64>) {
         self.is_settled = true;
         let mut account = self.budget.account();
-        let spent = &mut account.spent;
-        spent.calls += 1;
-        spent.usage.input += usage.input;
-        spent.usage.cached += usage.cached;
-        spent.usage.written += usage.written;
-        spent.usage.output += usage.output;
-        spent.usd += usd.unwrap_or(0.0);
-        spent.has_unpriced |= usd.is_none();
+        account.spent.add(usage, usd);
     }
 
     /// Books the worst case of a call that may have been billed although its
@@ -199,10 +227,7 @@ impl Drop for Hold {
         account.held_tokens = account.held_tokens.saturating_sub(self.worst.tokens);
         account.held_usd -= self.worst.usd.unwrap_or(0.0);
         if !self.is_settled {
-            account.spent.usage.input += self.worst.tokens;
-            account.spent.usd += self.worst.usd.unwrap_or(0.0);
-            account.spent.has_unpriced |= self.worst.usd.is_none();
-            account.spent.lost.add(self.worst);
+            account.spent.add_lost(self.worst);
         }
     }
 }
@@ -225,6 +250,18 @@ mod tests {
         );
         assert!(matches!(budget.hold(worst(1, Some(0.51))), Err(Denied::Usd { .. })));
         assert!(budget.hold(worst(500, Some(0.5))).is_ok());
+    }
+
+    #[test]
+    fn what_an_interrupted_run_has_spent_counts() {
+        let mut earlier = Spent::default();
+        earlier.add(Usage { input: 100, ..Usage::default() }, Some(0.25));
+        earlier.add_lost(worst(300, Some(0.25)));
+        let budget = Budget::going_on(Caps { usd: 1.0, tokens: 1000 }, earlier);
+        assert!(matches!(budget.hold(worst(601, None)), Err(Denied::Tokens { left: 600, .. })));
+        assert!(matches!(budget.hold(worst(1, Some(0.51))), Err(Denied::Usd { left, .. }) if left == 0.5));
+        budget.hold(worst(600, Some(0.5))).expect("within").settle(Usage::default(), Some(0.0));
+        assert_eq!((budget.spent().calls, budget.spent().lost.calls, budget.earlier().calls), (1, 0, 1));
     }
 
     #[test]
