@@ -95,20 +95,28 @@ impl Tools {
         Ok(config)
     }
 
-    /// Someone who can ask the model `name` about one failure.
+    /// Someone who can ask the models of `settings` about one failure; `None`
+    /// where there are none.
     ///
     /// # Errors
     /// As for [`Tools::model_config`], or a client that cannot be made.
-    pub fn asker(&self, name: &ModelName, settings: &Settings) -> Result<Asker, PipelineError> {
-        let config = self.model_config(name, settings)?;
-        let model = config.recorded_as.clone().unwrap_or_else(|| name.to_string());
-        let store = Record { ledger: self.ledger.clone(), run: self.run.clone(), model };
-        let asker =
-            Asker::new(config, self.events.clone(), self.interrupt.clone(), Arc::new(store), self.budget.clone());
-        asker.map_err(|error| PipelineError::Usage {
-            what: format!("`{name}` cannot be asked: {error}"),
-            hint: "heal doctor says what is set up".into(),
-        })
+    pub fn asker(&self, settings: &Settings) -> Result<Option<Asker>, PipelineError> {
+        let mut asker: Option<Asker> = None;
+        for name in &settings.models {
+            let config = self.model_config(name, settings)?;
+            let model = config.recorded_as.clone().unwrap_or_else(|| name.to_string());
+            let store = Arc::new(Record { ledger: self.ledger.clone(), run: self.run.clone(), model });
+            let (events, interrupt) = (self.events.clone(), self.interrupt.clone());
+            let more = match asker {
+                Some(asker) => asker.and(config, store),
+                None => Asker::new(config, events, interrupt, store, self.budget.clone()),
+            };
+            asker = Some(more.map_err(|error| PipelineError::Usage {
+                what: format!("`{name}` cannot be asked: {error}"),
+                hint: "heal doctor says what is set up".into(),
+            })?);
+        }
+        Ok(asker)
     }
 
     /// Where the user's own Ollama listens, if not where Ollama itself says.

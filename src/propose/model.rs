@@ -12,10 +12,12 @@ pub mod breaker;
 pub mod budget;
 pub mod price;
 pub mod prompt;
+mod reading;
 pub mod redact;
 pub mod reply;
 mod resolve;
 pub mod strategy;
+mod voice;
 mod wire;
 
 use std::path::PathBuf;

@@ -297,6 +297,30 @@ fn a_program_of_the_users_can_be_the_model() {
 }
 
 #[test]
+fn after_two_failing_calls_the_second_model_starts_afresh() {
+    let half = json!({"no_fix": null, "patches": [patch("The mark is wrong.", "    return 'Good evening, ' + name", "    return 'Good evening, ' + name + '!'")]});
+    let (runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&half), chat(&right())]);
+    let project = Project::new(GREETING);
+    let models = ["fix", "--json", "--model", "openai-chat/cheap", "--model", "openai-chat/strong"];
+    let json = heal(&project, &server, "/v1", &models).code(0).json();
+    assert_eq!(json["failures"][0]["proposals"][0]["source"]["name"], "openai-chat/strong");
+    assert_eq!(json["cost"]["calls"], 3);
+    let requests = runtime.block_on(server.received_requests()).expect("recorded");
+    let bodies = requests.iter().map(|request| serde_json::from_slice::<Value>(&request.body).expect("json"));
+    let asked: Vec<(String, bool)> = bodies
+        .map(|body| {
+            let text = body["messages"][1]["content"].as_str().expect("text").to_owned();
+            (body["model"].as_str().expect("a model").to_owned(), text.contains("Tried and refuted"))
+        })
+        .collect();
+    assert_eq!(asked, [("cheap".to_owned(), false), ("cheap".to_owned(), false), ("strong".to_owned(), true)]);
+    let run = json["run"].as_str().expect("an id");
+    drop(server);
+    runtime.shutdown_background();
+    project.heal(&["replay", run]).code(0);
+}
+
+#[test]
 fn where_one_model_fails_the_next_is_asked_and_the_first_rests() {
     let busy = ResponseTemplate::new(529)
         .insert_header("x-should-retry", "false")
