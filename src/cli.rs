@@ -5,6 +5,7 @@
 pub mod apply;
 pub mod checkup;
 pub mod completions;
+pub mod connection;
 pub mod consent;
 pub mod demo;
 pub mod doctor;

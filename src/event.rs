@@ -110,6 +110,23 @@ pub enum Event {
         /// The prompt's digest, under which the reply is kept.
         #[serde(default)]
         prompt: String,
+        /// The most tokens it can take, input and output.
+        #[serde(default)]
+        worst_tokens: u64,
+        /// The most it can cost in US dollars; `None` where the price is not
+        /// known.
+        #[serde(default)]
+        worst_usd: Option<f64>,
+    },
+    /// A model has given no answer. A call that nothing follows in the record
+    /// was cut off.
+    Unanswered {
+        /// The model.
+        model: String,
+        /// Why.
+        why: String,
+        /// Whether the call may have been billed all the same.
+        may_be_billed: bool,
     },
     /// A model's answer is arriving; told now and then, and not recorded.
     Answering {

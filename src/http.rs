@@ -2,12 +2,14 @@
 //!
 //! Knows nothing of models. Never follows a redirect to another host, never
 //! speaks plain HTTP to another machine unless told to, never writes a secret
-//! into an error. Proxies are the system's, but never for this machine itself.
+//! into an error. A proxy is never used for this machine itself.
 
 mod error;
 mod lines;
+mod proxy;
 mod retry;
 mod secret;
+mod trust;
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -24,9 +26,12 @@ use self::error::in_words;
 use self::lines::Lines;
 use self::lines::Listen;
 pub use self::lines::Wish;
+pub use self::proxy::Proxy;
+pub use self::proxy::without_user;
 pub use self::retry::quota_is_spent;
 pub use self::secret::HeaderText;
 pub use self::secret::Secret;
+pub use self::trust::Authorities;
 use crate::interrupt::Interrupt;
 
 /// How a client behaves.
@@ -51,6 +56,10 @@ pub struct Config {
     pub max_wait: Duration,
     /// Whether plain HTTP may leave this machine.
     pub allow_plain_http: bool,
+    /// The way to servers other than this machine.
+    pub proxy: Proxy,
+    /// Who may sign a server's certificate, beside those the system trusts.
+    pub authorities: Authorities,
     /// Ends every wait.
     pub interrupt: Interrupt,
 }
@@ -70,6 +79,8 @@ impl Default for Config {
             retries: 2,
             max_wait: Duration::from_secs(60),
             allow_plain_http: false,
+            proxy: Proxy::System,
+            authorities: Authorities::default(),
             interrupt: Interrupt::new(),
         }
     }
@@ -196,14 +207,14 @@ impl Client {
         if let Some(client) = slot.get() {
             return Ok(client);
         }
-        let mut builder = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .user_agent(concat!("heal/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.config.connect_timeout)
+            .tls_certs_merge(self.config.authorities.certificates())
             .redirect(reqwest::redirect::Policy::custom(same_server_only));
-        if is_loopback(url) {
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|error| HttpError::Setup { reason: in_words(&error) })?;
+        let setup = |error: reqwest::Error| HttpError::Setup { reason: in_words(&error) };
+        let proxy = if is_loopback(url) { &Proxy::Never } else { &self.config.proxy };
+        let client = proxy.used_by(builder).and_then(reqwest::ClientBuilder::build).map_err(setup)?;
         Ok(slot.get_or_init(|| client))
     }
 
@@ -276,6 +287,17 @@ fn same_server_only(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirec
     } else {
         attempt.error("another host")
     }
+}
+
+/// Whether an address is this machine's own; nothing else is spoken to without
+/// a proxy where one is set.
+pub fn is_this_machine(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| is_loopback(&url))
+}
+
+/// Whether a header can have this name and, where one is given, this value.
+pub fn is_header(name: &str, value: Option<&str>) -> bool {
+    HeaderName::from_bytes(name.as_bytes()).is_ok() && value.is_none_or(|value| HeaderValue::from_str(value).is_ok())
 }
 
 fn composed(headers: &[(String, HeaderText)]) -> Result<HeaderMap, HttpError> {

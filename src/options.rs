@@ -3,12 +3,14 @@
 //!
 //! Builds each stage's own configuration; runs nothing.
 
+pub mod connection;
 pub mod duration;
 pub mod files;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use self::connection::Connections;
 use crate::process::Network;
 use crate::propose::model::budget::Caps;
 use crate::propose::provider::ModelName;
@@ -73,6 +75,8 @@ pub struct Settings {
     pub models: Vec<ModelName>,
     /// Endpoint of the model API.
     pub base_url: Option<String>,
+    /// How models' servers are reached, as the user has set it.
+    pub connections: Connections,
     /// Deterministic proposals only.
     pub offline: bool,
     /// What must not break.

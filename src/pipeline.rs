@@ -14,6 +14,7 @@ pub mod explain;
 pub mod hunt;
 pub mod joint;
 pub mod leads;
+pub mod paid;
 pub mod passers;
 pub mod prepare;
 pub mod reason;
@@ -37,6 +38,8 @@ use crate::options::Settings;
 use crate::patch::Patch;
 use crate::propose;
 use crate::propose::model::redact::concealed;
+use crate::report::CutOff;
+use crate::report::Earlier;
 use crate::report::FailureReport;
 use crate::report::RunReport;
 use crate::report::Together;
@@ -163,11 +166,17 @@ fn add_cost(a: crate::report::Cost, b: crate::report::Cost) -> crate::report::Co
         cached_tokens: a.cached_tokens + b.cached_tokens,
         output_tokens: a.output_tokens + b.output_tokens,
         usd: a.usd.zip(b.usd).map(|(a, b)| a + b),
+        ..a
     }
 }
 
 /// Fills in what is known only at the end.
 fn finish(report: &mut RunReport, prepared: &Prepared, tools: &Tools, began: Instant) {
+    let lost = tools.budget.spent().lost;
+    let earlier = tools.budget.earlier();
+    let usd = (!earlier.has_unpriced).then_some(earlier.usd);
+    report.cost.earlier = Earlier { calls: earlier.calls + earlier.lost.calls, tokens: earlier.usage.total(), usd };
+    report.cost.cut_off = CutOff { calls: lost.calls, worst_tokens: lost.tokens, worst_usd: lost.usd };
     report.exit = reason::exit_code(report, tools.interrupt.raised());
     report.time.total_s = began.elapsed().as_secs_f64();
     report.time.tests_s = prepared.bench.clock.total().as_secs_f64();

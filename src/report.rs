@@ -201,11 +201,54 @@ pub struct Cost {
     pub output_tokens: u64,
     /// US dollars; `None` where a price is not known.
     pub usd: Option<f64>,
+    /// Calls beside these whose answer never came whole.
+    #[serde(default)]
+    pub cut_off: CutOff,
+    /// What the interrupted runs had paid that this one goes on with; counts
+    /// against the caps, and is in none of the other fields.
+    #[serde(default)]
+    pub earlier: Earlier,
 }
 
 impl Default for Cost {
     fn default() -> Cost {
-        Cost { calls: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0, usd: Some(0.0) }
+        let (cut_off, earlier) = (CutOff::default(), Earlier::default());
+        Cost { calls: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0, usd: Some(0.0), cut_off, earlier }
+    }
+}
+
+/// What runs had paid before they were interrupted; calls that were cut off
+/// count at worst.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// Calls, answered and cut off.
+    pub calls: usize,
+    /// Tokens, input and output.
+    pub tokens: u64,
+    /// US dollars; `None` where a price is not known.
+    pub usd: Option<f64>,
+}
+
+impl Default for Earlier {
+    fn default() -> Earlier {
+        Earlier { calls: 0, tokens: 0, usd: Some(0.0) }
+    }
+}
+
+/// Calls that were cut off: what they cost is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CutOff {
+    /// How many.
+    pub calls: usize,
+    /// Tokens at worst.
+    pub worst_tokens: u64,
+    /// US dollars at worst; `None` where a price is not known.
+    pub worst_usd: Option<f64>,
+}
+
+impl Default for CutOff {
+    fn default() -> CutOff {
+        CutOff { calls: 0, worst_tokens: 0, worst_usd: Some(0.0) }
     }
 }
 

@@ -30,6 +30,7 @@ pub fn settings(tree: &Path, command: &[String]) -> Settings {
         trace: None,
         models: Vec::new(),
         base_url: None,
+        connections: Default::default(),
         offline: true,
         suite: SuiteScope::Given,
         candidates: 1,

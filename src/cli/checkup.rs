@@ -8,13 +8,20 @@ use std::time::Duration;
 
 use heal::git::Repository;
 use heal::interrupt::Interrupt;
+use heal::options::files::File;
 use heal::process::Command;
 use heal::process::Exit;
 use heal::process::Launcher;
+use heal::propose::model::Config;
+use heal::propose::provider::ModelName;
+use heal::propose::provider::ProviderKind;
+use heal::propose::provider::ollama;
 use heal::runner::detect;
 use heal::source::RelPath;
 
+use super::connection;
 use super::doctor;
+use super::doctor::Check;
 use super::output;
 use super::output::Failed;
 use super::output::Look;
@@ -26,16 +33,15 @@ pub fn run(repo: &Path, json: bool, look: Look) -> Result<i32, Failed> {
     let launcher = setup::launcher(&Interrupt::new())?;
     let found = Repository::discover(repo, &launcher);
     let cache_dir = setup::cache_directory()?;
-    let model = configured_model(repo)?;
-    let variable = model
-        .as_ref()
-        .and_then(|name| heal::propose::provider::ModelName::parse(name).ok())
-        .and_then(|name| name.key_variable());
+    let files = settings::files(repo).map_err(|error| Failed::usage(error.to_string()))?;
+    let named = variable("HEAL_MODEL").or_else(|| files.model.clone());
+    let model = named.as_deref().and_then(|name| ModelName::parse(name).ok());
+    let (key_variable, reached) = model.map(|model| reached(model, &files)).unwrap_or_default();
     let means = setup::runtime()?.block_on(launcher.means());
     let ask = |words: &[&str]| first_line(&launcher, words);
     let around = doctor::Surroundings {
         run: &ask,
-        runner: chosen_runner(repo, &found),
+        runner: chosen_runner(repo, &found, &files),
         repository: match &found {
             Ok(repository) => Ok(doctor::Repository {
                 root: repository.root().to_path_buf(),
@@ -46,30 +52,44 @@ pub fn run(repo: &Path, json: bool, look: Look) -> Result<i32, Failed> {
         cache_dir: &cache_dir,
         scratch: heal::scratch::Method::Checkout.name(),
         means: &means,
-        model: model.as_deref(),
-        key: variable.map(|variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty())),
+        model: named.as_deref(),
+        key: key_variable.map(|name| variable(&name).is_some()),
     };
-    let checks = doctor::checks(&around);
+    let mut checks = doctor::checks(&around);
+    checks.extend(reached);
     output::result(&if json { doctor::json(&checks) } else { doctor::text(&checks, look.width, look.colour) });
     Ok(doctor::exit(&checks))
 }
 
-fn configured_model(repo: &Path) -> Result<Option<String>, Failed> {
-    let named = std::env::var("HEAL_MODEL").ok().filter(|name| !name.is_empty());
-    let file = || settings::files(repo).map(|file| file.model).map_err(|error| Failed::usage(error.to_string()));
-    match named {
-        Some(name) => Ok(Some(name)),
-        None => file(),
+/// An environment variable; `None` where it is unset or empty.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The variable that holds the model's key, and how the model is reached.
+fn reached(model: ModelName, files: &File) -> (Option<String>, Vec<Check>) {
+    let local = || (model.kind() == ProviderKind::Ollama).then(|| variable("OLLAMA_HOST")).flatten();
+    let base_url = variable("HEAL_BASE_URL").or_else(|| files.base_url.clone());
+    let base_url = base_url.or_else(|| local().map(|host| ollama::address_of(&host)));
+    let mut config = Config { base_url, ..Config::new(model) };
+    let Some(address) = config.address().map(str::to_owned) else { return (None, Vec::new()) };
+    let connections = files.connection.clone().unwrap_or_default();
+    match connection::of(&connections, &config.model, &address, &variable) {
+        Ok(found) => {
+            let checks = connection::checks(&found, &config.model, &address, &variable);
+            config.connection = found;
+            (config.key_variable().map(str::to_owned), checks)
+        }
+        Err(check) => (None, vec![check]),
     }
 }
 
-fn chosen_runner(repo: &Path, found: &Result<Repository, heal::git::GitError>) -> Result<String, String> {
+fn chosen_runner(repo: &Path, found: &Result<Repository, heal::git::GitError>, files: &File) -> Result<String, String> {
     let repository = found.as_ref().map_err(ToString::to_string)?;
     let at =
         std::fs::canonicalize(repo).ok().and_then(|path| RelPath::within(repository.root(), &path)).unwrap_or_default();
-    let lookup = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let command = settings::files(repo).ok().and_then(|file| file.command).unwrap_or_default();
-    let project = detect::detect(repository.root(), &at, &command, &lookup).map_err(|error| error.to_string())?;
+    let command = files.command.clone().unwrap_or_default();
+    let project = detect::detect(repository.root(), &at, &command, &variable).map_err(|error| error.to_string())?;
     Ok(format!("{}: {} ({})", project.kind.name(), project.shown(), project.why))
 }
 

@@ -8,6 +8,7 @@ use std::io::BufRead;
 
 use heal::options::Settings;
 use heal::pipeline::Tools;
+use heal::propose::model::Config;
 use heal::propose::provider::ModelName;
 
 use super::output;
@@ -31,7 +32,8 @@ pub fn models(
     }
     if let Some(named) = flags.named_models()? {
         for name in &named {
-            check_key(name, settings, tools)?;
+            // Its connection is looked at before any test is run.
+            check_key(&tools.model_config(name, settings)?)?;
         }
         return Ok(named);
     }
@@ -65,14 +67,14 @@ fn suggested(tools: &Tools) -> Option<ModelName> {
     names.into_iter().find(|name| name.key_variable().is_some_and(|variable| (tools.variable)(variable).is_some()))
 }
 
-fn check_key(name: &ModelName, settings: &Settings, tools: &Tools) -> Result<(), Failed> {
-    let Some(variable) = name.key_variable() else { return Ok(()) };
-    let local = settings.base_url.is_some();
-    if local || (tools.variable)(variable).is_some() {
+fn check_key(config: &Config) -> Result<(), Failed> {
+    let Some(variable) = config.key_variable() else { return Ok(()) };
+    if config.base_url.is_some() || config.key.is_some() {
         return Ok(());
     }
     Err(Failed::usage(format!(
-        "`{name}` needs a key, and {variable} is not set\n  Set it, or use --offline, --model manual, or --base-url for an endpoint without one"
+        "`{}` needs a key, and {variable} is not set\n  Set it, or use --offline, --model manual, or --base-url for an endpoint without one",
+        config.model
     )))
 }
 

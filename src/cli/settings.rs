@@ -135,6 +135,7 @@ impl RunFlags {
             trace: self.trace.as_deref().map(read_trace).transpose()?,
             models: Vec::new(),
             base_url: self.base_url.clone().or(files.base_url.clone()),
+            connections: files.connection.clone().unwrap_or_default(),
             offline: self.offline,
             suite: self.suite.or(files.suite).unwrap_or_default(),
             candidates: positive(self.candidates.or(files.candidates).unwrap_or(6), "--candidates")?,
@@ -190,6 +191,14 @@ pub fn files(repo: &Path) -> Result<File, OptionsError> {
     let user = user_file().map(|path| File::read(&path)).transpose()?.unwrap_or_default();
     let repository = repository_file(repo).map(|path| File::read_repository(&path)).transpose()?.unwrap_or_default();
     Ok(repository.over(user))
+}
+
+/// The environment variables that the user's own configuration names for its
+/// connections: what they hold is secret, whatever they are called.
+pub fn named_variables() -> Vec<String> {
+    // A file that cannot be read is told of where it is needed.
+    let file = user_file().and_then(|path| File::read(&path).ok());
+    file.and_then(|file| file.connection).map(|connections| connections.variables()).unwrap_or_default()
 }
 
 /// Where the user's own configuration lies.

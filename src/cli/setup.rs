@@ -17,6 +17,7 @@ use heal::ledger::LedgerListener;
 use heal::options::Settings;
 use heal::pipeline::PipelineError;
 use heal::pipeline::Tools;
+use heal::pipeline::paid;
 use heal::process::Environment;
 use heal::process::Launcher;
 use heal::progress::Progress;
@@ -49,7 +50,12 @@ pub fn own_executable() -> Result<PathBuf, Failed> {
 
 /// A launcher for commands of the user's, and for git.
 pub fn launcher(interrupt: &Interrupt) -> Result<Launcher, Failed> {
-    Ok(Launcher::new(Some(own_executable()?), Environment::filtered(std::env::vars_os()), interrupt.clone()))
+    Ok(Launcher::new(Some(own_executable()?), environment(), interrupt.clone()))
+}
+
+/// The environment without what is secret by its name or by the user's word.
+fn environment() -> Environment {
+    Environment::filtered(std::env::vars_os()).without(&super::settings::named_variables())
 }
 
 /// Where heal keeps its scratches.
@@ -126,6 +132,8 @@ pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look, 
         resumes: line.resumes.clone(),
     });
     let nonce_key = nonce_key(&ledger);
+    let earlier = line.resumes.as_deref().map(|run| paid::by(&ledger, run)).transpose().map_err(Failed::ledger)?;
+    let earlier = earlier.unwrap_or_default();
     let tools = Tools {
         run,
         events: listeners,
@@ -135,7 +143,7 @@ pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look, 
         cache: cache_directory()?,
         ledger,
         variable: Arc::new(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
-        budget: Budget::new(settings.caps),
+        budget: Budget::going_on(settings.caps, earlier),
         breaker: Breaker::default(),
         secrets: Arc::new(secrets),
         shown,
@@ -189,7 +197,7 @@ fn random() -> [u8; 32] {
 /// Values of variables whose names look secret: they must not leave the
 /// machine, whatever text they turn up in.
 pub fn secret_values() -> Vec<String> {
-    let environment = Environment::filtered(std::env::vars_os());
+    let environment = environment();
     let values = environment.dropped().iter().filter_map(|name| std::env::var(name).ok());
     values.filter(|value| value.len() >= 6).collect()
 }

@@ -42,6 +42,14 @@ pub enum HttpError {
         /// The system's own word.
         reason: String,
     },
+    /// The server's certificate is not to be trusted.
+    #[error("the certificate of `{host}` is not trusted: {reason}")]
+    Certificate {
+        /// The host.
+        host: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No complete answer in time.
     #[error("`{host}` did not answer within {} s", after.as_secs_f64())]
     Timeout {
@@ -98,6 +106,8 @@ pub(super) fn failed(host: &str, error: &reqwest::Error, limit: Duration, midway
     let host = host.to_owned();
     if error.is_redirect() {
         HttpError::Redirected { host }
+    } else if let Some(reason) = mistrust(error) {
+        HttpError::Certificate { host, reason }
     } else if error.is_connect() {
         HttpError::Unreachable { host, reason: in_words(error) }
     } else if error.is_timeout() {
@@ -105,6 +115,26 @@ pub(super) fn failed(host: &str, error: &reqwest::Error, limit: Duration, midway
     } else {
         HttpError::Broken { host, reason: in_words(error), midway }
     }
+}
+
+/// What is wrong with the server's certificate, where that is the cause.
+fn mistrust(error: &reqwest::Error) -> Option<String> {
+    let mut source = error.source();
+    while let Some(inner) = source {
+        if let Some(rustls::Error::InvalidCertificate(why)) = inner.downcast_ref() {
+            return Some(match why {
+                rustls::CertificateError::UnknownIssuer => "heal does not know who signed it".to_owned(),
+                rustls::CertificateError::BadSignature => {
+                    "the authority of that name which heal knows did not sign it".to_owned()
+                }
+                why => why.to_string(),
+            });
+        }
+        // The source of an I/O error leaves out the error it was made from.
+        let within = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        source = within.map(|within| within as &dyn std::error::Error).or_else(|| inner.source());
+    }
+    None
 }
 
 /// The innermost cause, without the address (it may hold a key).

@@ -55,6 +55,15 @@ impl HeaderText {
     }
 }
 
+impl fmt::Display for HeaderText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HeaderText::Plain(text) => f.write_str(text),
+            HeaderText::Secret(secret) => secret.fmt(f),
+        }
+    }
+}
+
 impl From<&str> for HeaderText {
     fn from(text: &str) -> HeaderText {
         HeaderText::Plain(text.to_owned())

@@ -1,5 +1,7 @@
 //! Tests of `http`; decide nothing else.
 
+mod tls;
+
 use std::time::Instant;
 
 use serde_json::json;
@@ -145,7 +147,8 @@ async fn a_closed_port_is_unreachable_and_was_not_billed() {
 #[tokio::test]
 async fn secrets_show_in_no_error() {
     let key = Secret::new("sk-123");
-    assert_eq!(format!("{key} {key:?} {:?}", HeaderText::from(key.clone())), "*** *** Secret(***)");
+    let header = HeaderText::from(key.clone());
+    assert_eq!(format!("{key} {key:?} {header} {header:?}"), "*** *** *** Secret(***)");
     let headers = vec![("x-api-key".to_owned(), Secret::new("sk-\n123").into())];
     let error = client(|_| {}).post("http://localhost:1/", headers, &json!({})).await.expect_err("bad header");
     assert_eq!(error.to_string(), "the header `x-api-key` holds a character that no header may hold");

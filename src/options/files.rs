@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::OptionsError;
 use super::Sandbox;
 use super::SuiteScope;
+use super::connection::Connections;
 use crate::process::Network;
 
 /// What either file may hold. Every field is optional.
@@ -43,6 +44,8 @@ pub struct File {
     pub model: Option<String>,
     /// Its endpoint; the user's file only.
     pub base_url: Option<String>,
+    /// How models' servers are reached; the user's file only.
+    pub connection: Option<Connections>,
     /// Containment: a word, or a table. A repository may only ask for
     /// `strict`.
     #[serde(deserialize_with = "sandbox")]
@@ -79,12 +82,14 @@ impl File {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
             Err(source) => return Err(OptionsError::Read { path: path.to_path_buf(), source }),
         };
-        let file: File = toml::from_str(&text)
-            .map_err(|error| OptionsError::Invalid { path: path.to_path_buf(), message: error.to_string() })?;
+        let invalid = |message: String| OptionsError::Invalid { path: path.to_path_buf(), message };
+        let mut file: File = toml::from_str(&text).map_err(|error| invalid(error.to_string()))?;
         for text in [&file.timeout, &file.test_timeout].into_iter().flatten() {
-            super::duration::parse(text)
-                .map_err(|message| OptionsError::Invalid { path: path.to_path_buf(), message })?;
+            super::duration::parse(text).map_err(invalid)?;
         }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        file.connection =
+            file.connection.map(|connections| connections.checked(folder)).transpose().map_err(invalid)?;
         Ok(file)
     }
 
@@ -100,6 +105,9 @@ impl File {
         }
         if file.base_url.is_some() {
             return Err(refuse("base-url"));
+        }
+        if file.connection.is_some() {
+            return Err(refuse("connection"));
         }
         if matches!(file.sandbox.mode, Some(Sandbox::Off | Sandbox::Auto)) {
             return Err(refuse("sandbox"));
@@ -141,6 +149,7 @@ impl File {
             jobs: self.jobs.or(other.jobs),
             model: self.model.or(other.model),
             base_url: self.base_url.or(other.base_url),
+            connection: self.connection.or(other.connection),
             sandbox: SandboxFile {
                 mode: match self.sandbox.mode {
                     Some(Sandbox::Strict) => self.sandbox.mode,
@@ -180,6 +189,9 @@ mod tests {
             "base-url = 'http://evil'",
             "model = 'exec:./steal.sh'",
             "model = 'manual'",
+            "[connection]",
+            "[connection.all]\nproxy = 'http://evil'",
+            "[connection.openai]\nca-file = 'ca.pem'",
             "sandbox = 'off'",
             "[sandbox]\nmode = 'off'",
             "[sandbox]\nnetwork = 'host'",

@@ -17,12 +17,13 @@ use crate::report::Cost;
 use crate::verify::Verdict;
 
 impl Hunt<'_> {
-    /// Asks one model, round after round, while the crew goes on with what it
+    /// Asks the models, round after round, while the crew goes on with what it
     /// has.
     pub(super) async fn ask(&mut self, mut asker: Asker) -> Result<Option<Reason>, PipelineError> {
         let mut feedback: Vec<Feedback> = Vec::new();
         let snapshot = self.prepared.snapshot.clone();
         let before = self.tried.len();
+        let mut reason = None;
         while asker.next_step(&feedback) != Step::Stop {
             let asked = Instant::now();
             let answer = {
@@ -47,8 +48,17 @@ impl Hunt<'_> {
             self.ended.model_time += asked.elapsed();
             let answer = match answer {
                 Ok(answer) => answer,
-                Err(error) => return self.unanswered(error).map(Some),
+                Err(error) => {
+                    let why = self.unanswered(error)?;
+                    let passed_over = asker.pass_over();
+                    if asker.next_step(&feedback) != Step::Stop {
+                        self.tools.events.note(format!("{passed_over} is passed over: {}", why.why));
+                    }
+                    reason = Some(why);
+                    continue;
+                }
             };
+            reason = None;
             self.ended.cost = super::add_cost(self.ended.cost, cost_of(&answer));
             if let Some(why) = &answer.no_fix {
                 self.tools.events.note(format!("{} proposes nothing: {why}", answer.model));
@@ -61,7 +71,7 @@ impl Hunt<'_> {
             }
             feedback = self.feedback(before);
         }
-        Ok(None)
+        Ok(reason)
     }
 
     /// Why a call brought nothing, as a reason to abstain.
@@ -114,5 +124,6 @@ fn cost_of(answer: &Answer) -> Cost {
         cached_tokens: answer.usage.cached,
         output_tokens: answer.usage.output,
         usd: answer.usd,
+        ..Cost::default()
     }
 }

@@ -45,13 +45,12 @@ pub async fn explain(settings: &Settings, tools: &Tools) -> Result<Explained, Pi
 }
 
 fn contexts(explained: &Explained, settings: &Settings, tools: &Tools) -> Result<Vec<String>, PipelineError> {
-    let Some(name) = settings.models.first() else {
+    let Some(asker) = tools.asker(settings)? else {
         return Err(PipelineError::Usage {
             what: "no model is named, so nothing would be sent".into(),
             hint: "Name one: heal fix --show-context --model PROVIDER/NAME".into(),
         });
     };
-    let asker = tools.asker(name, settings)?;
     let previews = explained.diagnoses.iter().map(|diagnosis| asker.preview(diagnosis));
     previews.collect::<Result<_, _>>().map_err(|error| PipelineError::Usage {
         what: error.to_string(),

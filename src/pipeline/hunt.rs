@@ -31,7 +31,6 @@ use crate::ledger::NewProposal;
 use crate::options::Settings;
 use crate::propose;
 use crate::propose::Candidate;
-use crate::propose::model::Asker;
 use crate::propose::model::redact::concealed;
 use crate::runner::Selection;
 use crate::verify;
@@ -224,17 +223,17 @@ impl Hunt<'_> {
     /// Rules, then the model; returns why nothing verified.
     async fn run(&mut self) -> Result<Option<Reason>, PipelineError> {
         let none_yet = self.propose_without_model().await?;
-        let models = self.models()?;
+        let asker = if self.settings.offline { None } else { self.tools.asker(self.settings)? };
         let patience =
-            if models.is_empty() || none_yet { None } else { Some(GRACE.saturating_sub(self.began.elapsed())) };
+            if asker.is_none() || none_yet { None } else { Some(GRACE.saturating_sub(self.began.elapsed())) };
         self.drain(patience).await?;
         self.settle_rivals().await?;
         if self.is_done() {
             return Ok(None);
         }
         let mut reason = None;
-        for model in models {
-            reason = self.ask(model).await?;
+        if let Some(asker) = asker {
+            reason = self.ask(asker).await?;
             if self.is_done() {
                 // What verified while the model thought may be a rule's.
                 self.drain(None).await?;
@@ -251,14 +250,6 @@ impl Hunt<'_> {
 
     pub(super) fn is_done(&self) -> bool {
         !self.ended.proposals.is_empty()
-    }
-
-    /// The models to ask, in order.
-    fn models(&self) -> Result<Vec<Asker>, PipelineError> {
-        if self.settings.offline {
-            return Ok(Vec::new());
-        }
-        self.settings.models.iter().map(|name| self.tools.asker(name, self.settings)).collect()
     }
 
     pub(super) fn propose(&mut self, source: &str, mut candidates: Vec<Candidate>, first: bool) {

@@ -65,7 +65,17 @@ mod tests {
         let run = ledger.begin("heal fix", None, false).expect("a run");
         assert!(models_of(&ledger, &run).is_empty());
         ledger
-            .append(&run, &Event::Asked { model: "openai-chat/m".into(), call: 1, input_tokens: 9, prompt: "d".into() })
+            .append(
+                &run,
+                &Event::Asked {
+                    model: "openai-chat/m".into(),
+                    call: 1,
+                    input_tokens: 9,
+                    prompt: "d".into(),
+                    worst_tokens: 99,
+                    worst_usd: None,
+                },
+            )
             .expect("kept");
         assert_eq!(models_of(&ledger, &run), ["openai-chat/m"]);
     }

@@ -62,11 +62,12 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Someone who can ask the model `name` about one failure.
+    /// How the model `name` is asked.
     ///
     /// # Errors
-    /// A run to replay that is not recorded, or a client that cannot be made.
-    pub fn asker(&self, name: &ModelName, settings: &Settings) -> Result<Asker, PipelineError> {
+    /// A run to replay that is not recorded, or a connection that cannot be
+    /// set up as the user wants it.
+    pub fn model_config(&self, name: &ModelName, settings: &Settings) -> Result<Config, PipelineError> {
         let recorded_as = match name.kind() {
             ProviderKind::Replay => Some(self.recorded_model(name.name())?),
             _ => None,
@@ -74,28 +75,48 @@ impl Tools {
         let is_program = name.kind() == ProviderKind::Exec;
         let of_user = self.launcher.environment().dropped().iter();
         let of_user = of_user.filter_map(|name| Some((name.clone(), (self.variable)(name)?)));
-        let config = Config {
+        let mut config = Config {
             base_url: settings.base_url.clone().or_else(|| self.local_address(name)),
             launcher: is_program.then(|| self.launcher.clone()),
             program_environment: if is_program { of_user.collect() } else { Vec::new() },
-            key: name.key_variable().and_then(|variable| (self.variable)(variable)).map(Secret::new),
             candidates: settings.candidates,
             rounds: settings.rounds,
             breaker: self.breaker.clone(),
             secrets: self.secrets.to_vec(),
             nonce_key: self.nonce_key,
             manual_folder: self.ledger.path().with_file_name("manual"),
-            recorded_as: recorded_as.clone(),
+            recorded_as,
             ..Config::new(name.clone())
         };
-        let model = recorded_as.unwrap_or_else(|| name.to_string());
-        let store = Record { ledger: self.ledger.clone(), run: self.run.clone(), model };
-        let asker =
-            Asker::new(config, self.events.clone(), self.interrupt.clone(), Arc::new(store), self.budget.clone());
-        asker.map_err(|error| PipelineError::Usage {
-            what: format!("`{name}` cannot be asked: {error}"),
-            hint: "heal doctor says what is set up".into(),
-        })
+        if let Some(address) = config.address() {
+            config.connection = settings.connections.of(name, address, &*self.variable)?;
+            config.key = config.key_variable().and_then(|variable| (self.variable)(variable)).map(Secret::new);
+        }
+        Ok(config)
+    }
+
+    /// Someone who can ask the models of `settings` about one failure; `None`
+    /// where there are none.
+    ///
+    /// # Errors
+    /// As for [`Tools::model_config`], or a client that cannot be made.
+    pub fn asker(&self, settings: &Settings) -> Result<Option<Asker>, PipelineError> {
+        let mut asker: Option<Asker> = None;
+        for name in &settings.models {
+            let config = self.model_config(name, settings)?;
+            let model = config.recorded_as.clone().unwrap_or_else(|| name.to_string());
+            let store = Arc::new(Record { ledger: self.ledger.clone(), run: self.run.clone(), model });
+            let (events, interrupt) = (self.events.clone(), self.interrupt.clone());
+            let more = match asker {
+                Some(asker) => asker.and(config, store),
+                None => Asker::new(config, events, interrupt, store, self.budget.clone()),
+            };
+            asker = Some(more.map_err(|error| PipelineError::Usage {
+                what: format!("`{name}` cannot be asked: {error}"),
+                hint: "heal doctor says what is set up".into(),
+            })?);
+        }
+        Ok(asker)
     }
 
     /// Where the user's own Ollama listens, if not where Ollama itself says.

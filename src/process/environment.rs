@@ -120,6 +120,17 @@ impl Environment {
         environment
     }
 
+    /// Leaves out these as well: someone said that they are secret.
+    pub fn without(mut self, names: &[String]) -> Environment {
+        for name in names {
+            if self.vars.remove(OsStr::new(name)).is_some() {
+                self.dropped.push(name.clone());
+            }
+        }
+        self.dropped.sort();
+        self
+    }
+
     /// Names that were left out because they look secret, sorted.
     pub fn dropped(&self) -> &[String] {
         &self.dropped

@@ -101,6 +101,10 @@ impl Bars {
                 state.calls += 1;
                 self.sum(&state);
             }
+            Event::Unanswered { .. } => {
+                state.arriving = None;
+                self.sum(&state);
+            }
             _ => {}
         }
     }

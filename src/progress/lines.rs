@@ -39,6 +39,7 @@ fn normal(event: &Event) -> Option<String> {
             let usd = usd.map_or("price not known".to_owned(), |usd| format!("${usd:.4}"));
             Some(format!("{model} answered: {input_tokens} tokens in, {output_tokens} out, {usd}"))
         }
+        Event::Unanswered { model, why, .. } => Some(format!("{model} gave no answer: {why}")),
         Event::Tried { source, verdict, detail, .. } if verdict == "verified" => {
             Some(format!("verified a patch by {source}{}", detail_of(detail)))
         }
@@ -130,7 +131,14 @@ pub(super) mod tests {
                 seconds: 0.5,
             },
             tried("c1", "target", "still fails"),
-            Event::Asked { model: "openai/x".into(), call: 1, input_tokens: 900, prompt: String::new() },
+            Event::Asked {
+                model: "openai/x".into(),
+                call: 1,
+                input_tokens: 900,
+                prompt: String::new(),
+                worst_tokens: 0,
+                worst_usd: None,
+            },
             Event::Answering { model: "openai/x".into(), output_tokens: 200, usd: Some(0.0021) },
             Event::Answered {
                 model: "openai/x".into(),
@@ -138,6 +146,11 @@ pub(super) mod tests {
                 output_tokens: 310,
                 usd: Some(0.0042),
                 reply: "d1".into(),
+            },
+            Event::Unanswered {
+                model: "openai/x".into(),
+                why: "the server limits the rate".into(),
+                may_be_billed: false,
             },
             tried("c2", "verified", ""),
             Event::Outcome { id, outcome: "verified".into(), reason: None },

@@ -12,10 +12,12 @@ pub mod breaker;
 pub mod budget;
 pub mod price;
 pub mod prompt;
+mod reading;
 pub mod redact;
 pub mod reply;
 mod resolve;
 pub mod strategy;
+mod voice;
 mod wire;
 
 use std::path::PathBuf;
@@ -32,6 +34,7 @@ use crate::http::HttpError;
 use crate::http::Secret;
 use crate::process::Launcher;
 use crate::propose::Candidate;
+use crate::propose::provider::Connection;
 use crate::propose::provider::ModelName;
 use crate::propose::provider::ProviderError;
 use crate::propose::provider::StopReason;
@@ -46,6 +49,8 @@ pub struct Config {
     pub model: ModelName,
     /// Its server; `None` for the provider's own.
     pub base_url: Option<String>,
+    /// What the user has set for the connection to it.
+    pub connection: Connection,
     /// The key; `None` where the server needs none.
     pub key: Option<Secret>,
     /// Patches to ask for in one call.
@@ -89,6 +94,7 @@ impl Config {
         Config {
             model,
             base_url: None,
+            connection: Connection::default(),
             key: None,
             candidates: 6,
             rounds: 2,
@@ -106,6 +112,12 @@ impl Config {
             manual_folder: PathBuf::new(),
             recorded_as: None,
         }
+    }
+
+    /// The environment variable that holds the key; `None` where there is
+    /// none.
+    pub fn key_variable(&self) -> Option<&str> {
+        self.connection.key_variable.as_deref().or(self.model.key_variable())
     }
 
     /// The address of the server, without a slash at the end; `None` for

@@ -5,6 +5,7 @@
 //! never puts a key into an error.
 
 pub mod anthropic;
+mod connection;
 mod error;
 pub mod exec;
 pub mod gemini;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use self::connection::Connection;
 pub use self::error::ProviderError;
 use self::error::detail;
 use self::error::json;

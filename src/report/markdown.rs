@@ -59,7 +59,7 @@ pub fn render(report: &RunReport) -> String {
         "<sub>heal run {}, ledger {}; {}</sub>\n",
         prose(&report.run),
         prose(if report.ledger.head.is_empty() { "not recorded" } else { &report.ledger.head }),
-        words::bill(&report.time, &report.cost),
+        words::bill(&report.time, &report.cost).join("; "),
     ));
     out
 }

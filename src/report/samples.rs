@@ -120,7 +120,8 @@ pub(crate) fn abstained(reason: &str) -> RunReport {
     }
     let mut report = report(vec![failure]);
     report.exit = super::reason::of(reason).map_or(1, |reason| reason.exit);
-    report.cost = Cost { calls: 2, input_tokens: 5120, cached_tokens: 900, output_tokens: 1044, usd: Some(0.0213) };
+    let cost = Cost { calls: 2, input_tokens: 5120, cached_tokens: 900, output_tokens: 1044, ..Cost::default() };
+    report.cost = Cost { usd: Some(0.0213), ..cost };
     report
 }
 

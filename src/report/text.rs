@@ -234,7 +234,9 @@ fn foot_of(report: &RunReport, full: bool, page: &mut Page) {
     if report.failures.len() > 1 {
         page.line(0, Ink::Bold, &words::summary(report));
     }
-    page.line(0, Ink::Dim, &words::bill(&report.time, &report.cost));
+    for clause in words::bill(&report.time, &report.cost) {
+        page.line(0, Ink::Dim, &clause);
+    }
     let head: String = report.ledger.head.chars().take(12).collect();
     let ledger = if head.is_empty() { "not recorded".to_owned() } else { format!("ledger {head}") };
     page.line(0, Ink::Dim, &format!("run {}, {ledger}", report.run));

@@ -4,6 +4,7 @@
 
 use super::Cost;
 use super::Counts;
+use super::CutOff;
 use super::FailureReport;
 use super::Location;
 use super::Reproduced;
@@ -134,17 +135,51 @@ pub(super) fn place(location: &Location) -> String {
     text
 }
 
-/// What the run took and cost.
-pub(super) fn bill(time: &Time, cost: &Cost) -> String {
-    let spent = if cost.calls == 0 {
-        "no model was asked".to_owned()
-    } else {
+/// What the run took and cost, in clauses.
+pub(super) fn bill(time: &Time, cost: &Cost) -> Vec<String> {
+    let took = format!("{:.1} s (tests {:.1} s)", time.total_s, time.tests_s);
+    let mut clauses = Vec::new();
+    if cost.calls > 0 {
         let usd = cost.usd.map_or("price not known".to_owned(), |usd| format!("${usd:.4}"));
         let (input, output) =
             (tokens(cost.input_tokens.saturating_add(cost.cached_tokens)), tokens(cost.output_tokens));
-        format!("{}: {input} tokens in, {output} out, {usd}", counted(cost.calls, "model call"))
-    };
-    format!("{:.1} s (tests {:.1} s); {spent}", time.total_s, time.tests_s)
+        let calls = counted(cost.calls, "model call");
+        clauses.push(format!("{took}; {calls}: {input} tokens in, {output} out, {usd}"));
+    } else if cost.cut_off.calls > 0 {
+        clauses.push(took);
+    } else {
+        clauses.push(format!("{took}; no model was asked"));
+    }
+    if cost.cut_off.calls > 0 {
+        clauses.push(cut_off(&cost.cut_off));
+    }
+    if cost.earlier.calls > 0 {
+        clauses.push(in_all(cost));
+    }
+    clauses
+}
+
+/// What counts against the caps where a run goes on with another.
+fn in_all(cost: &Cost) -> String {
+    let by = "of it by the interrupted run";
+    if let (Some(usd), Some(lost), Some(earlier)) = (cost.usd, cost.cut_off.worst_usd, cost.earlier.usd) {
+        return format!("in all ${:.4} of --max-cost, ${earlier:.4} {by}", usd + lost + earlier);
+    }
+    let own = [cost.input_tokens, cost.cached_tokens, cost.output_tokens, cost.cut_off.worst_tokens];
+    let earlier = cost.earlier.tokens;
+    let all = own.iter().fold(earlier, |sum, tokens| sum.saturating_add(*tokens));
+    format!("in all {} tokens of --max-tokens, {} {by}", tokens(all), tokens(earlier))
+}
+
+/// Calls of which nobody knows what they cost.
+fn cut_off(cut_off: &CutOff) -> String {
+    let calls = format!("{} cut off", counted(cut_off.calls, "model call"));
+    if cut_off.worst_tokens == 0 {
+        return calls;
+    }
+    let usd = cut_off.worst_usd.map(|usd| format!("${usd:.4}"));
+    let worst = usd.unwrap_or_else(|| format!("{} tokens", tokens(cut_off.worst_tokens)));
+    format!("{calls}: cost not known, counted at worst as {worst}")
 }
 
 fn tokens(count: u64) -> String {
@@ -175,4 +210,51 @@ pub(super) fn summary(report: &RunReport) -> String {
         text.push_str(&format!(": {reason}"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Earlier;
+    use super::*;
+
+    #[test]
+    fn what_was_cut_off_or_paid_before_is_told_beside_what_was_paid() {
+        let answered = Cost { calls: 1, input_tokens: 1000, output_tokens: 100, usd: Some(0.003), ..Cost::default() };
+        let cut = |calls, worst_tokens, worst_usd| CutOff { calls, worst_tokens, worst_usd };
+        for (cost, wanted) in [
+            (Cost::default(), vec!["0.0 s (tests 0.0 s); no model was asked"]),
+            (answered, vec!["0.0 s (tests 0.0 s); 1 model call: 1000 tokens in, 100 out, $0.0030"]),
+            (
+                Cost { cut_off: cut(1, 17_000, Some(0.24)), ..Cost::default() },
+                vec!["0.0 s (tests 0.0 s)", "1 model call cut off: cost not known, counted at worst as $0.2400"],
+            ),
+            (
+                Cost { cut_off: cut(2, 34_000, None), ..answered },
+                vec![
+                    "0.0 s (tests 0.0 s); 1 model call: 1000 tokens in, 100 out, $0.0030",
+                    "2 model calls cut off: cost not known, counted at worst as 34.0k tokens",
+                ],
+            ),
+            (
+                Cost { cut_off: cut(1, 0, Some(0.0)), ..Cost::default() },
+                vec!["0.0 s (tests 0.0 s)", "1 model call cut off"],
+            ),
+            (
+                Cost { earlier: Earlier { calls: 1, tokens: 900, usd: Some(0.12) }, ..answered },
+                vec![
+                    "0.0 s (tests 0.0 s); 1 model call: 1000 tokens in, 100 out, $0.0030",
+                    "in all $0.1230 of --max-cost, $0.1200 of it by the interrupted run",
+                ],
+            ),
+            (
+                Cost { earlier: Earlier { calls: 1, tokens: 900, usd: None }, ..answered },
+                vec![
+                    "0.0 s (tests 0.0 s); 1 model call: 1000 tokens in, 100 out, $0.0030",
+                    "in all 2000 tokens of --max-tokens, 900 of it by the interrupted run",
+                ],
+            ),
+        ] {
+            assert_eq!(bill(&Time::default(), &cost), wanted);
+        }
+    }
 }

@@ -50,7 +50,7 @@ pub fn chat(content: &Value) -> ResponseTemplate {
     }))
 }
 
-fn messages(content: &Value) -> ResponseTemplate {
+pub fn messages(content: &Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(json!({
         "id": "m1", "type": "message", "role": "assistant", "model": "claude-sonnet-5-5", "stop_reason": "end_turn",
         "content": [{"type": "text", "text": content.to_string()}],
@@ -294,6 +294,30 @@ fn a_program_of_the_users_can_be_the_model() {
     assert!(json["cost"]["usd"].is_null(), "what a program costs is not known");
     let missing = project.heal(&["fix", "--json", "--model", "exec:/no/such/program"]).code(4).json();
     assert_eq!(missing["failures"][0]["reason"], "provider");
+}
+
+#[test]
+fn after_two_failing_calls_the_second_model_starts_afresh() {
+    let half = json!({"no_fix": null, "patches": [patch("The mark is wrong.", "    return 'Good evening, ' + name", "    return 'Good evening, ' + name + '!'")]});
+    let (runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&half), chat(&right())]);
+    let project = Project::new(GREETING);
+    let models = ["fix", "--json", "--model", "openai-chat/cheap", "--model", "openai-chat/strong"];
+    let json = heal(&project, &server, "/v1", &models).code(0).json();
+    assert_eq!(json["failures"][0]["proposals"][0]["source"]["name"], "openai-chat/strong");
+    assert_eq!(json["cost"]["calls"], 3);
+    let requests = runtime.block_on(server.received_requests()).expect("recorded");
+    let bodies = requests.iter().map(|request| serde_json::from_slice::<Value>(&request.body).expect("json"));
+    let asked: Vec<(String, bool)> = bodies
+        .map(|body| {
+            let text = body["messages"][1]["content"].as_str().expect("text").to_owned();
+            (body["model"].as_str().expect("a model").to_owned(), text.contains("Tried and refuted"))
+        })
+        .collect();
+    assert_eq!(asked, [("cheap".to_owned(), false), ("cheap".to_owned(), false), ("strong".to_owned(), true)]);
+    let run = json["run"].as_str().expect("an id");
+    drop(server);
+    runtime.shutdown_background();
+    project.heal(&["replay", run]).code(0);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use wiremock::MockServer;
 use crate::model::GREETING;
 use crate::model::chat;
 use crate::model::heal;
+use crate::model::messages;
 use crate::model::right;
 use crate::model::serve;
 use crate::model::wrong;
@@ -156,9 +157,54 @@ fn a_run_out_of_budget_goes_on_with_more() {
     assert_eq!((&json["failures"][0]["reason"], &json["cost"]["calls"]), (&"budget".into(), &1.into()));
     let json = heal(&project, &server, "/v1", &["fix", "--resume", "--max-tokens", "100000"]).code(0).json();
     assert_eq!(json["cost"]["calls"], 1, "the first answer was paid for before");
+    let earlier = &json["cost"]["earlier"];
+    assert_eq!((&earlier["calls"], &earlier["tokens"], &earlier["usd"]), (&1.into(), &1100.into(), &Value::Null));
     assert_eq!(runtime.block_on(server.received_requests()).expect("recorded").len(), 2);
     let ran = heal(&project, &server, "/v1", &["fix", "--resume"]).code(2);
     assert!(ran.stderr.contains("no run is left to go on with"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_run_that_is_interrupted_while_a_model_thinks_says_that_the_call_was_cut_off() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let project = Project::new(GREETING);
+    let mut command = project.heal_command(&["fix", "--model", MODEL]);
+    command.env("HEAL_BASE_URL", format!("http://{}/v1", listener.local_addr().expect("an address")));
+    command.env("OPENAI_API_KEY", "sk-not-a-key");
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let child = command.spawn().expect("heal starts");
+    // The request is here, and is never answered.
+    let (mut connection, _) = listener.accept().expect("a connection");
+    std::io::Read::read_exact(&mut connection, &mut [0; 64]).expect("a request");
+    let heal = nix::unistd::Pid::from_raw(child.id().try_into().expect("a process id"));
+    nix::sys::signal::kill(heal, nix::sys::signal::Signal::SIGINT).expect("interrupted");
+    let ran = Ran::from(child.wait_with_output().expect("ended")).code(130);
+    let bill = "1 model call cut off: cost not known, counted at worst as 1";
+    assert!(ran.stderr.contains(bill) && !ran.stderr.contains("no model was asked"), "{}", ran.stderr);
+    let json = project.heal(&["show", "last", "--json"]).code(0).json();
+    assert_eq!((&json["cost"]["calls"], &json["cost"]["cut_off"]["calls"]), (&0.into(), &1.into()));
+    assert!(json["cost"]["cut_off"]["worst_usd"].is_null(), "the price of an unknown model is not known");
+}
+
+#[test]
+fn a_cap_holds_for_a_run_and_those_that_go_on_with_it() {
+    let route = "/v1/messages";
+    let (runtime, server) = serve(route, vec![messages(&wrong()), messages(&right())]);
+    let project = Project::new(GREETING);
+    let anthropic = ["--model", "anthropic/claude-sonnet-5-5"];
+    let first = [&["fix"], &anthropic[..]].concat();
+    let mut command = project.heal_command(&first);
+    command.env("HEAL_BASE_URL", server.uri()).env("ANTHROPIC_API_KEY", "sk-x").env("HEAL_TEST_DIE_AT", "answered");
+    assert_eq!(command.output().expect("heal runs").status.signal(), Some(9));
+    heal(&project, &server, "", &["fix", "--resume", "--max-cost", "0.003"]).code(4);
+    let json = project.heal(&["show", "last", "--json"]).code(0).json();
+    let why = json["failures"][0]["reason_why"].as_str().expect("a reason");
+    assert!(why.contains("and 0.0000 USD are left of --max-cost 0.003"), "{why}");
+    assert_eq!(runtime.block_on(server.received_requests()).expect("recorded").len(), 1);
+    let ran = heal(&project, &server, "", &["fix", "--resume", "--max-cost", "1"]).code(0);
+    let told = "in all $0.0060 of --max-cost, $0.0030 of it by the interrupted run";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    assert_eq!(runtime.block_on(server.received_requests()).expect("recorded").len(), 2);
 }
 
 #[test]

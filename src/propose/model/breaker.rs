@@ -87,6 +87,7 @@ fn counts(error: &ProviderError) -> Option<bool> {
             | HttpError::PlainHttp { .. }
             | HttpError::BadHeader { .. }
             | HttpError::Setup { .. }
+            | HttpError::Certificate { .. }
             | HttpError::Redirected { .. },
         ) => Some(true),
         ProviderError::Rate { .. }

@@ -29,17 +29,72 @@ pub struct Worst {
     pub usd: Option<f64>,
 }
 
+impl Worst {
+    /// Of a call that takes nothing: a person's answer, or the record's.
+    pub const NOTHING: Worst = Worst { tokens: 0, usd: Some(0.0) };
+}
+
 /// What has been spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Spent {
     /// Calls that were answered.
     pub calls: usize,
-    /// Tokens.
+    /// Tokens, those of lost calls at worst.
     pub usage: Usage,
-    /// US dollars, of the calls whose price is known.
+    /// US dollars, of the calls whose price is known; lost ones at worst.
     pub usd: f64,
     /// Whether the price of some call is not known.
     pub has_unpriced: bool,
+    /// The calls among them whose answer was lost.
+    pub lost: Lost,
+}
+
+/// Calls that were cut off before their answer was whole: they may have been
+/// billed, nobody knows how much, and count at their worst case.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lost {
+    /// How many.
+    pub calls: usize,
+    /// Tokens at worst.
+    pub tokens: u64,
+    /// US dollars at worst; `None` where a price is not known.
+    pub usd: Option<f64>,
+}
+
+impl Default for Lost {
+    fn default() -> Lost {
+        Lost { calls: 0, tokens: 0, usd: Some(0.0) }
+    }
+}
+
+impl Lost {
+    /// Takes note of one more call.
+    pub fn add(&mut self, worst: Worst) {
+        self.calls += 1;
+        self.tokens = self.tokens.saturating_add(worst.tokens);
+        self.usd = self.usd.zip(worst.usd).map(|(all, one)| all + one);
+    }
+}
+
+impl Spent {
+    /// Books what a call took.
+    pub fn add(&mut self, usage: Usage, usd: Option<f64>) {
+        self.calls += 1;
+        self.usage.input += usage.input;
+        self.usage.cached += usage.cached;
+        self.usage.written += usage.written;
+        self.usage.output += usage.output;
+        self.usd += usd.unwrap_or(0.0);
+        self.has_unpriced |= usd.is_none();
+    }
+
+    /// Books the worst case of a call whose answer was lost.
+    pub fn add_lost(&mut self, worst: Worst) {
+        self.usage.input += worst.tokens;
+        self.usd += worst.usd.unwrap_or(0.0);
+        self.has_unpriced |= worst.usd.is_none();
+        self.lost.add(worst);
+    }
 }
 
 /// A call that would pass a cap.
@@ -72,6 +127,8 @@ pub enum Denied {
 #[derive(Clone, Debug)]
 pub struct Budget {
     caps: Caps,
+    /// By the runs that this one goes on with.
+    earlier: Spent,
     account: Arc<Mutex<Account>>,
 }
 
@@ -83,18 +140,26 @@ struct Account {
     held_tokens: u64,
 }
 
-/// The worst case of a call under way, held until it is settled; given back
-/// when dropped.
+/// The worst case of a call under way, held until it is settled or given back.
+/// One that is dropped was cut off, and is booked as lost: whoever stops
+/// waiting for an answer does not know what it cost.
 #[derive(Debug)]
 pub struct Hold {
     budget: Budget,
     worst: Worst,
+    is_settled: bool,
 }
 
 impl Budget {
     /// An account with nothing spent.
     pub fn new(caps: Caps) -> Budget {
-        Budget { caps, account: Arc::default() }
+        Budget::going_on(caps, Spent::default())
+    }
+
+    /// An account of a run that goes on with others, which have spent
+    /// `earlier` of the same caps.
+    pub fn going_on(caps: Caps, earlier: Spent) -> Budget {
+        Budget { caps, earlier, account: Arc::default() }
     }
 
     fn account(&self) -> MutexGuard<'_, Account> {
@@ -108,11 +173,12 @@ impl Budget {
     /// The cap it would pass.
     pub fn hold(&self, worst: Worst) -> Result<Hold, Denied> {
         let mut account = self.account();
-        let tokens_left = self.caps.tokens.saturating_sub(account.spent.usage.total() + account.held_tokens);
+        let tokens = self.earlier.usage.total().saturating_add(account.spent.usage.total());
+        let tokens_left = self.caps.tokens.saturating_sub(tokens.saturating_add(account.held_tokens));
         if self.caps.tokens > 0 && worst.tokens > tokens_left {
             return Err(Denied::Tokens { worst: worst.tokens, left: tokens_left, cap: self.caps.tokens });
         }
-        let usd_left = (self.caps.usd - account.spent.usd - account.held_usd).max(0.0);
+        let usd_left = (self.caps.usd - self.earlier.usd - account.spent.usd - account.held_usd).max(0.0);
         if let Some(usd) = worst.usd
             && usd > usd_left
         {
@@ -121,36 +187,37 @@ impl Budget {
         account.held_tokens += worst.tokens;
         account.held_usd += worst.usd.unwrap_or(0.0);
         drop(account);
-        Ok(Hold { budget: self.clone(), worst })
+        Ok(Hold { budget: self.clone(), worst, is_settled: false })
     }
 
-    /// What has been spent so far.
+    /// What this run has spent so far.
     pub fn spent(&self) -> Spent {
         self.account().spent
+    }
+
+    /// What the runs had spent that this one goes on with.
+    pub fn earlier(&self) -> Spent {
+        self.earlier
     }
 }
 
 impl Hold {
     /// Books what the call took.
-    pub fn settle(self, usage: Usage, usd: Option<f64>) {
+    pub fn settle(mut self, usage: Usage, usd: Option<f64>) {
+        self.is_settled = true;
         let mut account = self.budget.account();
-        let spent = &mut account.spent;
-        spent.calls += 1;
-        spent.usage.input += usage.input;
-        spent.usage.cached += usage.cached;
-        spent.usage.written += usage.written;
-        spent.usage.output += usage.output;
-        spent.usd += usd.unwrap_or(0.0);
-        spent.has_unpriced |= usd.is_none();
+        account.spent.add(usage, usd);
     }
 
     /// Books the worst case of a call that may have been billed although its
     /// answer was lost. It counts as no answered call.
     pub fn settle_lost(self) {
-        let mut account = self.budget.account();
-        account.spent.usage.input += self.worst.tokens;
-        account.spent.usd += self.worst.usd.unwrap_or(0.0);
-        account.spent.has_unpriced |= self.worst.usd.is_none();
+        drop(self);
+    }
+
+    /// Gives back what was held: the call took nothing.
+    pub fn release(mut self) {
+        self.is_settled = true;
     }
 }
 
@@ -159,6 +226,9 @@ impl Drop for Hold {
         let mut account = self.budget.account();
         account.held_tokens = account.held_tokens.saturating_sub(self.worst.tokens);
         account.held_usd -= self.worst.usd.unwrap_or(0.0);
+        if !self.is_settled {
+            account.spent.add_lost(self.worst);
+        }
     }
 }
 
@@ -183,14 +253,39 @@ mod tests {
     }
 
     #[test]
+    fn what_an_interrupted_run_has_spent_counts() {
+        let mut earlier = Spent::default();
+        earlier.add(Usage { input: 100, ..Usage::default() }, Some(0.25));
+        earlier.add_lost(worst(300, Some(0.25)));
+        let budget = Budget::going_on(Caps { usd: 1.0, tokens: 1000 }, earlier);
+        assert!(matches!(budget.hold(worst(601, None)), Err(Denied::Tokens { left: 600, .. })));
+        assert!(matches!(budget.hold(worst(1, Some(0.51))), Err(Denied::Usd { left, .. }) if left == 0.5));
+        budget.hold(worst(600, Some(0.5))).expect("within").settle(Usage::default(), Some(0.0));
+        assert_eq!((budget.spent().calls, budget.spent().lost.calls, budget.earlier().calls), (1, 0, 1));
+    }
+
+    #[test]
     fn calls_under_way_count_until_they_end() {
         let budget = Budget::new(Caps { usd: 1.0, tokens: 0 });
         let hold = budget.hold(worst(10, Some(0.7))).expect("within");
         assert!(budget.clone().hold(worst(10, Some(0.7))).is_err());
-        drop(hold);
+        hold.release();
+        assert_eq!(budget.spent(), Spent::default());
         budget.hold(worst(10, Some(0.7))).expect("given back").settle_lost();
         assert!(budget.hold(worst(10, Some(0.7))).is_err());
         assert_eq!((budget.spent().calls, budget.spent().usage.total()), (0, 10));
+    }
+
+    #[test]
+    fn a_call_that_is_cut_off_counts_at_its_worst() {
+        let budget = Budget::new(Caps { usd: 1.0, tokens: 0 });
+        drop(budget.hold(worst(10, Some(0.7))).expect("within"));
+        assert_eq!(budget.spent().lost, Lost { calls: 1, tokens: 10, usd: Some(0.7) });
+        assert!(budget.hold(worst(10, Some(0.7))).is_err());
+        drop(budget.hold(worst(5, None)).expect("no price"));
+        assert_eq!(budget.spent().lost, Lost { calls: 2, tokens: 15, usd: None });
+        budget.hold(Worst::NOTHING).expect("free").settle(Usage::default(), Some(0.0));
+        assert_eq!((budget.spent().calls, budget.spent().lost.calls), (1, 2));
     }
 
     #[test]

@@ -46,13 +46,18 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(config: &Config, interrupt: Interrupt, events: Events) -> Result<Wire, ProviderError> {
+        let (set, usual) = (&config.connection, crate::http::Config::default());
+        let timeout = set.timeout.unwrap_or(config.timeout);
         let client = Client::new(crate::http::Config {
-            timeout: config.timeout,
-            total: config.timeout.mul_f64(1.5),
-            idle: config.timeout.min(crate::http::Config::default().idle),
+            timeout,
+            total: timeout.mul_f64(1.5),
+            idle: set.idle_timeout.unwrap_or(usual.idle).min(timeout),
+            connect_timeout: set.connect_timeout.unwrap_or(usual.connect_timeout),
             allow_plain_http: config.allow_plain_http,
+            proxy: set.proxy.clone(),
+            authorities: set.authorities.clone(),
             interrupt: interrupt.clone(),
-            ..crate::http::Config::default()
+            ..usual
         })?;
         let shape = Shape { streamed: config.streamed, ..Shape::default() };
         Ok(Wire { client, schema: reply::schema(), shape, context: None, interrupt, events })
@@ -84,17 +89,18 @@ impl Wire {
     ) -> Result<Reply, ProviderError> {
         let kind = config.model.kind();
         let address = config.address().unwrap_or_default();
-        let needs_key = config.model.key_variable().is_some();
+        let needs_key = config.key_variable().is_some();
         if needs_key && config.key.is_none() && Some(address) == config.model.provider().base_url {
             let detail = "no key is set".to_owned();
-            return Err(ProviderError::Auth { variable: config.model.key_variable(), detail });
+            return Err(ProviderError::Auth { variable: config.key_variable().map(str::to_owned), detail });
         }
         let key = config.key.as_ref();
         if kind == ProviderKind::Ollama && self.context.is_none() {
             let parts = ollama::show_request(address, key, config.model.name());
+            let parts = config.connection.dress(kind, parts, key);
             let response = self.client.post(&parts.url, parts.headers, &parts.body).await?;
             let context = ollama::context(response.status, &response.body);
-            self.context = Some(context.map_err(|error| error.about(&config.model))?);
+            self.context = Some(context.map_err(|error| error.about(&config.model, config.key_variable()))?);
         }
         let context = self.context.flatten();
         loop {
@@ -103,6 +109,7 @@ impl Wire {
                 ollama::check_fit(&ask, context)?;
             }
             let parts = provider::request(kind, address, key, &ask, context);
+            let parts = config.connection.dress(kind, parts, key);
             let mut incoming = Incoming::new(kind);
             let mut listen = |line: &[u8]| {
                 let wish = incoming.take(line);
@@ -121,7 +128,7 @@ impl Wire {
             }
             if !(200..300).contains(&response.status) {
                 let answer = provider::answer(kind, response.status, &response.body);
-                return answer.map_err(|error| error.about(&config.model));
+                return answer.map_err(|error| error.about(&config.model, config.key_variable()));
             }
             return unfinished(incoming.finish(response.status, None), config);
         }
@@ -175,6 +182,6 @@ fn unfinished(finished: Result<Reply, Box<Unfinished>>, config: &Config) -> Resu
     let is_asked = matches!(error, ProviderError::Interrupted(_));
     match reply.filter(|reply| !is_asked && !reply::read(&reply.text).patches.is_empty()) {
         Some(reply) => Ok(reply),
-        None => Err(error.about(&config.model)),
+        None => Err(error.about(&config.model, config.key_variable())),
     }
 }

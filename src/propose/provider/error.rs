@@ -16,7 +16,7 @@ pub enum ProviderError {
     #[error("the server refuses the key: {detail}")]
     Auth {
         /// The environment variable that holds it.
-        variable: Option<&'static str>,
+        variable: Option<String>,
         /// The server's word.
         detail: String,
     },
@@ -132,6 +132,10 @@ impl ProviderError {
             ProviderError::Http(HttpError::Setup { .. }) => {
                 "Install the system's certificates (the package ca-certificates)."
             }
+            ProviderError::Http(HttpError::Certificate { .. }) => {
+                "If an authority of your own signs for it, name that one's file: ca-file under [connection.all] in \
+                 ~/.config/heal/config.toml."
+            }
             ProviderError::Program { .. } => "Try the program by hand: it reads one JSON object and writes another.",
             ProviderError::Http(HttpError::PlainHttp { .. }) => "Use an https address for --base-url.",
             ProviderError::NotRecorded { .. } => "The code, the failure or heal's prompts have changed since the run.",
@@ -141,9 +145,11 @@ impl ProviderError {
     }
 
     /// This error with the model's name and the variable of its key.
-    pub fn about(self, asked: &ModelName) -> ProviderError {
+    pub fn about(self, asked: &ModelName, key_variable: Option<&str>) -> ProviderError {
         match self {
-            ProviderError::Auth { detail, .. } => ProviderError::Auth { variable: asked.key_variable(), detail },
+            ProviderError::Auth { detail, .. } => {
+                ProviderError::Auth { variable: key_variable.map(str::to_owned), detail }
+            }
             ProviderError::NoModel { detail, .. } => ProviderError::NoModel { model: asked.name().to_owned(), detail },
             other => other,
         }

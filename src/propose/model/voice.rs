@@ -1,0 +1,182 @@
+//! One model that can be asked: its prompts, the caps on its calls, and the
+//! way to it.
+//!
+//! Sends what it is told to, and keeps the reply before it hands it on; never
+//! decides which model is asked, nor reads patches.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::AskError;
+use super::Config;
+use super::Estimate;
+use super::Feedback;
+use super::Unusable;
+use super::budget::Budget;
+use super::budget::Worst;
+use super::prompt;
+use super::prompt::Attempt;
+use super::prompt::Prompt;
+use super::redact::Redactor;
+use super::reply;
+use super::strategy::Step;
+use super::wire::Wire;
+use crate::diagnose::Diagnosis;
+use crate::event::Event;
+use crate::event::Events;
+use crate::interrupt::Interrupt;
+use crate::propose::provider::Incoming;
+use crate::propose::provider::ProviderKind;
+use crate::propose::provider::Reply;
+use crate::propose::provider::Usage;
+use crate::propose::provider::replay;
+use crate::propose::provider::replay::ReplyStore;
+
+/// Tokens of an answer between two words on its progress.
+const EVERY: u64 = 200;
+
+/// A model that can be asked.
+pub(super) struct Voice {
+    pub(super) config: Config,
+    pub(super) store: Arc<dyn ReplyStore>,
+    events: Events,
+    interrupt: Interrupt,
+    budget: Budget,
+    wire: Wire,
+}
+
+impl Voice {
+    pub(super) fn new(
+        config: Config,
+        events: Events,
+        interrupt: Interrupt,
+        store: Arc<dyn ReplyStore>,
+        budget: Budget,
+    ) -> Result<Voice, AskError> {
+        if config.model.kind() == ProviderKind::None {
+            return Err(AskError::NoModel);
+        }
+        let wire = Wire::new(&config, interrupt.clone(), events.clone())?;
+        Ok(Voice { config, store, events, interrupt, budget, wire })
+    }
+
+    /// Another model, on the same account.
+    pub(super) fn beside(&self, config: Config, store: Arc<dyn ReplyStore>) -> Result<Voice, AskError> {
+        Voice::new(config, self.events.clone(), self.interrupt.clone(), store, self.budget.clone())
+    }
+
+    /// The prompt of a step; `unusable` is what earlier replies held that could
+    /// not be tried.
+    pub(super) fn prompt(
+        &self,
+        diagnosis: &Diagnosis,
+        step: Step,
+        feedback: &[Feedback],
+        unusable: &[Unusable],
+        redactor: &mut Redactor,
+    ) -> Result<Prompt, AskError> {
+        let tried = feedback.iter().map(|feedback| Attempt {
+            idea: feedback.candidate.explanation.clone(),
+            change: feedback.candidate.patch.diff(),
+            missed: format!("missed the gate `{}`: {}", feedback.gate, feedback.detail),
+            output: feedback.output.clone(),
+        });
+        let unusable = unusable.iter().map(|unusable| Attempt {
+            idea: unusable.root_cause.clone(),
+            change: unusable.change.clone(),
+            missed: format!("could not be used: {}", unusable.reason),
+            output: String::new(),
+        });
+        let attempts: Vec<Attempt> = unusable.chain(tried).collect();
+        let named = self.config.model.to_string();
+        let request = prompt::Request {
+            diagnosis,
+            step,
+            candidates: self.config.candidates,
+            attempts: &attempts,
+            asked: self.config.recorded_as.as_deref().unwrap_or(&named),
+        };
+        Ok(prompt::render(&self.config.templates, &request, redactor, &self.config.nonce_key)?)
+    }
+
+    pub(super) fn estimate_of(&self, prompt: &Prompt) -> Estimate {
+        let bytes = (prompt.system.len() + prompt.user.len() + reply::schema().to_string().len()) as u64;
+        let max_output_tokens = self.config.max_output_tokens;
+        Estimate { input_tokens: bytes / 4, max_output_tokens, usd: self.worst(prompt).usd }
+    }
+
+    /// A token of dense code is two bytes at least; the whole input may be
+    /// written to a cache.
+    fn worst(&self, prompt: &Prompt) -> Worst {
+        let bytes = (prompt.system.len() + prompt.user.len() + reply::schema().to_string().len()) as u64;
+        let usage = Usage { written: bytes / 2, output: self.config.max_output_tokens, ..Usage::default() };
+        Worst { tokens: usage.total(), usd: usd(&self.config, &usage) }
+    }
+
+    /// Sends the prompt within the caps and keeps the reply.
+    pub(super) async fn paid_reply(&mut self, prompt: &Prompt) -> Result<(Reply, Usage, Option<f64>), AskError> {
+        let named = self.config.model.to_string();
+        self.config.breaker.check(&named, Instant::now())?;
+        let counts = self.config.model.uses_network() || self.config.model.may_cost();
+        let worst = if counts { self.worst(prompt) } else { Worst::NOTHING };
+        let hold = self.budget.hold(worst)?;
+        if worst.usd.is_none() && !self.budget.spent().has_unpriced {
+            let name = self.config.model.name();
+            self.events
+                .note(format!("the price of `{name}` is not known: --max-cost cannot hold, only --max-tokens does"));
+        }
+        self.events.emit(Event::Asked {
+            model: self.config.model.to_string(),
+            call: self.budget.spent().calls + 1,
+            input_tokens: self.estimate_of(prompt).input_tokens as usize,
+            prompt: prompt.digest.clone(),
+            worst_tokens: worst.tokens,
+            worst_usd: worst.usd,
+        });
+        let (input_tokens, mut told) = (self.estimate_of(prompt).input_tokens, 0);
+        let (config, events) = (&self.config, &self.events);
+        let mut heard = |incoming: &Incoming| {
+            let output_tokens = incoming.output_tokens();
+            if output_tokens < told + EVERY {
+                return;
+            }
+            told = output_tokens;
+            let usd = usd(config, &Usage { input: input_tokens, output: output_tokens, ..Usage::default() });
+            events.emit(Event::Answering { model: config.model.to_string(), output_tokens, usd });
+        };
+        let exchanged = self.wire.exchange(config, prompt, &mut heard).await;
+        config.breaker.record(&named, exchanged.as_ref().map(|_| ()), Instant::now());
+        let reply = match exchanged {
+            Ok(reply) => reply,
+            Err(error) => {
+                let may_be_billed = error.may_be_billed();
+                match may_be_billed {
+                    true => hold.settle_lost(),
+                    false => hold.release(),
+                }
+                events.emit(Event::Unanswered { model: named, why: error.to_string(), may_be_billed });
+                return Err(error.into());
+            }
+        };
+        // A server that does not say is taken to have used what was estimated.
+        let usage = reply.usage.unwrap_or_else(|| Usage {
+            input: self.estimate_of(prompt).input_tokens,
+            output: reply.text.len() as u64 / 4,
+            ..Usage::default()
+        });
+        let usd = usd(&self.config, &usage);
+        hold.settle(usage, usd);
+        let asked = self.config.model.to_string();
+        let kept = self.store.keep(&prompt.digest, &asked, &prompt.whole(), &replay::to_stored(&reply));
+        kept.map_err(|reason| AskError::NotKept { reason })?;
+        Ok((reply, usage, usd))
+    }
+}
+
+/// What `usage` costs; `None` where the price is not known.
+fn usd(config: &Config, usage: &Usage) -> Option<f64> {
+    match config.model.may_cost() {
+        true => config.prices.usd(config.model.name(), usage),
+        false => Some(0.0),
+    }
+}
