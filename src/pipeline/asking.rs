@@ -5,9 +5,12 @@
 
 use std::time::Instant;
 
+use tokio::sync::mpsc;
+
 use super::PipelineError;
 use super::hunt::Hunt;
 use super::reason::Reason;
+use crate::propose::Candidate;
 use crate::propose::model::Answer;
 use crate::propose::model::AskError;
 use crate::propose::model::Asker;
@@ -24,27 +27,44 @@ impl Hunt<'_> {
         let snapshot = self.prepared.snapshot.clone();
         let before = self.tried.len();
         let mut reason = None;
+        let (sender, mut arriving) = mpsc::unbounded_channel();
+        asker.tell(sender);
         while asker.next_step(&feedback) != Step::Stop {
             let asked = Instant::now();
+            // Candidates on trial of a reply that is still arriving. Nothing is
+            // concluded before all of it is in the record.
+            let mut early = 0;
             let answer = {
                 let diagnosis = self.case.diagnosis.clone();
                 let read = |path: &crate::source::RelPath| snapshot.read(path);
                 let asking = asker.ask(&diagnosis, &read, &feedback);
                 tokio::pin!(asking);
                 loop {
+                    let limit = if early == 0 { self.enough_at } else { None };
                     tokio::select! {
                         answer = &mut asking => break answer,
-                        result = self.next_result(self.enough_at) => match result? {
-                            Some(tried) => {
-                                self.record(tried);
-                                if self.is_done() { return Ok(None); }
+                        Some(candidate) = arriving.recv() => {
+                            early += 1;
+                            self.propose_arrived(candidate);
+                        }
+                        result = self.next_result(limit) => match result {
+                            Err(PipelineError::Stopped(stop)) if early > 0 => {
+                                // The call ends as well, and keeps what came.
+                                let _ = asking.await;
+                                return Err(PipelineError::Stopped(stop));
                             }
-                            None if self.is_done() => return Ok(None),
-                            None => {}
+                            Err(error) => return Err(error),
+                            Ok(tried) => {
+                                tried.into_iter().for_each(|tried| self.record(tried));
+                                if self.is_done() && early == 0 { return Ok(None); }
+                            }
                         },
                     }
                 }
             };
+            while let Ok(candidate) = arriving.try_recv() {
+                self.propose_arrived(candidate);
+            }
             self.ended.model_time += asked.elapsed();
             let answer = match answer {
                 Ok(answer) => answer,
@@ -64,7 +84,7 @@ impl Hunt<'_> {
                 self.tools.events.note(format!("{} proposes nothing: {why}", answer.model));
             }
             self.ended.counts.refused += answer.unusable.len();
-            self.propose(&answer.model, answer.candidates, true);
+            self.propose_of_model(&answer.model, answer.candidates);
             self.drain(None).await?;
             if self.is_done() {
                 return Ok(None);
@@ -72,6 +92,18 @@ impl Hunt<'_> {
             feedback = self.feedback(before);
         }
         Ok(reason)
+    }
+
+    /// Puts a candidate on trial of a reply that is still arriving.
+    fn propose_arrived(&mut self, candidate: Candidate) {
+        let source = candidate.origin.name.clone();
+        self.propose_of_model(&source, vec![candidate]);
+    }
+
+    /// Puts candidates of a model before those of rules, and behind its own.
+    fn propose_of_model(&mut self, source: &str, candidates: Vec<Candidate>) {
+        self.propose(source, candidates);
+        self.crew.bring_forward(|candidate| candidate.origin.kind == "model");
     }
 
     /// Why a call brought nothing, as a reason to abstain.

@@ -33,6 +33,7 @@ mod sandbox;
 mod secrets;
 #[cfg(feature = "ecosystem")]
 mod sieve;
+mod streaming;
 mod trace;
 mod untouched;
 mod wrapped;
