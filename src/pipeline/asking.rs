@@ -40,23 +40,31 @@ impl Hunt<'_> {
                 let asking = asker.ask(&diagnosis, &read, &feedback);
                 tokio::pin!(asking);
                 loop {
-                    let limit = if early == 0 { self.enough_at } else { None };
+                    let limit = if self.has_enough() { None } else { self.enough_at };
                     tokio::select! {
                         answer = &mut asking => break answer,
                         Some(candidate) = arriving.recv() => {
                             early += 1;
-                            self.propose_arrived(candidate);
+                            if !self.has_enough() {
+                                self.propose_arrived(candidate);
+                            }
                         }
                         result = self.next_result(limit) => match result {
                             Err(PipelineError::Stopped(stop)) if early > 0 => {
                                 // The call ends as well, and keeps what came.
-                                let _ = asking.await;
+                                if let Ok(answer) = asking.await {
+                                    self.ended.cost = super::add_cost(self.ended.cost, cost_of(&answer));
+                                }
                                 return Err(PipelineError::Stopped(stop));
                             }
                             Err(error) => return Err(error),
                             Ok(tried) => {
                                 tried.into_iter().for_each(|tried| self.record(tried));
                                 if self.is_done() && early == 0 { return Ok(None); }
+                                if self.has_enough() {
+                                    self.keep_passers();
+                                    self.crew.clear();
+                                }
                             }
                         },
                     }
@@ -92,6 +100,11 @@ impl Hunt<'_> {
             feedback = self.feedback(before);
         }
         Ok(reason)
+    }
+
+    /// Whether something has verified and the time for others is over.
+    fn has_enough(&self) -> bool {
+        self.is_done() && self.enough_at.is_some_and(|at| at <= Instant::now())
     }
 
     /// Puts a candidate on trial of a reply that is still arriving.

@@ -175,6 +175,8 @@ fn a_run_that_is_interrupted_amid_an_answer_keeps_what_came_and_does_not_pay_for
     let heal = nix::unistd::Pid::from_raw(child.id().try_into().expect("a process id"));
     nix::sys::signal::kill(heal, nix::sys::signal::Signal::SIGINT).expect("interrupted");
     assert_eq!(child.wait().expect("ended").code(), Some(130));
+    let report = project.heal(&["show", "last", "--json"]).code(0).json();
+    assert_eq!((&report["cost"]["calls"], &report["cost"]["cut_off"]["calls"]), (&1.into(), &0.into()));
     let interrupted = lines(&events);
     let replies = kept(&project, &interrupted);
     assert!(matches!(&replies[..], [Some(text)] if text.contains(WRONG) && text.contains("cut-off")), "{replies:?}");
