@@ -77,9 +77,11 @@ impl Hunt<'_> {
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(error) => {
+                    // Why a model that was asked gave no answer is told already.
+                    let is_told = matches!(error, AskError::Provider(_));
                     let why = self.unanswered(error)?;
                     let passed_over = asker.pass_over();
-                    if asker.next_step(&feedback) != Step::Stop {
+                    if !is_told && asker.next_step(&feedback) != Step::Stop {
                         self.tools.events.note(format!("{passed_over} is passed over: {}", why.why));
                     }
                     reason = Some(why);
