@@ -34,9 +34,11 @@ pub fn run(repo: &Path, json: bool, look: Look) -> Result<i32, Failed> {
     let found = Repository::discover(repo, &launcher);
     let cache_dir = setup::cache_directory()?;
     let files = settings::files(repo).map_err(|error| Failed::usage(error.to_string()))?;
-    let named = variable("HEAL_MODEL").or_else(|| files.model.clone());
-    let model = named.as_deref().and_then(|name| ModelName::parse(name).ok());
-    let (key_variable, reached) = model.map(|model| reached(model, &files)).unwrap_or_default();
+    let named: Vec<String> = match variable("HEAL_MODEL") {
+        Some(name) => vec![name],
+        None => files.model.clone().unwrap_or_default(),
+    };
+    let looked_at: Vec<(Option<bool>, Vec<Check>)> = named.iter().map(|name| reached(name, &files)).collect();
     let means = setup::runtime()?.block_on(launcher.means());
     let ask = |words: &[&str]| first_line(&launcher, words);
     let around = doctor::Surroundings {
@@ -52,11 +54,14 @@ pub fn run(repo: &Path, json: bool, look: Look) -> Result<i32, Failed> {
         cache_dir: &cache_dir,
         scratch: heal::scratch::Method::Checkout.name(),
         means: &means,
-        model: named.as_deref(),
-        key: key_variable.map(|name| variable(&name).is_some()),
+        model: named.first().map(String::as_str),
+        key: looked_at.first().and_then(|(key, _)| *key),
     };
     let mut checks = doctor::checks(&around);
-    checks.extend(reached);
+    for (index, (key, reached)) in looked_at.into_iter().enumerate() {
+        checks.extend((index > 0).then(|| doctor::model(Some(&named[index]), key)));
+        checks.extend(reached);
+    }
     output::result(&if json { doctor::json(&checks) } else { doctor::text(&checks, look.width, look.colour) });
     Ok(doctor::exit(&checks))
 }
@@ -66,8 +71,10 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The variable that holds the model's key, and how the model is reached.
-fn reached(model: ModelName, files: &File) -> (Option<String>, Vec<Check>) {
+/// Whether the model's key is set, `None` where it needs none, and how the
+/// model is reached.
+fn reached(name: &str, files: &File) -> (Option<bool>, Vec<Check>) {
+    let Ok(model) = ModelName::parse(name) else { return (None, Vec::new()) };
     let local = || (model.kind() == ProviderKind::Ollama).then(|| variable("OLLAMA_HOST")).flatten();
     let base_url = variable("HEAL_BASE_URL").or_else(|| files.base_url.clone());
     let base_url = base_url.or_else(|| local().map(|host| ollama::address_of(&host)));
@@ -78,7 +85,7 @@ fn reached(model: ModelName, files: &File) -> (Option<String>, Vec<Check>) {
         Ok(found) => {
             let checks = connection::checks(&found, &config.model, &address, &variable);
             config.connection = found;
-            (config.key_variable().map(str::to_owned), checks)
+            (config.key_variable().map(|name| variable(name).is_some()), checks)
         }
         Err(check) => (None, vec![check]),
     }

@@ -100,7 +100,7 @@ pub fn checks(around: &Surroundings<'_>) -> Vec<Check> {
     let rust = has(&["Cargo.toml"]);
     checks.push(tool(around, "cargo", &[&["cargo", "--version"]], rust));
     checks.push(tool(around, "rustc", &[&["rustc", "--version"]], rust));
-    checks.extend([scratch(around), sandbox(around), model(around)]);
+    checks.extend([scratch(around), sandbox(around), model(around.model, around.key)]);
     checks
 }
 
@@ -258,9 +258,10 @@ fn sandbox(around: &Surroundings<'_>) -> Check {
     }
 }
 
-fn model(around: &Surroundings<'_>) -> Check {
+/// What there is of a configured model, and of its key.
+pub fn model(model: Option<&str>, key: Option<bool>) -> Check {
     let todo = "Set its key in the environment, as its provider names it.";
-    match (around.model, around.key) {
+    match (model, key) {
         (None, _) => {
             let found = "none: deterministic proposals only";
             check("model", State::Ok, found, Some("To use one: heal fix --model PROVIDER/NAME, or set HEAL_MODEL."))

@@ -170,7 +170,7 @@ impl RunFlags {
         }
         if names.is_empty() {
             let files = files(&self.repo).map_err(|error| Failed::usage(error.to_string()))?;
-            names.extend(files.model);
+            names.extend(files.model.unwrap_or_default());
         }
         if names.is_empty() {
             return Ok(None);

@@ -40,8 +40,10 @@ pub struct File {
     pub max_tokens: Option<u64>,
     /// Scratches side by side.
     pub jobs: Option<usize>,
-    /// The model; the user's file only.
-    pub model: Option<String>,
+    /// The model, or several in the order they are asked; the user's file
+    /// only.
+    #[serde(deserialize_with = "models")]
+    pub model: Option<Vec<String>>,
     /// Its endpoint; the user's file only.
     pub base_url: Option<String>,
     /// How models' servers are reached; the user's file only.
@@ -60,6 +62,16 @@ pub struct SandboxFile {
     pub mode: Option<Sandbox>,
     /// The network that tests see.
     pub network: Option<Network>,
+}
+
+fn models<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let value = toml::Value::deserialize(deserializer)?;
+    let read = match value {
+        toml::Value::String(one) => Ok(vec![one]),
+        toml::Value::Array(_) => value.try_into(),
+        _ => return Err(serde::de::Error::custom("write a model, or several in brackets, as in [\"openai/NAME\"]")),
+    };
+    read.map(Some).map_err(serde::de::Error::custom)
 }
 
 fn sandbox<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SandboxFile, D::Error> {
@@ -189,6 +201,8 @@ mod tests {
             "base-url = 'http://evil'",
             "model = 'exec:./steal.sh'",
             "model = 'manual'",
+            "model = []",
+            "model = ['openai/x']",
             "[connection]",
             "[connection.all]\nproxy = 'http://evil'",
             "[connection.openai]\nca-file = 'ca.pem'",
@@ -208,6 +222,8 @@ mod tests {
         for (text, word) in [
             ("modle = 'x'", "modle"),
             ("timeout = 'soon'", "soon"),
+            ("model = 3", "write a model, or several in brackets"),
+            ("model = [3]", "string"),
             ("jobs = 'many'", "jobs"),
             ("sandbox = 'none'", "none"),
             ("[sandbox]\nnet = 1", "net"),
@@ -215,6 +231,19 @@ mod tests {
         ] {
             let error = read(text).expect_err("refused").to_string();
             assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_user_names_one_model_or_several() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("config.toml");
+        for (text, wanted) in
+            [("model = 'a/b'", Some(vec!["a/b"])), ("model = ['a/b', 'c/d']", Some(vec!["a/b", "c/d"])), ("", None)]
+        {
+            std::fs::write(&path, text).expect("written");
+            let named = File::read(&path).expect("read").model;
+            assert_eq!(named, wanted.map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>()), "{text}");
         }
     }
 

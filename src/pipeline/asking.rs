@@ -5,9 +5,12 @@
 
 use std::time::Instant;
 
+use tokio::sync::mpsc;
+
 use super::PipelineError;
 use super::hunt::Hunt;
 use super::reason::Reason;
+use crate::propose::Candidate;
 use crate::propose::model::Answer;
 use crate::propose::model::AskError;
 use crate::propose::model::Asker;
@@ -24,34 +27,61 @@ impl Hunt<'_> {
         let snapshot = self.prepared.snapshot.clone();
         let before = self.tried.len();
         let mut reason = None;
+        let (sender, mut arriving) = mpsc::unbounded_channel();
+        asker.tell(sender);
         while asker.next_step(&feedback) != Step::Stop {
             let asked = Instant::now();
+            // Candidates on trial of a reply that is still arriving. Nothing is
+            // concluded before all of it is in the record.
+            let mut early = 0;
             let answer = {
                 let diagnosis = self.case.diagnosis.clone();
                 let read = |path: &crate::source::RelPath| snapshot.read(path);
                 let asking = asker.ask(&diagnosis, &read, &feedback);
                 tokio::pin!(asking);
                 loop {
+                    let limit = if self.has_enough() { None } else { self.enough_at };
                     tokio::select! {
                         answer = &mut asking => break answer,
-                        result = self.next_result(self.enough_at) => match result? {
-                            Some(tried) => {
-                                self.record(tried);
-                                if self.is_done() { return Ok(None); }
+                        Some(candidate) = arriving.recv() => {
+                            early += 1;
+                            if !self.has_enough() {
+                                self.propose_arrived(candidate);
                             }
-                            None if self.is_done() => return Ok(None),
-                            None => {}
+                        }
+                        result = self.next_result(limit) => match result {
+                            Err(PipelineError::Stopped(stop)) if early > 0 => {
+                                // The call ends as well, and keeps what came.
+                                if let Ok(answer) = asking.await {
+                                    self.ended.cost = super::add_cost(self.ended.cost, cost_of(&answer));
+                                }
+                                return Err(PipelineError::Stopped(stop));
+                            }
+                            Err(error) => return Err(error),
+                            Ok(tried) => {
+                                tried.into_iter().for_each(|tried| self.record(tried));
+                                if self.is_done() && early == 0 { return Ok(None); }
+                                if self.has_enough() {
+                                    self.keep_passers();
+                                    self.crew.clear();
+                                }
+                            }
                         },
                     }
                 }
             };
+            while let Ok(candidate) = arriving.try_recv() {
+                self.propose_arrived(candidate);
+            }
             self.ended.model_time += asked.elapsed();
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(error) => {
+                    // Why a model that was asked gave no answer is told already.
+                    let is_told = matches!(error, AskError::Provider(_));
                     let why = self.unanswered(error)?;
                     let passed_over = asker.pass_over();
-                    if asker.next_step(&feedback) != Step::Stop {
+                    if !is_told && asker.next_step(&feedback) != Step::Stop {
                         self.tools.events.note(format!("{passed_over} is passed over: {}", why.why));
                     }
                     reason = Some(why);
@@ -64,7 +94,7 @@ impl Hunt<'_> {
                 self.tools.events.note(format!("{} proposes nothing: {why}", answer.model));
             }
             self.ended.counts.refused += answer.unusable.len();
-            self.propose(&answer.model, answer.candidates, true);
+            self.propose_of_model(&answer.model, answer.candidates);
             self.drain(None).await?;
             if self.is_done() {
                 return Ok(None);
@@ -72,6 +102,23 @@ impl Hunt<'_> {
             feedback = self.feedback(before);
         }
         Ok(reason)
+    }
+
+    /// Whether something has verified and the time for others is over.
+    fn has_enough(&self) -> bool {
+        self.is_done() && self.enough_at.is_some_and(|at| at <= Instant::now())
+    }
+
+    /// Puts a candidate on trial of a reply that is still arriving.
+    fn propose_arrived(&mut self, candidate: Candidate) {
+        let source = candidate.origin.name.clone();
+        self.propose_of_model(&source, vec![candidate]);
+    }
+
+    /// Puts candidates of a model before those of rules, and behind its own.
+    fn propose_of_model(&mut self, source: &str, candidates: Vec<Candidate>) {
+        self.propose(source, candidates);
+        self.crew.bring_forward(|candidate| candidate.origin.kind == "model");
     }
 
     /// Why a call brought nothing, as a reason to abstain.

@@ -252,7 +252,7 @@ impl Hunt<'_> {
         !self.ended.proposals.is_empty()
     }
 
-    pub(super) fn propose(&mut self, source: &str, mut candidates: Vec<Candidate>, first: bool) {
+    pub(super) fn propose(&mut self, source: &str, mut candidates: Vec<Candidate>) {
         if candidates.is_empty() {
             return;
         }
@@ -262,7 +262,7 @@ impl Hunt<'_> {
         }
         self.tools.events.emit(Event::Proposed { source: source.to_owned(), candidates: candidates.len() });
         self.ended.counts.proposed += candidates.len();
-        self.crew.enqueue(candidates, first);
+        self.crew.enqueue(candidates, false);
     }
 
     /// Takes results until the queue is empty, the patience is over, or what

@@ -68,7 +68,7 @@ impl Hunt<'_> {
                 off = found.off.is_some();
                 let Worth { passed, others } = some;
                 let before = self.next_id;
-                self.propose("rules", passed, false);
+                self.propose("rules", passed);
                 self.passers.extend((before + 1..=self.next_id).map(|number| format!("c{number}")));
                 open.extend(others.into_iter().filter(|(rank, _)| *rank < most).map(|(_, candidate)| candidate));
             }
@@ -84,7 +84,7 @@ impl Hunt<'_> {
             off: found.off,
             seconds: began.elapsed().as_secs_f64(),
         });
-        self.propose("rules", open, false);
+        self.propose("rules", open);
         Ok(())
     }
 

@@ -28,7 +28,7 @@ impl Hunt<'_> {
         if sieves {
             first.extend(reverts);
             let none = first.is_empty() && rules.is_empty();
-            self.propose("rules", first, false);
+            self.propose("rules", first);
             self.propose_sieved(rules).await?;
             return Ok(none);
         }
@@ -37,7 +37,7 @@ impl Hunt<'_> {
         rules.sort_by(|one, other| other.prior.total_cmp(&one.prior));
         first.extend(rules);
         let none = first.is_empty();
-        self.propose("rules", first, false);
+        self.propose("rules", first);
         Ok(none)
     }
 }

@@ -158,7 +158,8 @@ pub struct Unusable {
 pub struct Answer {
     /// Which call it was.
     pub step: Step,
-    /// Patches to try, in the model's order.
+    /// Patches to try, in the model's order; those that were told while the
+    /// reply arrived are left out.
     pub candidates: Vec<Candidate>,
     /// Patches that cannot be tried.
     pub unusable: Vec<Unusable>,

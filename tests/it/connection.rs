@@ -90,6 +90,29 @@ fn a_server_sees_the_version_the_header_of_the_key_and_the_headers_that_the_user
 }
 
 #[test]
+fn several_models_of_the_users_configuration_are_asked_in_their_order_and_looked_at() {
+    let busy = wiremock::ResponseTemplate::new(529).insert_header("x-should-retry", "false");
+    let (runtime, server) = serve("/v1/chat/completions", vec![busy, chat(&right())]);
+    let project = Project::new(GREETING);
+    let base = format!("{}/v1", server.uri());
+    configure(&project, "model = ['openai-chat/cheap', 'openai-chat/strong']\n");
+    let run = |arguments: &[&str]| {
+        let mut command = project.heal_command(arguments);
+        Ran::from(command.env("HEAL_BASE_URL", &base).output().expect("heal runs"))
+    };
+    run(&["fix", "--json"]).code(0);
+    let requests = runtime.block_on(server.received_requests()).expect("recorded");
+    let bodies =
+        requests.iter().map(|request| serde_json::from_slice::<serde_json::Value>(&request.body).expect("json"));
+    let asked: Vec<String> = bodies.map(|body| body["model"].as_str().expect("a model").to_owned()).collect();
+    assert_eq!(asked, ["cheap", "strong"]);
+    let checks = run(&["doctor", "--json"]).code(0).json()["checks"].clone();
+    let models = checks.as_array().into_iter().flatten().filter(|check| check["name"] == "model");
+    let models: Vec<&str> = models.filter_map(|check| check["found"].as_str()).collect();
+    assert_eq!(models, ["openai-chat/cheap, its key is not set", "openai-chat/strong, its key is not set"]);
+}
+
+#[test]
 fn what_a_header_takes_from_a_variable_is_kept_from_tests_and_prompts() {
     let (runtime, server) = serve("/v1/chat/completions", vec![chat(&right())]);
     let test = GREETING[1].1.replace(

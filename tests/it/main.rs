@@ -28,6 +28,7 @@ mod revert;
 mod sandbox;
 mod secrets;
 mod sieve;
+mod streaming;
 mod trace;
 mod untouched;
 mod wrapped;

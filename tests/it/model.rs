@@ -26,7 +26,7 @@ pub const GREETING: &[(&str, &str)] = &[
 
 const RIGHT: &str = "    return 'Good morning, ' + name + '!'";
 
-fn patch(cause: &str, search: &str, replace: &str) -> Value {
+pub fn patch(cause: &str, search: &str, replace: &str) -> Value {
     json!({"root_cause": cause, "edits": [{"path": "greeting.py", "search": search, "replace": replace}]})
 }
 

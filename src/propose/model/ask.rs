@@ -6,6 +6,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tokio::sync::mpsc::UnboundedSender;
+
 use super::Answer;
 use super::AskError;
 use super::Config;
@@ -17,6 +19,7 @@ use super::prompt;
 use super::reading::Reading;
 use super::redact::Redactor;
 use super::reply;
+use super::reply::Arriving;
 use super::strategy::Brought;
 use super::strategy::Call;
 use super::strategy::Step;
@@ -26,6 +29,7 @@ use crate::diagnose::Diagnosis;
 use crate::event::Event;
 use crate::event::Events;
 use crate::interrupt::Interrupt;
+use crate::propose::Candidate;
 use crate::propose::provider::Usage;
 use crate::propose::provider::replay;
 use crate::propose::provider::replay::ReplyStore;
@@ -43,6 +47,8 @@ pub struct Asker {
     unusable: Vec<Unusable>,
     /// Digests of the patches proposed so far.
     proposed: HashSet<String>,
+    /// Who gets candidates of a reply that is still arriving.
+    early: Option<UnboundedSender<Candidate>>,
 }
 
 impl Asker {
@@ -61,7 +67,7 @@ impl Asker {
         let strategy = Strategy::new(config.rounds);
         let voices = vec![Voice::new(config, events.clone(), interrupt, store, budget)?];
         let (unusable, proposed) = (Vec::new(), HashSet::new());
-        Ok(Asker { voices, events, strategy, asked: 0, unusable, proposed })
+        Ok(Asker { voices, events, strategy, asked: 0, unusable, proposed, early: None })
     }
 
     /// Adds a model, to be asked where those before it did not help.
@@ -73,6 +79,14 @@ impl Asker {
         self.voices.push(voice);
         self.strategy.add_model();
         Ok(self)
+    }
+
+    /// Hands candidates over as soon as they are whole, while the rest of the
+    /// reply is on its way; they are not among the answer's. They may be put on
+    /// trial, but nothing is to be concluded from them before [`Asker::ask`]
+    /// has returned: only then the reply is in the record.
+    pub fn tell(&mut self, early: UnboundedSender<Candidate>) {
+        self.early = Some(early);
     }
 
     /// The step of the call that [`Asker::ask`] would make with this feedback.
@@ -108,10 +122,31 @@ impl Asker {
         let voice = &mut self.voices[call.model];
         let mut redactor = Redactor::new(&voice.config.secrets);
         let prompt = voice.prompt(diagnosis, call.step, feedback, &self.unusable, &mut redactor)?;
+        let named = voice.config.model.to_string();
+        let mut reading = Reading {
+            named: &named,
+            digest: &prompt.digest,
+            diagnosis,
+            read,
+            redactor: &redactor,
+            proposed: &mut self.proposed,
+            count: 0,
+        };
         let (reply, paid) = match voice.store.find(&prompt.digest) {
             Some(kept) => (replay::from_stored(&kept), None),
             None => {
-                let (reply, usage, usd) = voice.paid_reply(&prompt).await?;
+                let mut arriving = Arriving::default();
+                let mut hear = |text: &str| {
+                    let Some(early) = &self.early else { return };
+                    for said in arriving.more(text) {
+                        // What cannot be used is told of when all of it is here.
+                        if let Ok(Some(candidate)) = reading.candidate(&said) {
+                            // Whoever listened has gone away: so will this call.
+                            let _ = early.send(candidate);
+                        }
+                    }
+                };
+                let (reply, usage, usd) = voice.paid_reply(&prompt, &mut hear).await?;
                 (reply, Some((usage, usd)))
             }
         };
@@ -128,7 +163,6 @@ impl Asker {
             reply_digest: prompt::digest_of(&[&reply.text]),
             from_record: paid.is_none(),
         };
-        let named = voice.config.model.to_string();
         self.events.emit(Event::Answered {
             model: named.clone(),
             input_tokens: usage.all_input(),
@@ -136,18 +170,9 @@ impl Asker {
             usd,
             reply: answer.reply_digest.clone(),
         });
-        let mut reading = Reading {
-            named: &named,
-            digest: &prompt.digest,
-            diagnosis,
-            read,
-            redactor: &redactor,
-            proposed: &mut self.proposed,
-            count: 0,
-        };
         reading.take(&reply, &mut answer);
         let brought = Brought {
-            candidates: answer.candidates.len(),
+            candidates: reading.count,
             unusable: answer.unusable.len(),
             says_no_fix: answer.no_fix.is_some(),
         };

@@ -75,7 +75,7 @@ impl Reading<'_> {
 
     /// The patch as a candidate; `None` where it was proposed before, here or
     /// in an earlier call.
-    fn candidate(&mut self, said: &SaidPatch) -> Result<Option<Candidate>, String> {
+    pub(super) fn candidate(&mut self, said: &SaidPatch) -> Result<Option<Candidate>, String> {
         let patch: Patch = resolved(said, self.diagnosis, self.read, self.redactor)?;
         if !self.proposed.insert(patch.digest()) {
             return Ok(None);

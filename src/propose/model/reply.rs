@@ -5,7 +5,10 @@
 //! (whole patches are kept), a few other names for its fields, and unified
 //! diffs. Reads text; looks at no file.
 
+mod arriving;
 mod lenient;
+
+pub use self::arriving::Arriving;
 
 use serde_json::Map;
 use serde_json::Value;

@@ -35,6 +35,9 @@ use crate::propose::provider::replay::ReplyStore;
 /// Tokens of an answer between two words on its progress.
 const EVERY: u64 = 200;
 
+/// Hears the text of a reply, all that has come of it.
+pub(super) type Arriving<'a> = dyn FnMut(&str) + Send + 'a;
+
 /// A model that can be asked.
 pub(super) struct Voice {
     pub(super) config: Config,
@@ -113,8 +116,13 @@ impl Voice {
         Worst { tokens: usage.total(), usd: usd(&self.config, &usage) }
     }
 
-    /// Sends the prompt within the caps and keeps the reply.
-    pub(super) async fn paid_reply(&mut self, prompt: &Prompt) -> Result<(Reply, Usage, Option<f64>), AskError> {
+    /// Sends the prompt within the caps and keeps the reply; `arriving` is told
+    /// the text that has come so far.
+    pub(super) async fn paid_reply(
+        &mut self,
+        prompt: &Prompt,
+        arriving: &mut Arriving<'_>,
+    ) -> Result<(Reply, Usage, Option<f64>), AskError> {
         let named = self.config.model.to_string();
         self.config.breaker.check(&named, Instant::now())?;
         let counts = self.config.model.uses_network() || self.config.model.may_cost();
@@ -136,6 +144,7 @@ impl Voice {
         let (input_tokens, mut told) = (self.estimate_of(prompt).input_tokens, 0);
         let (config, events) = (&self.config, &self.events);
         let mut heard = |incoming: &Incoming| {
+            arriving(incoming.text());
             let output_tokens = incoming.output_tokens();
             if output_tokens < told + EVERY {
                 return;

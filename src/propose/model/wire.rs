@@ -172,15 +172,13 @@ impl Wire {
 }
 
 /// The reply; of one that did not come whole, what came if it holds a whole
-/// patch: it is paid for.
+/// patch: it is paid for, and may be on trial already.
 fn unfinished(finished: Result<Reply, Box<Unfinished>>, config: &Config) -> Result<Reply, ProviderError> {
     let Unfinished { error, reply } = match finished {
         Ok(reply) => return Ok(reply),
         Err(unfinished) => *unfinished,
     };
-    // An interrupt comes from the user, not from the server.
-    let is_asked = matches!(error, ProviderError::Interrupted(_));
-    match reply.filter(|reply| !is_asked && !reply::read(&reply.text).patches.is_empty()) {
+    match reply.filter(|reply| !reply::read(&reply.text).patches.is_empty()) {
         Some(reply) => Ok(reply),
         None => Err(error.about(&config.model, config.key_variable())),
     }
