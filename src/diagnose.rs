@@ -266,6 +266,9 @@ pub struct Evidence<'a> {
     /// Lines that the failing tests executed, in the order of `failures`;
     /// empty where that is not known.
     pub executed: &'a [Covered],
+    /// Lines that failing tests of other clusters executed: most often one
+    /// fault makes them all fail.
+    pub beside: &'a [Covered],
     /// Lines that passing tests executed.
     pub passing: &'a Spectrum,
     /// Where the failing tests are defined, in any order; may be empty.

@@ -255,7 +255,9 @@ impl Site {
         let Some(first) = clusters.first() else { return Ok(row) };
         let members: Vec<&Reproduction> = first.iter().map(|index| &survey.reproductions[*index]).collect();
         if members.iter().all(|member| member.outcome == Outcome::Reproduced) {
+            let others = survey.reproductions.iter().enumerate().filter(|(index, _)| !first.contains(index));
             row.seen = Some(Seen {
+                beside: others.map(|(_, other)| other.executed.clone()).collect(),
                 failures: members.iter().map(|member| member.failure.clone()).collect(),
                 executed: members.iter().map(|member| member.executed.clone()).collect(),
                 passing: survey.spectrum,
@@ -273,6 +275,7 @@ impl Site {
             files: &tracked(&self.tree)?,
             failures: &seen.failures,
             executed: &seen.executed,
+            beside: &seen.beside,
             passing: &seen.passing,
             tests: &seen.tests,
             earlier: None,

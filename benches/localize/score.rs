@@ -90,6 +90,9 @@ pub struct Seen {
     pub failures: Vec<Failure>,
     /// The lines of each.
     pub executed: Vec<Covered>,
+    /// The lines of failing tests of other clusters.
+    #[serde(default)]
+    pub beside: Vec<Covered>,
     /// The lines of passing tests.
     pub passing: Spectrum,
     /// Where the failing tests are defined.

@@ -111,7 +111,7 @@ pub(crate) fn rank(index: &Index<'_>, evidence: &Evidence<'_>, config: &Config) 
     let evidence = &without(evidence, sources);
     let executed =
         Executed::new(evidence.executed.iter().find(|covered| !covered.is_empty()).map_or(&[], Vec::as_slice));
-    let ochiai = Ochiai::new(evidence.executed, evidence.passing);
+    let ochiai = Ochiai::new(evidence.executed, evidence.beside, evidence.passing);
     let named = if sources.values { values::read(failure) } else { Named::default() };
     let standings = if sources.frames { frames::standings(index, failure) } else { Vec::new() };
     let target = target::find(index, failure, evidence.tests);
@@ -158,6 +158,7 @@ fn without<'a>(evidence: &Evidence<'a>, sources: Sources) -> Evidence<'a> {
         kept.executed = &[];
     }
     if !sources.spectrum {
+        kept.beside = &[];
         kept.passing = &NOTHING;
     }
     if !sources.history {
@@ -261,8 +262,14 @@ fn spectra<'p>(
         let file = index.load(place.file)?;
         let (share, counts) = ochiai.function(&file, place.definition)?;
         let (failing, passing) = (ochiai.failing, ochiai.passing());
-        let words =
-            format!("run by {} of {failing} failing and {} of {passing} passing tests", counts.failed, counts.passed);
+        let beside = match ochiai.beside {
+            0 => String::new(),
+            beside => format!(", {} of {beside} others that fail", counts.beside),
+        };
+        let words = format!(
+            "run by {} of {failing} failing{beside} and {} of {passing} passing tests",
+            counts.failed, counts.passed
+        );
         Some((*place, (share, words)))
     };
     places.filter_map(spectrum).collect()

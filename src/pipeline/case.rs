@@ -51,6 +51,9 @@ impl Case {
         let places = failures.iter().filter_map(|failure| survey.places.get(&failure.id));
         let tests: Vec<_> = places.cloned().collect();
         let executed: Vec<_> = members.iter().map(|member| member.executed.clone()).collect();
+        let is_member = |id: &str| failures.iter().any(|failure| failure.id == id);
+        let others = survey.reproductions.iter().filter(|other| !is_member(&other.failure.id));
+        let beside: Vec<_> = others.map(|other| other.executed.clone()).collect();
         let files = prepared.snapshot.files();
         let recent = recent_changes(&prepared.repository, &prepared.snapshot);
         let past = Past::before_recent(&prepared.repository, &prepared.snapshot);
@@ -59,6 +62,7 @@ impl Case {
             files: &files,
             failures: &failures,
             executed: &executed,
+            beside: &beside,
             passing: &survey.spectrum,
             tests: &tests,
             recent: &recent,

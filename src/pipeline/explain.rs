@@ -98,6 +98,7 @@ fn from_log(text: &[u8], settings: &Settings, tools: &Tools) -> Result<Explained
             files: &files,
             failures: &members,
             executed: &[],
+            beside: &[],
             passing: &Spectrum::default(),
             tests: &[],
             recent: &recent,

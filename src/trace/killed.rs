@@ -33,7 +33,8 @@ macro_rules! signals {
 static SIGNS: [Sign; 6] = [
     (
         LazyLock::new(|| {
-            Regex::new(r"process didn't exit successfully: `([^ `]+)[^`]*` \((signal: .+)\)$").expect("the pattern is valid")
+            Regex::new(r"process didn't exit successfully: `([^ `]+)[^`]*` \((signal: .+)\)$")
+                .expect("the pattern is valid")
         }),
         |found, _| (binary(&found[1]), found[2].to_owned()),
     ),
@@ -46,14 +47,17 @@ static SIGNS: [Sign; 6] = [
     ),
     (
         LazyLock::new(|| {
-            Regex::new(r"^(?:\[[^\]]*\] )*(FATAL ERROR: .+ - JavaScript heap out of memory)$").expect("the pattern is valid")
+            Regex::new(r"^(?:\[[^\]]*\] )*(FATAL ERROR: .+ - JavaScript heap out of memory)$")
+                .expect("the pattern is valid")
         }),
         |found, _| ("node".to_owned(), found[1].to_owned()),
     ),
     (
         LazyLock::new(|| {
-            Regex::new(r"^(?:\w*Error: )?((?:\[vitest-pool\]: )?Worker (?:\w+ )?(?:exited unexpectedly|emitted error).*)$")
-                .expect("the pattern is valid")
+            Regex::new(
+                r"^(?:\w*Error: )?((?:\[vitest-pool\]: )?Worker (?:\w+ )?(?:exited unexpectedly|emitted error).*)$",
+            )
+            .expect("the pattern is valid")
         }),
         |found, _| ("vitest".to_owned(), found[1].to_owned()),
     ),

@@ -85,6 +85,7 @@ impl Case {
             files: &files,
             failures: failures.get(..1)?,
             executed: &[],
+            beside: &[],
             passing: &Spectrum::default(),
             tests: &[],
             recent: &recent,

@@ -41,6 +41,7 @@ fn diagnosed(files: &[(&str, &str)], failing: &[(&str, u32)], config: &Config) -
         files: &tree.paths(),
         failures: &failures,
         executed: &[],
+        beside: &[],
         passing: &Spectrum::default(),
         tests: &[],
         recent: &[],
