@@ -462,6 +462,8 @@ class Lines(object):
         self.known = {}
         self.hits = {}
         self.running = False
+        # How many of those that only tell of a failure are at work.
+        self.telling = 0
         self.tool = None
         if self.active and hasattr(sys, "monitoring"):
             for tool in (4, 3, 5):
@@ -523,13 +525,37 @@ class Lines(object):
         hits, self.hits = self.hits, {}
         return {file: sorted(lines) for file, lines in hits.items()}
 
+    def telling_of(self, owner, name):
+        """Records nothing while a function works that only tells of a failure.
+
+        What it runs of the project (`__repr__`, above all) only failing tests
+        run, so that it would be the first suspect.
+        """
+        function = getattr(owner, name, None)
+        if not self.active or function is None:
+            return
+
+        def telling(*arguments, **named):
+            self.telling += 1
+            try:
+                return function(*arguments, **named)
+            finally:
+                self.telling -= 1
+
+        setattr(owner, name, telling)
+
     def on_line(self, code, line):
+        if self.telling:
+            # Not for good: the test itself may come here.
+            return None
         file = self.file(code.co_filename)
         if file is not None:
             self.hits.setdefault(file, set()).add(line)
         return sys.monitoring.DISABLE
 
     def on_start(self, code, offset):
+        if self.telling:
+            return None
         # Seen in CPython 3.13.0, not in 3.12: a body that begins on the line of
         # its `def` or `lambda` has no LINE event for that line.
         file = self.file(code.co_filename)
@@ -539,7 +565,7 @@ class Lines(object):
         return sys.monitoring.DISABLE
 
     def on_call(self, frame, event, _argument):
-        if not self.running:
+        if not self.running or self.telling:
             return None
         file = self.file(frame.f_code.co_filename)
         if file is None:

@@ -161,6 +161,14 @@ def pytest_sessionstart(session):
     if HEAL is not None:
         root = str(getattr(session.config, "rootdir", None) or session.config.rootpath)
         HEAL.channel.write("start", runner="pytest", version=pytest.__version__, rootdir=root, worker=HEAL.worker)
+        from unittest import case
+
+        from _pytest.assertion import rewrite
+
+        for name in ("_saferepr", "_call_reprcompare", "_format_assertmsg"):
+            HEAL.lines.telling_of(rewrite, name)
+        for name in ("safe_repr", "_common_shorten_repr"):
+            HEAL.lines.telling_of(case, name)
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -280,10 +288,20 @@ def pytest_runtest_makereport(item, call):
             HEAL.sieve.raised(raised.value)
         if call.excinfo is not None and call.when == "call":
             HEAL.sieve.failed(HEAL.id(item.nodeid), item, call.excinfo.value)
-    outcome = yield
-    if HEAL is None or outcome.excinfo is not None:
+    if HEAL is None:
+        yield
         return
-    report = outcome.get_result()
+    HEAL.lines.telling += 1
+    try:
+        outcome = yield
+        if outcome.excinfo is None:
+            tell(item, call, outcome.get_result())
+    finally:
+        HEAL.lines.telling -= 1
+
+
+def tell(item, call, report):
+    """Tells what came of a test's setup, call or teardown."""
     data = {"id": HEAL.id(item.nodeid)}
     if report.outcome == "failed" and call.excinfo is not None:
         error = call.excinfo.value

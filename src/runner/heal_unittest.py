@@ -37,6 +37,12 @@ def inside(frame):
 
 DEADLINE = heal_channel.Deadline(CHANNEL, DESCRIBER, inside)
 LINES = heal_channel.Lines(SETTINGS)
+for owner, name in (
+    (unittest.case, "safe_repr"),
+    (unittest.case, "_common_shorten_repr"),
+    (unittest.TestResult, "_exc_info_to_string"),
+):
+    LINES.telling_of(owner, name)
 WANTED = heal_channel.Wanted(SETTINGS.get("selection"))
 PROBE = heal_channel.probe(SETTINGS, CHANNEL)
 
@@ -109,8 +115,10 @@ class Result(unittest.TextTestResult):
             return
         self.heal["outcome"] = outcome
         if error is not None:
+            LINES.telling += 1
             failure = DESCRIBER.describe(error[1])
             compare(failure)
+            LINES.telling -= 1
             if about:
                 failure["message"] += " " + about
             self.heal["failure"] = failure
