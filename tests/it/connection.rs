@@ -116,6 +116,20 @@ fn several_models_of_the_users_configuration_are_asked_in_their_order_and_looked
 }
 
 #[test]
+fn a_price_of_the_users_makes_the_cap_in_money_hold() {
+    let (_runtime, server) = serve("/v1/chat/completions", vec![chat(&right())]);
+    let base = format!("{}/v1", server.uri());
+    for (output, code, usd) in [("10", 0, Some(0.002)), ("1000", 4, Some(0.0))] {
+        let project = Project::new(GREETING);
+        configure(&project, &format!("[price.stand-in]\ninput = 1.0\noutput = {output}.0\n"));
+        let json = heal(&project, &base, &["fix", "--json"], &[]).code(code).json();
+        assert_eq!(json["cost"]["usd"].as_f64(), usd, "{output}");
+        let why = json["failures"][0]["reason_why"].as_str().unwrap_or_default();
+        assert_eq!(why.contains("USD are left of --max-cost 1"), code == 4, "{why}");
+    }
+}
+
+#[test]
 fn what_a_header_takes_from_a_variable_is_kept_from_tests_and_prompts() {
     let (runtime, server) = serve("/v1/chat/completions", vec![chat(&right())]);
     let test = GREETING[1].1.replace(
