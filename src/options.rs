@@ -13,6 +13,7 @@ use std::time::Duration;
 use self::connection::Connections;
 use crate::process::Network;
 use crate::propose::model::budget::Caps;
+use crate::propose::model::price::Prices;
 use crate::propose::provider::ModelName;
 
 /// Which suite stands for "nothing else broke".
@@ -77,6 +78,8 @@ pub struct Settings {
     pub base_url: Option<String>,
     /// How models' servers are reached, as the user has set it.
     pub connections: Connections,
+    /// What models cost.
+    pub prices: Prices,
     /// Deterministic proposals only.
     pub offline: bool,
     /// What must not break.

@@ -31,6 +31,7 @@ pub fn settings(tree: &Path, command: &[String]) -> Settings {
         models: Vec::new(),
         base_url: None,
         connections: Default::default(),
+        prices: Default::default(),
         offline: true,
         suite: SuiteScope::Given,
         candidates: 1,

@@ -38,7 +38,7 @@ pub fn run(repo: &Path, json: bool, look: Look) -> Result<i32, Failed> {
         Some(name) => vec![name],
         None => files.model.clone().unwrap_or_default(),
     };
-    let looked_at: Vec<(Option<bool>, Vec<Check>)> = named.iter().map(|name| reached(name, &files)).collect();
+    let looked_at: Vec<(Option<Key>, Vec<Check>)> = named.iter().map(|name| reached(name, &files)).collect();
     let means = setup::runtime()?.block_on(launcher.means());
     let ask = |words: &[&str]| first_line(&launcher, words);
     let around = doctor::Surroundings {
@@ -55,11 +55,11 @@ pub fn run(repo: &Path, json: bool, look: Look) -> Result<i32, Failed> {
         scratch: heal::scratch::Method::Checkout.name(),
         means: &means,
         model: named.first().map(String::as_str),
-        key: looked_at.first().and_then(|(key, _)| *key),
+        key: looked_at.first().and_then(|(key, _)| key.as_ref().map(of_key)),
     };
     let mut checks = doctor::checks(&around);
     for (index, (key, reached)) in looked_at.into_iter().enumerate() {
-        checks.extend((index > 0).then(|| doctor::model(Some(&named[index]), key)));
+        checks.extend((index > 0).then(|| doctor::model(Some(&named[index]), key.as_ref().map(of_key))));
         checks.extend(reached);
     }
     output::result(&if json { doctor::json(&checks) } else { doctor::text(&checks, look.width, look.colour) });
@@ -71,9 +71,15 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Whether the model's key is set, `None` where it needs none, and how the
-/// model is reached.
-fn reached(name: &str, files: &File) -> (Option<bool>, Vec<Check>) {
+/// The variable of a model's key, and whether it is set.
+type Key = (String, bool);
+
+fn of_key((variable, is_set): &Key) -> (&str, bool) {
+    (variable, *is_set)
+}
+
+/// The model's key, `None` where it needs none, and how the model is reached.
+fn reached(name: &str, files: &File) -> (Option<Key>, Vec<Check>) {
     let Ok(model) = ModelName::parse(name) else { return (None, Vec::new()) };
     let local = || (model.kind() == ProviderKind::Ollama).then(|| variable("OLLAMA_HOST")).flatten();
     let base_url = variable("HEAL_BASE_URL").or_else(|| files.base_url.clone());
@@ -85,7 +91,7 @@ fn reached(name: &str, files: &File) -> (Option<bool>, Vec<Check>) {
         Ok(found) => {
             let checks = connection::checks(&found, &config.model, &address, &variable);
             config.connection = found;
-            (config.key_variable().map(|name| variable(name).is_some()), checks)
+            (config.key_variable().map(|name| (name.to_owned(), variable(name).is_some())), checks)
         }
         Err(check) => (None, vec![check]),
     }

@@ -44,7 +44,11 @@ pub fn of(
 /// the rest where something is set.
 pub fn checks(connection: &Connection, model: &ModelName, address: &str, lookup: &Lookup<'_>) -> Vec<Check> {
     let ok = |name: &'static str, found: String| Check { name, state: State::Ok, found, todo: None };
-    let mut checks = vec![ok("endpoint", endpoint(connection, model, address))];
+    let mut checks = vec![ok("endpoint", http::without_user(address))];
+    let version = connection.api_version.as_deref();
+    let version = version.or((model.kind() == ProviderKind::Anthropic).then_some(anthropic::VERSION));
+    checks.extend(version.map(|version| ok("api-version", version.to_owned())));
+    checks.extend(connection.auth_header.as_ref().map(|name| ok("auth-header", name.clone())));
     checks.push(ok("proxy", proxy(connection, address, lookup)));
     match connection.authorities.count() {
         0 => {}
@@ -62,21 +66,6 @@ pub fn checks(connection: &Connection, model: &ModelName, address: &str, lookup:
     let whole = shown(connection.timeout, Config::new(model.clone()).timeout);
     checks.push(ok("time-outs", format!("connect {connect}, idle {idle}, answer {whole}")));
     checks
-}
-
-fn endpoint(connection: &Connection, model: &ModelName, address: &str) -> String {
-    let mut found = http::without_user(address);
-    let version = match model.kind() {
-        ProviderKind::Anthropic => Some(connection.api_version.as_deref().unwrap_or(anthropic::VERSION)),
-        _ => connection.api_version.as_deref(),
-    };
-    if let Some(version) = version {
-        found.push_str(&format!(", API version {version}"));
-    }
-    if let Some(name) = &connection.auth_header {
-        found.push_str(&format!(", key in `{name}`"));
-    }
-    found
 }
 
 /// The proxy that requests to `address` take; the order is reqwest's.
@@ -129,7 +118,9 @@ mod tests {
         assert_eq!(
             rows(&set, "openai-chat/m", address, &[("no_proxy", "internal")]),
             [
-                "endpoint: https://gate.example/v1, API version 2026-05-01-preview, key in `api-key`",
+                "endpoint: https://gate.example/v1",
+                "api-version: 2026-05-01-preview",
+                "auth-header: api-key",
                 "proxy: http://proxy:3128 (config.toml), not for internal (no_proxy)",
                 "headers: X-Title, X-Team",
                 "time-outs: connect 5 s, idle 1.5 s, answer 600 s",
@@ -150,8 +141,8 @@ mod tests {
             (never, https, &both[..], "none, as config.toml says"),
         ] {
             let rows = rows(&connection, "anthropic/m", address, set);
-            assert_eq!(rows[1], format!("proxy: {wanted}"), "{address} {set:?}");
-            assert_eq!(rows[0], format!("endpoint: {address}, API version 2026-10-21"));
+            assert_eq!(rows[2], format!("proxy: {wanted}"), "{address} {set:?}");
+            assert_eq!(rows[..2], [format!("endpoint: {address}"), "api-version: 2026-10-21".to_owned()]);
         }
     }
 }

@@ -77,8 +77,9 @@ pub struct Surroundings<'a> {
     pub means: &'a Means,
     /// The model that is configured; `None` for none.
     pub model: Option<&'a str>,
-    /// Whether that model's key is set; `None` where it needs none.
-    pub key: Option<bool>,
+    /// The variable of that model's key, and whether it is set; `None` where
+    /// it needs none.
+    pub key: Option<(&'a str, bool)>,
 }
 
 /// The oldest git that answers all that heal asks of it: `git diff
@@ -259,15 +260,17 @@ fn sandbox(around: &Surroundings<'_>) -> Check {
 }
 
 /// What there is of a configured model, and of its key.
-pub fn model(model: Option<&str>, key: Option<bool>) -> Check {
-    let todo = "Set its key in the environment, as its provider names it.";
+pub fn model(model: Option<&str>, key: Option<(&str, bool)>) -> Check {
     match (model, key) {
         (None, _) => {
             let found = "none: deterministic proposals only";
             check("model", State::Ok, found, Some("To use one: heal fix --model PROVIDER/NAME, or set HEAL_MODEL."))
         }
-        (Some(model), Some(false)) => check("model", State::Warn, format!("{model}, its key is not set"), Some(todo)),
-        (Some(model), Some(true)) => check("model", State::Ok, format!("{model}, its key is set"), None),
+        (Some(model), Some((variable, false))) => {
+            let todo = format!("Set {variable} to its key.");
+            check("model", State::Warn, format!("{model}, its key is not set"), Some(&todo))
+        }
+        (Some(model), Some((_, true))) => check("model", State::Ok, format!("{model}, its key is set"), None),
         (Some(model), None) => check("model", State::Ok, model, None),
     }
 }
@@ -287,7 +290,7 @@ mod tests {
             scratch: "checkout",
             means: &WHOLE,
             model: Some("anthropic/claude-test"),
-            key: Some(true),
+            key: Some(("ANTHROPIC_API_KEY", true)),
         }
     }
 
@@ -327,7 +330,7 @@ mod tests {
         let none = |_: &[&str]| None;
         let mut around = around(&none, dir.path(), &file);
         around.runner = Err("no test runner found".into());
-        around.key = Some(false);
+        around.key = Some(("ANTHROPIC_API_KEY", false));
         let found = checks(&around);
         for (name, wanted) in [
             ("git", State::Bad),

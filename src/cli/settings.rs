@@ -136,6 +136,7 @@ impl RunFlags {
             models: Vec::new(),
             base_url: self.base_url.clone().or(files.base_url.clone()),
             connections: files.connection.clone().unwrap_or_default(),
+            prices: files.prices(),
             offline: self.offline,
             suite: self.suite.or(files.suite).unwrap_or_default(),
             candidates: positive(self.candidates.or(files.candidates).unwrap_or(6), "--candidates")?,

@@ -132,7 +132,12 @@ pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look, 
         resumes: line.resumes.clone(),
     });
     let nonce_key = nonce_key(&ledger);
-    let earlier = line.resumes.as_deref().map(|run| paid::by(&ledger, run)).transpose().map_err(Failed::ledger)?;
+    let earlier = line
+        .resumes
+        .as_deref()
+        .map(|run| paid::by(&ledger, run, &settings.prices))
+        .transpose()
+        .map_err(Failed::ledger)?;
     let earlier = earlier.unwrap_or_default();
     let tools = Tools {
         run,

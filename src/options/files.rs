@@ -3,6 +3,7 @@
 //! A repository may say how it is tested and what a patch may touch; where
 //! its code is sent and what that may cost is the user's alone (DECISIONS 29).
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use super::Sandbox;
 use super::SuiteScope;
 use super::connection::Connections;
 use crate::process::Network;
+use crate::propose::model::price::Price;
+use crate::propose::model::price::Prices;
 
 /// What either file may hold. Every field is optional.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -48,10 +51,38 @@ pub struct File {
     pub base_url: Option<String>,
     /// How models' servers are reached; the user's file only.
     pub connection: Option<Connections>,
+    /// What models cost; the user's file only.
+    pub price: Option<BTreeMap<String, PriceFile>>,
     /// Containment: a word, or a table. A repository may only ask for
     /// `strict`.
     #[serde(deserialize_with = "sandbox")]
     pub sandbox: SandboxFile,
+}
+
+/// `[price."NAME"]`: what a model costs, by the name after the provider's
+/// slash, in US dollars per million tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PriceFile {
+    /// Input.
+    pub input: f64,
+    /// Output, thinking included.
+    pub output: f64,
+    /// Input read from a cache; as any input where it is not given.
+    pub cached: Option<f64>,
+    /// Input written to a cache; as any input where it is not given.
+    pub written: Option<f64>,
+}
+
+impl PriceFile {
+    /// The price, where every sum is one.
+    fn price(self) -> Option<Price> {
+        let (cached, written) = (self.cached.unwrap_or(self.input), self.written.unwrap_or(self.input));
+        let sums = [self.input, self.output, cached, written];
+        let is_sum = |sum: &f64| sum.is_finite() && *sum >= 0.0;
+        let price = Price { input: self.input, output: self.output, written, cached, doubles_above: None };
+        sums.iter().all(is_sum).then_some(price)
+    }
 }
 
 /// `sandbox = "strict"`, or a table `[sandbox]` with `mode` and `network`.
@@ -99,6 +130,13 @@ impl File {
         for text in [&file.timeout, &file.test_timeout].into_iter().flatten() {
             super::duration::parse(text).map_err(invalid)?;
         }
+        for (name, price) in file.price.iter().flatten() {
+            if price.price().is_none() {
+                return Err(invalid(format!(
+                    "`price.\"{name}\"` holds what is no amount of money: write dollars, as in 0.50"
+                )));
+            }
+        }
         let folder = path.parent().unwrap_or(Path::new(""));
         file.connection =
             file.connection.map(|connections| connections.checked(folder)).transpose().map_err(invalid)?;
@@ -120,6 +158,9 @@ impl File {
         }
         if file.connection.is_some() {
             return Err(refuse("connection"));
+        }
+        if file.price.is_some() {
+            return Err(refuse("price"));
         }
         if matches!(file.sandbox.mode, Some(Sandbox::Off | Sandbox::Auto)) {
             return Err(refuse("sandbox"));
@@ -162,6 +203,7 @@ impl File {
             model: self.model.or(other.model),
             base_url: self.base_url.or(other.base_url),
             connection: self.connection.or(other.connection),
+            price: self.price.or(other.price),
             sandbox: SandboxFile {
                 mode: match self.sandbox.mode {
                     Some(Sandbox::Strict) => self.sandbox.mode,
@@ -170,6 +212,12 @@ impl File {
                 network: self.sandbox.network.or(other.sandbox.network),
             },
         }
+    }
+
+    /// The built-in prices, and those of this file over them.
+    pub fn prices(&self) -> Prices {
+        let own = self.price.iter().flatten().filter_map(|(name, price)| Some((name, price.price()?)));
+        own.fold(Prices::built_in(), |prices, (name, price)| prices.with(name, price))
     }
 
     /// The whole run's time, where it is set.
@@ -204,6 +252,7 @@ mod tests {
             "model = []",
             "model = ['openai/x']",
             "[connection]",
+            "[price.'gpt-6-sol']\ninput = 0\noutput = 0",
             "[connection.all]\nproxy = 'http://evil'",
             "[connection.openai]\nca-file = 'ca.pem'",
             "sandbox = 'off'",
@@ -224,6 +273,10 @@ mod tests {
             ("timeout = 'soon'", "soon"),
             ("model = 3", "write a model, or several in brackets"),
             ("model = [3]", "string"),
+            ("[price.'z/glm-5']\ninput = -1\noutput = 1", "`price.\"z/glm-5\"` holds what is no amount of money"),
+            ("[price.m]\ninput = inf\noutput = 1", "no amount of money"),
+            ("[price.m]\ninput = 1", "output"),
+            ("[price.m]\ninput = 1\noutput = 1\nper = 'k'", "per"),
             ("jobs = 'many'", "jobs"),
             ("sandbox = 'none'", "none"),
             ("[sandbox]\nnet = 1", "net"),
@@ -232,6 +285,21 @@ mod tests {
             let error = read(text).expect_err("refused").to_string();
             assert!(error.contains(word), "{error}");
         }
+    }
+
+    #[test]
+    fn a_users_price_stands_over_the_tables_and_beside_it() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("config.toml");
+        let text =
+            "[price.'gpt-6-sol']\ninput = 1\noutput = 2\n[price.'z/glm-5']\ninput = 3\noutput = 4\ncached = 0.5\n";
+        std::fs::write(&path, text).expect("written");
+        let prices = File::read(&path).expect("read").prices();
+        let price =
+            |input, output, cached, written| Some(Price { input, output, written, cached, doubles_above: None });
+        assert_eq!(prices.of("gpt-6-sol"), price(1.0, 2.0, 1.0, 1.0));
+        assert_eq!(prices.of("z/glm-5"), price(3.0, 4.0, 0.5, 3.0));
+        assert_eq!(prices.of("gpt-6-luna"), Prices::built_in().of("gpt-6-luna"));
     }
 
     #[test]

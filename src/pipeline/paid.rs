@@ -26,7 +26,7 @@ struct Open {
 ///
 /// # Errors
 /// The record cannot be read.
-pub fn by(ledger: &Ledger, run: &str) -> Result<Spent, LedgerError> {
+pub fn by(ledger: &Ledger, run: &str, prices: &Prices) -> Result<Spent, LedgerError> {
     let (mut spent, mut next) = (Spent::default(), Some(run.to_owned()));
     while let Some(run) = next.take() {
         let mut open: Option<Open> = None;
@@ -52,7 +52,7 @@ pub fn by(ledger: &Ledger, run: &str) -> Result<Spent, LedgerError> {
                 _ => {}
             }
         }
-        match open.map(|open| (kept_usage(ledger, &open), open)) {
+        match open.map(|open| (kept_usage(ledger, &open, prices), open)) {
             Some((Some((usage, usd)), _)) => spent.add(usage, usd),
             Some((None, open)) => spent.add_lost(open.worst),
             None => {}
@@ -68,11 +68,11 @@ fn is_reply(event: &str) -> bool {
 }
 
 /// What a call took whose reply was kept when its run died.
-fn kept_usage(ledger: &Ledger, open: &Open) -> Option<(Usage, Option<f64>)> {
+fn kept_usage(ledger: &Ledger, open: &Open, prices: &Prices) -> Option<(Usage, Option<f64>)> {
     let kept = ledger.find_reply(&open.prompt, &open.model).ok().flatten().filter(|_| open.is_kept)?;
     let usage = replay::from_stored(&kept.text).usage?;
     let name = ModelName::parse(&open.model).ok()?;
-    let usd = if name.may_cost() { Prices::built_in().usd(name.name(), &usage) } else { Some(0.0) };
+    let usd = if name.may_cost() { prices.usd(name.name(), &usage) } else { Some(0.0) };
     Some((usage, usd))
 }
 
@@ -128,7 +128,7 @@ mod tests {
         ] {
             let ledger = Ledger::in_memory().expect("a ledger");
             let run = begin(&ledger, None, &events);
-            assert_eq!(by(&ledger, &run).expect("read"), wanted, "{events:?}");
+            assert_eq!(by(&ledger, &run, &Prices::built_in()).expect("read"), wanted, "{events:?}");
         }
     }
 
@@ -137,7 +137,7 @@ mod tests {
         let ledger = Ledger::in_memory().expect("a ledger");
         let first = begin(&ledger, None, &[asked("a"), answered(100, Some(0.25)), asked("b")]);
         let second = begin(&ledger, Some(&first), &[answered(0, Some(0.0)), asked("b"), answered(100, Some(0.25))]);
-        let spent = by(&ledger, &second).expect("read");
+        let spent = by(&ledger, &second, &Prices::built_in()).expect("read");
         assert_eq!((spent.calls, spent.usd, spent.lost.calls), (2, 1.0, 1));
     }
 
@@ -148,10 +148,10 @@ mod tests {
         let usage = Some(Usage { input: 1_000_000, ..Usage::default() });
         let reply = Reply { text: "x".into(), stop: StopReason::Done, usage, model: "m".into() };
         ledger.keep_reply(&run, "a", MODEL, "prompt", &replay::to_stored(&reply)).expect("kept");
-        let spent = by(&ledger, &run).expect("read");
+        let spent = by(&ledger, &run, &Prices::built_in()).expect("read");
         assert_eq!((spent.calls, spent.usd, spent.lost.calls), (1, 2.0, 0));
         // Another run's reply to the same prompt is not this one's.
         let other = begin(&ledger, None, &[asked("a")]);
-        assert_eq!(by(&ledger, &other).expect("read").lost.calls, 1);
+        assert_eq!(by(&ledger, &other, &Prices::built_in()).expect("read").lost.calls, 1);
     }
 }

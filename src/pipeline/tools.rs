@@ -86,6 +86,7 @@ impl Tools {
             nonce_key: self.nonce_key,
             manual_folder: self.ledger.path().with_file_name("manual"),
             recorded_as,
+            prices: settings.prices.clone(),
             ..Config::new(name.clone())
         };
         if let Some(address) = config.address() {

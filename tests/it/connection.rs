@@ -82,7 +82,10 @@ fn a_server_sees_the_version_the_header_of_the_key_and_the_headers_that_the_user
         let check = checks.as_array().into_iter().flatten().find(|check| check["name"] == name);
         check.and_then(|check| check["found"].as_str()).unwrap_or_default().to_owned()
     };
-    assert_eq!(found("endpoint"), format!("{base}, API version 2026-05-01-preview, key in `api-key`"));
+    assert_eq!(
+        ["endpoint", "api-version", "auth-header"].map(found),
+        [base.as_str(), "2026-05-01-preview", "api-key"].map(str::to_owned)
+    );
     assert_eq!(
         (found("headers").as_str(), found("model").as_str()),
         ("X-Title, X-Team", "openai-chat/stand-in, its key is set")
@@ -110,6 +113,20 @@ fn several_models_of_the_users_configuration_are_asked_in_their_order_and_looked
     let models = checks.as_array().into_iter().flatten().filter(|check| check["name"] == "model");
     let models: Vec<&str> = models.filter_map(|check| check["found"].as_str()).collect();
     assert_eq!(models, ["openai-chat/cheap, its key is not set", "openai-chat/strong, its key is not set"]);
+}
+
+#[test]
+fn a_price_of_the_users_makes_the_cap_in_money_hold() {
+    let (_runtime, server) = serve("/v1/chat/completions", vec![chat(&right())]);
+    let base = format!("{}/v1", server.uri());
+    for (output, code, usd) in [("10", 0, Some(0.002)), ("1000", 4, Some(0.0))] {
+        let project = Project::new(GREETING);
+        configure(&project, &format!("[price.stand-in]\ninput = 1.0\noutput = {output}.0\n"));
+        let json = heal(&project, &base, &["fix", "--json"], &[]).code(code).json();
+        assert_eq!(json["cost"]["usd"].as_f64(), usd, "{output}");
+        let why = json["failures"][0]["reason_why"].as_str().unwrap_or_default();
+        assert_eq!(why.contains("USD are left of --max-cost 1"), code == 4, "{why}");
+    }
 }
 
 #[test]

@@ -139,3 +139,16 @@ fn an_address_covers_what_lies_below_it() {
         assert_eq!(covers(name, address), wanted, "{name} {address}");
     }
 }
+
+#[test]
+fn the_readmes_example_is_understood() {
+    let readme = include_str!("../../../README.md");
+    let blocks = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let example = blocks.into_iter().find(|block| block.contains("[connection.all]")).expect("an example");
+    let (dir, connections) = read(example);
+    std::fs::write(dir.path().join("house.pem"), "").expect("written");
+    let connections = connections.expect("read");
+    let error = of(&connections, "openai-chat/m", "https://h/v1").expect_err("the file is empty").to_string();
+    assert!(error.contains("it holds no PEM certificate"), "{error}");
+    assert_eq!(connections.variables(), ["TEAM_ID", "AZURE_OPENAI_KEY"]);
+}

@@ -44,19 +44,21 @@ impl Reading<'_> {
             StopReason::Empty => Some("the reply is empty"),
             StopReason::Length | StopReason::CutOff | StopReason::Done => None,
         };
-        if let Some(why) = ended {
+        let said = reply::read(&reply.text);
+        // Whole patches of an answer that a filter broke off may be on trial.
+        if let Some(why) = ended.filter(|_| said.patches.is_empty()) {
             let said: String = reply.text.chars().take(200).collect();
             let reason = if said.trim().is_empty() { why.to_owned() } else { format!("{why}: {}", said.trim()) };
             answer.unusable.push(Unusable { root_cause: String::new(), change: String::new(), reason });
             return;
         }
-        let said = reply::read(&reply.text);
         answer.no_fix = said.no_fix;
         for (root_cause, reason) in said.unreadable {
             let reason = match reply.stop {
                 StopReason::Length => {
                     format!("{reason}; the answer reached its limit of tokens: give fewer, shorter fixes")
                 }
+                StopReason::Filtered => format!("{reason}; the provider's filter took the rest"),
                 StopReason::CutOff => format!("{reason}; the connection ended in the middle of the answer"),
                 _ => reason,
             };

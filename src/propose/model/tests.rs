@@ -299,6 +299,8 @@ async fn broken_bodies_are_errors_and_broken_texts_are_told() {
     refusal["choices"][0]["message"] = json!({"role": "assistant", "content": null, "refusal": "I will not"});
     let mut filtered = chat("");
     filtered["choices"][0]["finish_reason"] = json!("content_filter");
+    let mut broken_off = chat(cut);
+    broken_off["choices"][0]["finish_reason"] = json!("content_filter");
     for (body, stop, candidates, reason) in [
         (
             length,
@@ -308,6 +310,12 @@ async fn broken_bodies_are_errors_and_broken_texts_are_told() {
         ),
         (refusal, StopReason::Refusal, 0, "the model refused to answer: I will not"),
         (filtered, StopReason::Filtered, 0, "the provider's filter took the answer"),
+        (
+            broken_off,
+            StopReason::Filtered,
+            1,
+            "the reply was cut off in this patch; the provider's filter took the rest",
+        ),
         (chat(""), StopReason::Empty, 0, "the reply is empty"),
         (chat("I cannot."), StopReason::Done, 0, "the reply holds no patch: `I cannot.`"),
     ] {

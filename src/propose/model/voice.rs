@@ -131,7 +131,7 @@ impl Voice {
         if worst.usd.is_none() && !self.budget.spent().has_unpriced {
             let name = self.config.model.name();
             self.events
-                .note(format!("the price of `{name}` is not known: --max-cost cannot hold, only --max-tokens does"));
+                .note(format!("the price of `{name}` is not known (set it: [price] in config.toml): --max-cost cannot hold, only --max-tokens does"));
         }
         self.events.emit(Event::Asked {
             model: self.config.model.to_string(),

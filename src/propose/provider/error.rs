@@ -133,8 +133,7 @@ impl ProviderError {
                 "Install the system's certificates (the package ca-certificates)."
             }
             ProviderError::Http(HttpError::Certificate { .. }) => {
-                "If an authority of your own signs for it, name that one's file: ca-file under [connection.all] in \
-                 ~/.config/heal/config.toml."
+                "Name your own authority's file: ca-file in [connection.all] of ~/.config/heal/config.toml."
             }
             ProviderError::Program { .. } => "Try the program by hand: it reads one JSON object and writes another.",
             ProviderError::Http(HttpError::PlainHttp { .. }) => "Use an https address for --base-url.",

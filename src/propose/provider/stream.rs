@@ -216,8 +216,9 @@ impl Incoming {
         }
         let Part { mut text, refusal, stop, usage, model, done, error, .. } = self.part;
         let is_whole = error.is_none() && (done || stop.is_some());
+        // What came before a refusal may hold a whole patch, on trial already.
         if !refusal.is_empty() {
-            text = refusal.clone();
+            text = if text.trim().is_empty() { refusal.clone() } else { format!("{text}\n{refusal}") };
         }
         let stop = match stop {
             _ if !is_whole => StopReason::CutOff,

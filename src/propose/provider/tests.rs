@@ -282,6 +282,23 @@ fn an_error_amid_a_stream_is_the_servers_word_and_what_came_is_kept() {
 }
 
 #[test]
+fn what_came_before_a_refusal_is_kept_with_it() {
+    let chunk = |delta: Value| format!("data: {}\n\n", json!({"model": "m", "choices": [{"delta": delta}]}));
+    let end = json!({"choices": [{"delta": {}, "finish_reason": "stop"}]});
+    for (before, wanted) in [("{\"a\": 1}", "{\"a\": 1}\nI will not"), ("", "I will not")] {
+        let text = [
+            chunk(json!({"content": before})),
+            chunk(json!({"refusal": "I will "})),
+            chunk(json!({"refusal": "not"})),
+            format!("data: {end}\n\ndata: [DONE]\n\n"),
+        ]
+        .concat();
+        let reply = heard(ProviderKind::OpenAiChat, &text).expect("whole");
+        assert_eq!((reply.text.as_str(), reply.stop), (wanted, StopReason::Refusal));
+    }
+}
+
+#[test]
 fn a_server_that_does_not_stream_is_understood() {
     for kind in OVER_HTTP {
         let whole = said(kind, "a text", StopReason::Done);

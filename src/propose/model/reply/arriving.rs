@@ -1,9 +1,10 @@
 //! Patches of a reply that is still arriving, each as soon as it is whole.
 //!
-//! Understood is the form that was asked for and nothing else:
+//! Understood is the form that was asked for, in a code fence or not, and
+//! nothing else:
 //!
 //! ```text
-//! reply = "{" { key ":" value } "patches" ":" "[" { patch [","] } …
+//! reply = [fence] "{" { key ":" value } "patches" ":" "[" { patch [","] } …
 //! ```
 //!
 //! Whatever is written in another way waits for the reply's end, when
@@ -18,6 +19,9 @@ use super::PATCHES;
 use super::SaidPatch;
 use super::change;
 use super::text_field;
+
+/// What may stand before the reply's object.
+const FENCES: [&str; 3] = ["", "```", "```json"];
 
 /// Where the reading of a growing text stands.
 #[derive(Debug, Default)]
@@ -77,12 +81,17 @@ impl Arriving {
             }
             return None;
         }
+        if self.open.is_empty() {
+            match byte {
+                b'{' if text.get(..index).is_some_and(|before| FENCES.contains(&before.trim())) => self.open.push(byte),
+                b'{' | b'[' | b'"' | b'}' | b']' => self.is_other = true,
+                _ => {}
+            }
+            return None;
+        }
         match byte {
             b'"' => self.string = Some((index, false)),
             b'{' | b'[' => {
-                if self.open.is_empty() && byte == b'[' {
-                    self.is_other = true;
-                }
                 match self.open.len() {
                     1 => self.is_list = byte == b'[' && PATCHES.contains(&self.key.as_str()),
                     2 if self.is_list && byte == b'{' => self.patch = Some(index),
@@ -97,8 +106,6 @@ impl Arriving {
                     return self.patch.take();
                 }
             }
-            // Before the reply's object there is nothing, else it is prose.
-            _ if self.open.is_empty() && !byte.is_ascii_whitespace() => self.is_other = true,
             _ => {}
         }
         None
@@ -144,7 +151,10 @@ mod tests {
             (format!("\n {good}"), 1),
             (good.replace("patches", "fixes"), 1),
             (format!("Here: {good}"), 0),
-            (format!("```json\n{good}\n```"), 0),
+            (format!("```json\n{good}\n```"), 1),
+            (format!("```\n{good}"), 1),
+            (format!("```python\n{good}"), 0),
+            (format!("\"{good}"), 0),
             (format!("[{good}]"), 0),
             (good.replace("\"patches\"", "\"other\""), 0),
             (good.replace("\"patches\":[", "\"other\":{\"patches\":[") + "}", 0),
