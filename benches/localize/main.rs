@@ -130,7 +130,8 @@ fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
     let done: HashSet<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(out)?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let site = Site::new(tree, folder.path(), arguments, project);
+    let mut site = Site::new(tree, folder.path(), arguments, project);
+    site.broken = runtime.block_on(site.failing())?;
     eprintln!("{} faults can be seeded into {}", faults.len(), site.project);
     for seeded in faults.iter().skip(shard).step_by(shards.max(1)) {
         if rows.iter().filter(|row| !row.scores.is_empty()).count() >= arguments.faults {
@@ -198,11 +199,13 @@ struct Site {
     cache: PathBuf,
     command: Vec<String>,
     project: String,
+    /// Tests that fail without any fault: no fault is to be found by them.
+    broken: HashSet<String>,
 }
 
 impl Site {
     fn new(tree: PathBuf, folder: &Path, arguments: &Arguments, project: String) -> Site {
-        Site { tree, cache: folder.join("cache"), command: arguments.command.clone(), project }
+        Site { tree, cache: folder.join("cache"), command: arguments.command.clone(), project, broken: HashSet::new() }
     }
 
     /// Seeds one fault, runs the tests, scores the diagnosis of what fails, and
@@ -240,14 +243,25 @@ impl Site {
         }
     }
 
+    /// Tests that fail in the tree as it stands.
+    async fn failing(&self) -> Result<HashSet<String>> {
+        let survey = self.survey().await?;
+        Ok(survey.reproductions.into_iter().map(|reproduction| reproduction.failure.id).collect())
+    }
+
+    async fn survey(&self) -> Result<survey::Survey> {
+        let settings = open::settings(&self.tree, &self.command);
+        let tools = open::tools("localize", &self.tree, &self.cache, &settings)?;
+        let mut prepared = prepare::prepare(&settings, &tools).await?;
+        Ok(survey::survey(&mut prepared, &settings, &tools).await?)
+    }
+
     /// Runs the tests.
     async fn surveyed(&self, seeded: &Seeded) -> Result<Row> {
         let mut row = self.row(seeded);
-        let settings = open::settings(&self.tree, &self.command);
-        let tools = open::tools("localize", &self.tree, &self.cache, &settings)?;
         let began = Instant::now();
-        let mut prepared = prepare::prepare(&settings, &tools).await?;
-        let survey = survey::survey(&mut prepared, &settings, &tools).await?;
+        let mut survey = self.survey().await?;
+        survey.reproductions.retain(|reproduction| !self.broken.contains(&reproduction.failure.id));
         row.seconds.0 = began.elapsed().as_secs_f64();
         row.failing = survey.reproductions.len();
         let failures: Vec<_> = survey.reproductions.iter().map(|reproduction| reproduction.failure.clone()).collect();

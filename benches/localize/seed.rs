@@ -230,6 +230,10 @@ impl Seeder<'_> {
                 && binding.name.chars().all(char::is_alphanumeric)
         });
         let value = before.map_or("None", |binding| binding.name.as_str());
+        // A line of an inner function's `def` would be taken for that function's.
+        if matches!(at.kind(), "function_definition" | "class_definition" | "decorated_definition") {
+            return;
+        }
         let indent = " ".repeat(at.start_position().column);
         let line = lines_of(at).start;
         self.add("early-return", at.start_byte()..at.start_byte(), &format!("return {value}\n{indent}"), (line, line));
