@@ -222,6 +222,31 @@ fn workers_of_xdist_tell_values_and_keep_deadlines() {
 
 #[test]
 #[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
+fn what_only_tells_of_a_failure_is_no_line_that_the_test_ran() {
+    let code = "class Box:\n    def __init__(self, size):\n        self.size = size\n\n    def __eq__(self, other):\n        return self.size == other.size + 1\n\n    def __repr__(self):\n        return 'Box(%d)' % self.size\n";
+    let tests = "import unittest\nfrom box import Box\n\n\ndef test_equal():\n    one = Box(1)\n    assert one == Box(1)\n\n\ndef test_shown():\n    assert repr(Box(1)) == 'Box(2)'\n\n\nclass BoxTest(unittest.TestCase):\n    def test_equal(self):\n        self.assertEqual(Box(1), Box(1))\n";
+    let bench = Bench::new(&[("box.py", code), ("test_box.py", tests)]);
+    let path = RelPath::new("box.py").expect("path");
+    for (command, of) in
+        [("@PY -m pytest -q", "test_box.py::BoxTest::test_equal"), ("@PY -m unittest", "test_box.BoxTest.test_equal")]
+    {
+        let report = bench.run(command, Selection::All);
+        let ran = |id: &str| {
+            let test = report.test(id).unwrap_or_else(|| panic!("{id} in {report:#?}"));
+            assert_eq!(test.status, Status::Failed, "{id}");
+            let lines = test.executed.iter().find(|(other, _)| *other == path).map(|(_, lines)| lines.clone());
+            lines.unwrap_or_default()
+        };
+        assert_eq!(ran(of), [3, 6], "{command}");
+        if command.ends_with("-q") {
+            assert_eq!(ran("test_box.py::test_equal"), [3, 6]);
+            assert_eq!(ran("test_box.py::test_shown"), [3, 9], "the test itself asks for it");
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn a_selection_of_many_holds_in_every_worker() {
     let text = "import pytest\n\n\n@pytest.mark.parametrize('n', range(40))\ndef test_n(n):\n    assert n != 7\n";
     let bench = Bench::new(&[("test_n.py", text)]);

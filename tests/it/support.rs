@@ -2,12 +2,32 @@
 //! that a run might touch.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::Output;
+use std::sync::LazyLock;
 
 use serde_json::Value;
+
+/// `PATH` with the interpreter itself before a script that looks for it each
+/// time (pyenv's shims): the tests start Python some thousand times. `None`
+/// where there is no such script.
+fn real_python() -> Option<&'static OsString> {
+    static FOUND: LazyLock<Option<OsString>> = LazyLock::new(|| {
+        let path = std::env::var_os("PATH")?;
+        let first = std::env::split_paths(&path).map(|folder| folder.join("python3")).find(|file| file.is_file())?;
+        if !std::fs::read(first).ok()?.starts_with(b"#!") {
+            return None;
+        }
+        let asked = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().ok()?;
+        let real = PathBuf::from(String::from_utf8(asked.stdout).ok()?.trim());
+        let folder = real.parent().filter(|folder| folder.is_absolute())?.to_path_buf();
+        std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path))).ok()
+    });
+    FOUND.as_ref()
+}
 
 /// heal's binary.
 pub const HEAL: &str = env!("CARGO_BIN_EXE_heal");
@@ -129,6 +149,9 @@ impl Project {
             "OLLAMA_HOST",
         ] {
             command.env_remove(name);
+        }
+        if let Some(path) = real_python() {
+            command.env("PATH", path);
         }
         command.env("XDG_CACHE_HOME", self.home.join("cache")).env("XDG_CONFIG_HOME", self.home.join("config"));
         command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", self.home.join("gitconfig"));
