@@ -30,7 +30,7 @@ use serde_json::Value;
 use crate::support::HEAL;
 use crate::support::Project;
 use crate::support::SHOP;
-use crate::support::SHOP_RIGHT;
+use crate::support::is_shop_right;
 use crate::support::processes_of;
 
 /// A secret that must not be read, whatever holds it.
@@ -522,7 +522,7 @@ fn where_namespaces_are_refused_heal_says_so_and_works_with_what_is_left() {
     let fixed = without_namespaces(&project, &["fix", "--offline", "--json"]).code(0).json();
     let proposal = &fixed["failures"][0]["proposals"][0];
     assert_eq!(proposal["evidence"]["sandbox"], if has_landlock { "landlock" } else { "limits" });
-    assert!(proposal["diff"].to_string().contains(SHOP_RIGHT), "{proposal}");
+    assert!(is_shop_right(&proposal["diff"].to_string()), "{proposal}");
     assert!(fixed["notes"].as_array().is_some_and(|notes| !notes.is_empty()), "{fixed}");
 }
 

@@ -272,5 +272,11 @@ pub const SHOP: &[(&str, &str)] = &[
 /// The right text of the shop's faulty line.
 pub const SHOP_RIGHT: &str = "if quantity >= 10:";
 
+/// Whether the shop is mended in `text`. Two rules mend it, and which of them
+/// is through its gates first is for the machine's load to say.
+pub fn is_shop_right(text: &str) -> bool {
+    [SHOP_RIGHT, "if quantity > 9:"].iter().any(|right| text.contains(right))
+}
+
 /// The shop's failing test.
 pub const SHOP_TEST: &str = "tests.test_discount.RateTest.test_ten";
