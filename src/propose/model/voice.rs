@@ -38,6 +38,11 @@ const EVERY: u64 = 200;
 /// Hears the text of a reply, all that has come of it.
 pub(super) type Arriving<'a> = dyn FnMut(&str) + Send + 'a;
 
+/// Bytes of all that is sent for a prompt.
+fn bytes_of(prompt: &Prompt) -> u64 {
+    (prompt.system.len() + prompt.user.len() + reply::schema().to_string().len()) as u64
+}
+
 /// A model that can be asked.
 pub(super) struct Voice {
     pub(super) config: Config,
@@ -103,16 +108,14 @@ impl Voice {
     }
 
     pub(super) fn estimate_of(&self, prompt: &Prompt) -> Estimate {
-        let bytes = (prompt.system.len() + prompt.user.len() + reply::schema().to_string().len()) as u64;
         let max_output_tokens = self.config.max_output_tokens;
-        Estimate { input_tokens: bytes / 4, max_output_tokens, usd: self.worst(prompt).usd }
+        Estimate { input_tokens: bytes_of(prompt) / 4, max_output_tokens, usd: self.worst(prompt).usd }
     }
 
     /// A token of dense code is two bytes at least; the whole input may be
     /// written to a cache.
     fn worst(&self, prompt: &Prompt) -> Worst {
-        let bytes = (prompt.system.len() + prompt.user.len() + reply::schema().to_string().len()) as u64;
-        let usage = Usage { written: bytes / 2, output: self.config.max_output_tokens, ..Usage::default() };
+        let usage = Usage { written: bytes_of(prompt) / 2, output: self.config.max_output_tokens, ..Usage::default() };
         Worst { tokens: usage.total(), usd: usd(&self.config, &usage) }
     }
 
@@ -133,15 +136,16 @@ impl Voice {
             self.events
                 .note(format!("the price of `{name}` is not known (set it: [price] in config.toml): --max-cost cannot hold, only --max-tokens does"));
         }
+        let input_tokens = self.estimate_of(prompt).input_tokens;
         self.events.emit(Event::Asked {
-            model: self.config.model.to_string(),
+            model: named.clone(),
             call: self.budget.spent().calls + 1,
-            input_tokens: self.estimate_of(prompt).input_tokens as usize,
+            input_tokens: input_tokens as usize,
             prompt: prompt.digest.clone(),
             worst_tokens: worst.tokens,
             worst_usd: worst.usd,
         });
-        let (input_tokens, mut told) = (self.estimate_of(prompt).input_tokens, 0);
+        let mut told = 0;
         let (config, events) = (&self.config, &self.events);
         let mut heard = |incoming: &Incoming| {
             arriving(incoming.text());
