@@ -41,7 +41,8 @@ pub struct Candidate {
     pub patch: Patch,
     /// The root cause and the change, in one or two sentences.
     pub explanation: String,
-    /// The proposer's own order: higher is tried sooner. Ranks nothing else.
+    /// The proposer's own order: higher is tried sooner. Of verified patches
+    /// it ranks those with equal evidence, and nothing else.
     pub prior: f64,
 }
 

@@ -121,6 +121,9 @@ pub struct Request {
     /// Stop at the first test that fails: the rest of the report is then not
     /// there, and the report is not complete.
     pub fail_fast: bool,
+    /// Ids of selected tests that run after all others; Python's runners alone
+    /// can be asked.
+    pub last: Vec<String>,
     /// Under which variation.
     pub variation: Variation,
     /// What to compare once the tests are over; Python alone can be asked.

@@ -122,7 +122,7 @@ fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
         let site = Site::new(tree, folder.path(), arguments, project);
         return measure_known(arguments, &known::read(list)?, site, out);
     }
-    let faults = chosen(&tree, arguments.seed)?;
+    let faults = chosen(&tree, arguments.seed, &seed::faults)?;
     let mut rows: Vec<Row> = if out.exists() { read(out)? } else { Vec::new() };
     if arguments.again {
         return again(&Site::new(tree, folder.path(), arguments, project), &faults, rows);

@@ -4,14 +4,16 @@
 //! which it differs from the code before the fault.
 //!
 //! ```text
-//! cargo bench --bench trust -- --repo DIR --out ROWS.jsonl [--faults N] [--seed N] [--shard I/N] -- TEST_COMMAND…
+//! cargo bench --bench trust -- --repo DIR --out ROWS.jsonl [--faults N] [--seed N] [--shard I/N] [--small] -- TEST_COMMAND…
 //! cargo bench --bench trust -- --table ROWS.jsonl…
 //! ```
 //!
 //! The checkout itself is not touched. A file of rows is gone on with where it
 //! ends. The faults share no operator with the repair rules
 //! (`benches/localize/seed.rs`), so that few can be mended by them: what is
-//! measured is what else passes.
+//! measured is what else passes. With `--small` they are those of mutation
+//! testing, many of which a rule undoes: then there are many verified patches
+//! to be judged, and the share of those that are mended says nothing.
 
 #[path = "../localize/choose.rs"]
 mod choose;
@@ -24,6 +26,7 @@ mod record;
 mod score;
 #[path = "../localize/seed.rs"]
 mod seed;
+mod small;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -77,6 +80,9 @@ struct Arguments {
     /// Time for one `heal fix`, as heal takes it
     #[arg(long, default_value = "3m")]
     timeout: String,
+    /// Seed the small changes of mutation testing
+    #[arg(long)]
+    small: bool,
     /// Another heal than the one built with this
     #[arg(long)]
     heal: Option<PathBuf>,
@@ -111,7 +117,7 @@ fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
     let tree = folder.path().join("tree");
     must(Command::new("git").args(["clone", "-q", "--no-hardlinks"]).arg(repo).arg(&tree))?;
     let project = repo.canonicalize()?.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let faults = choose::chosen(&tree, arguments.seed)?;
+    let faults = choose::chosen(&tree, arguments.seed, if arguments.small { &small::faults } else { &seed::faults })?;
     let mut rows: Vec<Row> = if out.exists() { read(out)? } else { Vec::new() };
     let done: HashSet<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(out)?;

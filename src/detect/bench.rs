@@ -91,6 +91,7 @@ impl Bench {
             trace_lines: false,
             fail_fast: false,
             variation: Variation::default(),
+            last: Vec::new(),
             probe: None,
             sieve: None,
         }

@@ -4,6 +4,10 @@
 //! in time: on Python 3.12 and later a line costs once a test
 //! (`sys.monitoring`), below every time it runs (`sys.settrace`). A sample that
 //! is cut short is a smaller sample. Judges no line.
+//!
+//! The failing tests run once more behind the sample: what they ran alone and
+//! do not run in company is done once in a process (tables that are filled at
+//! the first use, memoized results) by whoever comes first, and is everybody's.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +17,9 @@ use serde::Serialize;
 
 use super::bench::Bench;
 use super::reproduce::ReproduceError;
+use super::reproduce::Reproduction;
 use crate::failure::Failure;
+use crate::failure::Kind;
 use crate::runner::Report;
 use crate::runner::RunnerKind;
 use crate::runner::Selection;
@@ -27,6 +33,8 @@ pub type Covered = Vec<(RelPath, Vec<u32>)>;
 
 /// Passing tests that are run again, at most.
 const MOST_TESTS: usize = 250;
+/// Failing tests that are run again with them, at most.
+const MOST_FAILING: usize = 20;
 /// Time they may take in all, by what they took without being watched.
 const BUDGET: Duration = Duration::from_millis(2500);
 /// What the command may always take, starting and collecting as well; where the
@@ -62,6 +70,18 @@ impl Spectrum {
         spectrum
     }
 
+    /// Lines that a failing test runs `alone` and not behind passing ones,
+    /// `in_company`: every passing test relies on what they did.
+    pub fn shared(&mut self, alone: &Covered, in_company: &Covered) {
+        let company: BTreeMap<&RelPath, &Vec<u32>> = in_company.iter().map(|(path, lines)| (path, lines)).collect();
+        for (path, lines) in alone {
+            let again = company.get(path);
+            for line in lines.iter().filter(|line| again.is_none_or(|again| !again.contains(line))) {
+                self.lines.entry(path.clone()).or_default().insert(*line, self.tests);
+            }
+        }
+    }
+
     /// How many passing tests executed the line.
     pub fn count(&self, path: &RelPath, line: u32) -> usize {
         self.lines.get(path).and_then(|lines| lines.get(&line)).copied().unwrap_or(0)
@@ -79,22 +99,35 @@ pub async fn measure(
     scratch: &dyn Scratch,
     first: &Report,
     took: Duration,
-    failures: &[&Failure],
+    reproductions: &[Reproduction],
 ) -> Result<Spectrum, ReproduceError> {
-    if !matches!(bench.project.kind, RunnerKind::Pytest | RunnerKind::Unittest) {
+    let known: Vec<&Reproduction> = reproductions.iter().filter(|test| !test.executed.is_empty()).collect();
+    if known.is_empty() || !matches!(bench.project.kind, RunnerKind::Pytest | RunnerKind::Unittest) {
         return Ok(Spectrum::default());
     }
     let monitored = bench.python.as_ref().is_some_and(|python| python.version >= (3, 12, 0));
-    let chosen = sample(first, failures, if monitored { SLOWER } else { SLOWER_BEFORE_3_12 });
+    let failures: Vec<&Failure> = reproductions.iter().map(|reproduction| &reproduction.failure).collect();
+    let mut chosen = sample(first, &failures, if monitored { SLOWER } else { SLOWER_BEFORE_3_12 });
     if chosen.is_empty() {
         return Ok(Spectrum::default());
     }
+    // One that runs to its deadline would use up what the others need.
+    let again = known.iter().filter(|test| test.failure.kind != Kind::Timeout).take(MOST_FAILING);
+    let again: Vec<String> = again.map(|test| test.failure.id.clone()).collect();
+    chosen.extend(again.iter().cloned());
     let mut request = bench.request(Selection::Tests(chosen));
     request.trace_lines = true;
+    request.last = again;
     request.time_limit = request.time_limit.min(took.max(LIMIT));
     let report = bench.run(scratch, &request).await?;
     let passing = report.tests.iter().filter(|test| test.status == Status::Passed && !test.executed.is_empty());
-    Ok(Spectrum::of(passing.map(|test| &test.executed)))
+    let mut spectrum = Spectrum::of(passing.map(|test| &test.executed));
+    for test in report.tests.iter().filter(|test| test.status == Status::Failed && !test.executed.is_empty()) {
+        if let Some(alone) = known.iter().find(|reproduction| reproduction.failure.id == test.id) {
+            spectrum.shared(&alone.executed, &test.executed);
+        }
+    }
+    Ok(spectrum)
 }
 
 /// Ids of the passing tests to run: those that share most of their name with a
@@ -135,7 +168,6 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     use super::*;
-    use crate::failure::Kind;
 
     fn test(id: &str, status: Status, took_ms: u64) -> TestResult {
         TestResult { id: id.into(), status, took: Duration::from_millis(took_ms), failure: None, executed: Vec::new() }
@@ -190,5 +222,15 @@ mod tests {
         let spectrum = Spectrum::of([&one, &two]);
         assert_eq!((1..=3).map(|line| spectrum.count(&path, line)).collect::<Vec<_>>(), [1, 2, 0]);
         assert_eq!(spectrum.tests, 2);
+    }
+
+    #[test]
+    fn what_a_failing_test_runs_only_when_it_is_alone_is_everybodys() {
+        let path = RelPath::new("a.py").expect("a path");
+        let of = |lines: &[u32]| vec![(path.clone(), lines.to_vec())];
+        let mut spectrum = Spectrum::of([&of(&[5]), &of(&[5, 6])]);
+        spectrum.shared(&of(&[1, 2, 5, 6]), &of(&[5, 6]));
+        let counts: Vec<usize> = (1..=6).map(|line| spectrum.count(&path, line)).collect();
+        assert_eq!(counts, [2, 2, 0, 0, 2, 1]);
     }
 }

@@ -25,6 +25,18 @@ pub struct Proposal {
     pub explanation: String,
     /// What executed evidence says.
     pub evidence: Evidence,
+    /// The proposer's own order: higher was tried sooner.
+    pub prior: f64,
+}
+
+impl Proposal {
+    /// Puts proposals in an order that does not depend on which trial ended
+    /// first, before evidence ranks them: it leaves equals as they are.
+    pub fn unhurried(proposals: &mut [Proposal]) {
+        proposals.sort_by(|one, other| {
+            other.prior.total_cmp(&one.prior).then_with(|| one.patch.diff().cmp(&other.patch.diff()))
+        });
+    }
 }
 
 /// How a hunt ended.
@@ -42,4 +54,44 @@ pub struct Ended {
     pub cost: Cost,
     /// Time spent waiting for models.
     pub model_time: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::RelPath;
+    use crate::verify::Target;
+
+    #[test]
+    fn proposals_of_equal_evidence_come_in_one_order_whichever_trial_ended_first() {
+        let evidence = Evidence {
+            target: Target::default(),
+            suite: None,
+            cause: String::new(),
+            control: None,
+            strength: None,
+            witnesses: None,
+            integrity: String::new(),
+            scratch: String::new(),
+            sandbox: String::new(),
+            suite_scope: String::new(),
+            agreement: 1,
+            taken_out: 0,
+        };
+        let proposal = |after: &str, prior: f64| Proposal {
+            id: None,
+            origin: Origin { kind: "rule".into(), name: "guard".into() },
+            patch: Patch::of_file(RelPath::new("a.py").expect("path"), "a\n", after),
+            explanation: String::new(),
+            evidence: evidence.clone(),
+            prior,
+        };
+        let mut one = vec![proposal("b\n", 0.2), proposal("d\n", 0.5), proposal("c\n", 0.5)];
+        let mut other = vec![one[2].clone(), one[0].clone(), one[1].clone()];
+        Proposal::unhurried(&mut one);
+        Proposal::unhurried(&mut other);
+        let diffs = |proposals: &[Proposal]| proposals.iter().map(|proposal| proposal.patch.diff()).collect::<Vec<_>>();
+        assert_eq!(diffs(&one), diffs(&other));
+        assert!(one[0].patch.diff().contains("+c"), "the higher prior, then the text");
+    }
 }

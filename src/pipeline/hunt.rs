@@ -119,6 +119,7 @@ pub async fn hunt(
     }
     if !ended.proposals.is_empty() {
         ended.reason = None;
+        Proposal::unhurried(&mut ended.proposals);
         rank::order(&mut ended.proposals, |proposal| (&proposal.patch, &proposal.evidence));
         keep(&mut ended, known, case, tools)?;
     } else if matches!(&ended.reason, Some(reason) if matches!(reason.word, "none-verified" | "no-candidate"))
@@ -338,6 +339,7 @@ impl Hunt<'_> {
             patch: candidate.patch.clone(),
             explanation: candidate.explanation.clone(),
             evidence: evidence.clone(),
+            prior: candidate.prior,
         });
         let part = if evidence.is_strong() { STRONG_AFTERTHOUGHT } else { AFTERTHOUGHT };
         let until = Instant::now() + self.began.elapsed().mul_f64(part).min(LONGEST_AFTERTHOUGHT);

@@ -126,11 +126,7 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
     }
     scratch.restore()?;
     let places = places(prepared, &*scratch, &wanted);
-    let known = reproductions.iter().any(|reproduction| !reproduction.executed.is_empty());
-    let spectrum = match known {
-        true => spectrum::measure(&prepared.bench, &*scratch, &first, took, &wanted_refs).await?,
-        false => Spectrum::default(),
-    };
+    let spectrum = spectrum::measure(&prepared.bench, &*scratch, &first, took, &reproductions).await?;
     Ok(Survey { baseline, reproductions, places, spectrum, first, other_copies, notes, settling })
 }
 

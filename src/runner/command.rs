@@ -293,6 +293,7 @@ mod tests {
                 trace_lines: false,
                 fail_fast: false,
                 variation: Variation::default(),
+                last: Vec::new(),
                 probe: None,
                 sieve: None,
             };

@@ -185,6 +185,8 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=dropped)
     if HEAL.settings.get("reverse"):
         kept.reverse()
+    last = set(HEAL.settings.get("last") or ())
+    kept.sort(key=lambda item: HEAL.stable[item.nodeid] in last)
     items[:] = kept
     if HEAL.sieve.on:
         # None of them runs in this process.

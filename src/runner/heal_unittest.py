@@ -116,9 +116,11 @@ class Result(unittest.TextTestResult):
         self.heal["outcome"] = outcome
         if error is not None:
             LINES.telling += 1
-            failure = DESCRIBER.describe(error[1])
+            try:
+                failure = DESCRIBER.describe(error[1])
+            finally:
+                LINES.telling -= 1
             compare(failure)
-            LINES.telling -= 1
             if about:
                 failure["message"] += " " + about
             self.heal["failure"] = failure
@@ -204,17 +206,29 @@ def chosen(suite):
     return kept
 
 
+def reordered(suite):
+    """The suite with the tests that shall come last at its end."""
+    last = set(SETTINGS.get("last") or ())
+    if not last:
+        return suite
+    return unittest.TestSuite(sorted(each(suite), key=lambda test: test.id() in last))
+
+
 def count(suite):
     return sum(count(test) if isinstance(test, unittest.TestSuite) else 1 for test in suite)
 
 
-def ids(suite):
+def each(suite):
     for test in suite:
         if isinstance(test, unittest.TestSuite):
-            for name in ids(test):
-                yield name
+            for inner in each(test):
+                yield inner
         else:
-            yield test.id()
+            yield test
+
+
+def ids(suite):
+    return (test.id() for test in each(suite))
 
 
 class Program(unittest.TestProgram):
@@ -242,7 +256,7 @@ class Program(unittest.TestProgram):
             warnings=self.warnings,
             resultclass=Result,
         )
-        self.test = chosen(self.test)
+        self.test = reordered(chosen(self.test))
         names = list(ids(self.test))
         for start in range(0, len(names), 1000):
             CHANNEL.write("collected", ids=names[start : start + 1000])

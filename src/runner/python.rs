@@ -85,7 +85,7 @@ pub fn compose(
     let variables = open(site, request, channel, &own, once)?;
     let words = match env {
         Some(env) => through_env(words, &env, &variables),
-        None => words,
+        None => past_shim(words, project, site),
     };
     Ok(Command {
         argv: words.into_iter().map(Into::into).collect(),
@@ -149,6 +149,7 @@ fn open(
         "trace": request.trace_lines,
         "reverse": request.variation.reverse,
         "fail_fast": request.fail_fast,
+        "last": request.last,
         "probe": request.probe,
         "sieve": sieve,
         // What processes that the tests start shall see again.
@@ -210,6 +211,21 @@ fn import_path(site: &Site, own: Option<&str>) -> Option<String> {
     (!words.is_empty()).then(|| words.join(":"))
 }
 
+/// The command with the interpreter itself in place of its bare name. What
+/// `PATH` finds for `python3` may be a shim (pyenv, asdf): a shell script that
+/// looks for the interpreter again at each start, for longer than the
+/// interpreter takes to start.
+fn past_shim(mut words: Vec<String>, project: &Project, site: &Site) -> Vec<String> {
+    let first = wrap::see(&project.command).is_some_and(|seen| seen.interpreter == Some(0));
+    if let (true, Some(word), Some(python)) = (first, words.first_mut(), &site.python)
+        && !word.contains('/')
+        && let Some(program) = python.program.to_str()
+    {
+        program.clone_into(word);
+    }
+    words
+}
+
 /// The command with heal's variables behind the assignments of its own `env`,
 /// which would undo them (`env PYTHONPATH=src`, `env -i`): the last one holds.
 fn through_env(mut words: Vec<String>, env: &wrap::Env, variables: &[Variable]) -> Vec<String> {
@@ -249,7 +265,7 @@ pub mod tests {
     /// `python3`, with `src` installed in editable mode.
     fn interpreter(python_path: Option<&str>, options: Option<&str>) -> Interpreter {
         Interpreter {
-            program: "python3".into(),
+            program: "/opt/python/bin/python3.12".into(),
             version: (3, 12, 1),
             pytest: Some("9.2.0".into()),
             editable: vec![RelPath::new("src").expect("path")],
@@ -274,6 +290,7 @@ pub mod tests {
             trace_lines: false,
             fail_fast: false,
             variation: Variation::default(),
+            last: Vec::new(),
             probe: None,
             sieve: None,
         }
@@ -309,6 +326,17 @@ pub mod tests {
         assert_eq!(words, "pytest -q");
         assert_eq!(path, "CHANNEL:/scratch/src:/scratch/lib:/opt/x:plain");
         assert_eq!(options, "-ra -p heal_pytest");
+    }
+
+    #[test]
+    fn a_bare_name_becomes_the_interpreter_that_answered_to_it() {
+        for (command, wanted) in [
+            ("python3 -m pytest -q", "/opt/python/bin/python3.12 -m pytest -q"),
+            (".venv/bin/python -m pytest", ".venv/bin/python -m pytest"),
+            ("uv run python -m pytest", "uv run python -m pytest"),
+        ] {
+            assert_eq!(composed(command, interpreter(None, None)).0, wanted);
+        }
     }
 
     #[test]

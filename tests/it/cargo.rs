@@ -91,6 +91,7 @@ impl Tree {
             trace_lines: false,
             fail_fast,
             variation: Variation::default(),
+            last: Vec::new(),
             probe: None,
             sieve: None,
         };

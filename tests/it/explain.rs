@@ -33,3 +33,23 @@ fn a_save_during_the_run_changes_no_diagnosis() {
     assert!(project.read("till.py").starts_with("# saved"), "the test saved nothing");
     assert_eq!(disturbed, undisturbed);
 }
+
+#[test]
+fn what_whoever_comes_first_does_for_all_is_not_taken_for_the_failing_tests_own() {
+    let rates = "RATES = {}\n\n\ndef fill():\n    for country in ('AT', 'DE', 'FR'):\n        key = country.lower()\n        RATES[key] = 20\n\n\n\
+                 def rate(country):\n    if not RATES:\n        fill()\n    return RATES[country.lower()]\n\n\n\
+                 def net(cents, country):\n    return cents * 100 // (100 + rate(country))\n\n\n\
+                 def gross(cents, country):\n    return cents * (100 + rate(country)) // 99\n";
+    let test = "import unittest\n\nimport rates\n\n\nclass RatesTest(unittest.TestCase):\n    \
+                def test_a_gross(self):\n        self.assertEqual(rates.gross(100, 'DE'), 120)\n\n    \
+                def test_b_rate(self):\n        self.assertEqual(rates.rate('DE'), 20)\n\n    \
+                def test_c_net(self):\n        self.assertEqual(rates.net(120, 'DE'), 100)\n\n    \
+                def test_d_gross_of_nothing(self):\n        self.assertEqual(rates.gross(0, 'DE'), 0)\n";
+    let project = Project::new(&[("rates.py", rates), ("test_rates.py", test)]);
+    let json = project.heal(&["explain", "--json"]).code(0).json();
+    let suspects = json["failures"][0]["suspects"].as_array().expect("suspects");
+    assert_eq!(suspects[0]["symbol"], "gross", "{json:#}");
+    let fill = suspects.iter().find(|suspect| suspect["symbol"] == "fill");
+    let reasons = fill.map(|fill| fill["reasons"].to_string()).unwrap_or_default();
+    assert!(reasons.contains("3 of 3 passing"), "{json:#}");
+}

@@ -73,6 +73,7 @@ impl Bench {
             trace_lines: true,
             fail_fast: false,
             variation,
+            last: Vec::new(),
             probe: None,
             sieve: None,
         }
