@@ -61,6 +61,12 @@ pub struct Project {
 }
 
 impl RunnerKind {
+    /// Whether the lines that tests execute are told by any run, at little
+    /// cost; cargo's need a build of their own.
+    pub fn tells_lines_in_passing(self) -> bool {
+        matches!(self, RunnerKind::Pytest | RunnerKind::Unittest)
+    }
+
     /// Its name, in reports and messages.
     pub fn name(self) -> &'static str {
         match self {

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 use heal::source::RelPath;
 
-use super::seed::Fault;
+use super::noted::Fault;
 
 /// Faults in one function, at most: one long function is not the project.
 const MOST_IN_A_FUNCTION: usize = 3;
@@ -32,7 +32,7 @@ impl Seeded {
 
 /// The faults that `faults` finds in the code's files, in an order that the
 /// seed alone decides.
-pub fn chosen(tree: &Path, seed: u64, faults: &dyn Fn(&str) -> Vec<Fault>) -> Result<Vec<Seeded>> {
+pub fn chosen(tree: &Path, seed: u64, faults: &dyn Fn(&RelPath, &str) -> Vec<Fault>) -> Result<Vec<Seeded>> {
     let mut found: Vec<(u64, Seeded)> = Vec::new();
     for path in tracked(tree)? {
         let name = path.as_str();
@@ -42,7 +42,7 @@ pub fn chosen(tree: &Path, seed: u64, faults: &dyn Fn(&str) -> Vec<Fault>) -> Re
             continue;
         }
         let Ok(text) = std::fs::read_to_string(path.under(tree)) else { continue };
-        found.extend(faults(&text).into_iter().map(|fault| {
+        found.extend(faults(&path, &text).into_iter().map(|fault| {
             let seeded = Seeded { path: path.clone(), fault, name: None };
             (order(seed, &seeded.id()), seeded)
         }));

@@ -11,7 +11,7 @@ use heal::language::definitions::enclosing;
 use heal::source::RelPath;
 use serde::Deserialize;
 
-use super::seed::Fault;
+use super::noted::Fault;
 
 /// A line of the list.
 #[derive(Clone, Debug, Deserialize)]

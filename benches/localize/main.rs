@@ -1,4 +1,4 @@
-//! Measures localization: seeds faults into a Python checkout, lets heal
+//! Measures localization: seeds faults into a Python or Rust checkout, lets heal
 //! diagnose those that some test shows, and scores where the fault ranks.
 //!
 //! ```text
@@ -16,10 +16,12 @@
 
 mod choose;
 mod known;
+mod noted;
 mod open;
 mod record;
 mod score;
 mod seed;
+mod seed_rust;
 
 use std::collections::BTreeMap;
 use std::collections::HashSet;
@@ -38,6 +40,7 @@ use heal::detect::Reproduction;
 use heal::diagnose;
 use heal::diagnose::Folder;
 use heal::diagnose::Sources;
+use heal::failure::Kind;
 use heal::pipeline::prepare;
 use heal::pipeline::survey;
 use heal::source::RelPath;
@@ -122,7 +125,7 @@ fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
         let site = Site::new(tree, folder.path(), arguments, project);
         return measure_known(arguments, &known::read(list)?, site, out);
     }
-    let faults = chosen(&tree, arguments.seed, &seed::faults)?;
+    let faults = chosen(&tree, arguments.seed, &faults_of)?;
     let mut rows: Vec<Row> = if out.exists() { read(out)? } else { Vec::new() };
     if arguments.again {
         return again(&Site::new(tree, folder.path(), arguments, project), &faults, rows);
@@ -138,7 +141,7 @@ fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
             break;
         }
         let text = std::fs::read_to_string(seeded.path.under(&site.tree))?;
-        if done.contains(&seeded.id()) || !seed::parses(&seeded.fault, &text) {
+        if done.contains(&seeded.id()) || !parses(seeded, &text) {
             continue;
         }
         let row = runtime.block_on(site.run(seeded, None))?;
@@ -152,6 +155,22 @@ fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
         rows.push(row);
     }
     Ok(rows)
+}
+
+/// The faults of a file, by its language.
+fn faults_of(path: &RelPath, text: &str) -> Vec<noted::Fault> {
+    match heal::language::of_path(path).map(|language| language.name) {
+        Some("python") => seed::faults(text),
+        Some("rust") => seed_rust::faults(text),
+        _ => Vec::new(),
+    }
+}
+
+fn parses(seeded: &Seeded, text: &str) -> bool {
+    match heal::language::of_path(&seeded.path).map(|language| language.name) {
+        Some("rust") => seed_rust::parses(&seeded.fault, text),
+        _ => seed::parses(&seeded.fault, text),
+    }
 }
 
 /// Measures faults that people made, each at its own revision.
@@ -267,6 +286,11 @@ impl Site {
         let failures: Vec<_> = survey.reproductions.iter().map(|reproduction| reproduction.failure.clone()).collect();
         let clusters = diagnose::clusters(&failures);
         let Some(first) = clusters.first() else { return Ok(row) };
+        // The compiler has found it.
+        if failures.iter().any(|failure| failure.kind == Kind::CompileError) {
+            row.failing = 0;
+            return Ok(row);
+        }
         let members: Vec<&Reproduction> = first.iter().map(|index| &survey.reproductions[*index]).collect();
         if members.iter().all(|member| member.outcome == Outcome::Reproduced) {
             let others = survey.reproductions.iter().enumerate().filter(|(index, _)| !first.contains(index));

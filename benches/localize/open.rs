@@ -60,7 +60,8 @@ pub fn tools(run: &str, tree: &Path, cache: &Path, settings: &Settings) -> Resul
         events: Events::none(),
         interrupt,
         launcher,
-        heal: std::env::current_exe()?,
+        // A part of it runs inside cargo.
+        heal: env!("CARGO_BIN_EXE_heal").into(),
         cache: cache.to_path_buf(),
         ledger: Arc::new(Ledger::in_memory()?),
         budget: Budget::new(settings.caps),

@@ -13,7 +13,7 @@ use heal::source::RelPath;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::seed::Fault;
+use crate::noted::Fault;
 
 /// How one diagnosis did on one fault. Ranks are 1-based; `None` where the
 /// fault is not among the suspects at all.

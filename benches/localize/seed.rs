@@ -4,39 +4,14 @@
 //! `src/mutation`): what is measured must not be what the rules were made for.
 //! Works on text; writes no file.
 
-use std::ops::Range;
-
-use heal::language::Parsed;
-use heal::language::definitions::enclosing;
 use heal::language::lines_of;
-use heal::language::outline::Outline;
 use heal::language::python::PYTHON;
 use heal::language::walk;
 use heal::language::{self};
 use tree_sitter::Node;
 
-/// A fault that can be put into one file.
-#[derive(Clone, Debug)]
-pub struct Fault {
-    /// What sort of change (`else-dropped`).
-    pub kind: &'static str,
-    /// Bytes that are replaced.
-    pub bytes: Range<usize>,
-    /// What stands there instead.
-    pub replacement: String,
-    /// Qualified name of the function it lies in.
-    pub function: String,
-    /// First and last line, of the text with the fault, where a person would
-    /// say that it is: what was changed, or what stands beside what is gone.
-    pub lines: (u32, u32),
-}
-
-impl Fault {
-    /// The file's text with the fault.
-    pub fn put_into(&self, text: &str) -> String {
-        format!("{}{}{}", &text[..self.bytes.start], self.replacement, &text[self.bytes.end..])
-    }
-}
+use super::noted::Fault;
+use super::noted::Noted;
 
 /// Whether the text with the fault is Python as far as `text` is.
 pub fn parses(fault: &Fault, text: &str) -> bool {
@@ -47,25 +22,22 @@ pub fn parses(fault: &Fault, text: &str) -> bool {
 pub fn faults(text: &str) -> Vec<Fault> {
     let parsed = language::parse(&PYTHON, text);
     let outline = parsed.outline();
-    let mut seeder = Seeder { parsed: &parsed, outline: &outline, found: Vec::new() };
+    let mut seeder = Seeder { noted: Noted::new(&parsed, &outline) };
     walk(parsed.tree.root_node(), &mut |node| {
         seeder.at(node);
         true
     });
-    seeder.found.retain(|fault| text[fault.bytes.clone()] != fault.replacement);
-    seeder.found
+    seeder.noted.faults()
 }
 
 struct Seeder<'p> {
-    parsed: &'p Parsed,
-    outline: &'p Outline,
-    found: Vec<Fault>,
+    noted: Noted<'p>,
 }
 
 impl Seeder<'_> {
     fn at(&mut self, node: Node<'_>) {
         match node.kind() {
-            "else_clause" | "elif_clause" => self.gone("else-dropped", node),
+            "else_clause" | "elif_clause" => self.noted.gone("else-dropped", node),
             "if_statement" => self.emptied("body-emptied", node, "consequence"),
             "except_clause" => {
                 let last = node.named_child(node.named_child_count().saturating_sub(1) as u32);
@@ -94,28 +66,6 @@ impl Seeder<'_> {
         }
     }
 
-    /// Adds a fault; `lines` are those of the text as it is.
-    fn add(&mut self, kind: &'static str, bytes: Range<usize>, replacement: &str, lines: (u32, u32)) {
-        let line = lines.0.max(1);
-        let Some(function) = enclosing(&self.outline.definitions, line) else { return };
-        let definition = &self.outline.definitions[function];
-        if !definition.kind.is_callable() || definition.is_test {
-            return;
-        }
-        let last = self.parsed.text[..bytes.start].lines().count() as u32 + replacement.lines().count() as u32;
-        let lines = (line, lines.1.min(last.max(line)));
-        let function = definition.qualified.clone();
-        self.found.push(Fault { kind, bytes, replacement: replacement.to_owned(), function, lines });
-    }
-
-    /// `node` with the line break before it goes; what is beside it is told.
-    fn gone(&mut self, kind: &'static str, node: Node<'_>) {
-        let text = &self.parsed.text;
-        let start = text[..node.start_byte()].trim_end().len();
-        let line = lines_of(node).start;
-        self.add(kind, start..node.end_byte(), "", (line.saturating_sub(1), line));
-    }
-
     fn emptied(&mut self, kind: &'static str, node: Node<'_>, field: &str) {
         if let Some(block) = node.child_by_field_name(field) {
             self.passes(kind, node, block);
@@ -123,9 +73,9 @@ impl Seeder<'_> {
     }
 
     fn passes(&mut self, kind: &'static str, node: Node<'_>, block: Node<'_>) {
-        if self.parsed.text_of(block).trim() != "pass" {
+        if self.noted.parsed.text_of(block).trim() != "pass" {
             let line = lines_of(node).start;
-            self.add(kind, block.byte_range(), "pass", (line, lines_of(block).start));
+            self.noted.add(kind, block.byte_range(), "pass", (line, lines_of(block).start));
         }
     }
 
@@ -143,8 +93,8 @@ impl Seeder<'_> {
         let indent = " ".repeat(block.start_position().column);
         let line = lines_of(node).start;
         let end = lines_of(block).end;
-        self.add("loop-cut", block.end_byte()..block.end_byte(), &format!("\n{indent}break"), (line, line));
-        if let Some(fault) = self.found.last_mut().filter(|fault| fault.kind == "loop-cut") {
+        self.noted.add("loop-cut", block.end_byte()..block.end_byte(), &format!("\n{indent}break"), (line, line));
+        if let Some(fault) = self.noted.found.last_mut().filter(|fault| fault.kind == "loop-cut") {
             fault.lines.1 = end + 1;
         }
     }
@@ -152,7 +102,7 @@ impl Seeder<'_> {
     fn forgotten_return(&mut self, node: Node<'_>) {
         if let Some(value) = node.named_child(0) {
             let line = lines_of(node);
-            self.add("return-forgotten", node.start_byte()..value.start_byte(), "", (line.start, line.end));
+            self.noted.add("return-forgotten", node.start_byte()..value.start_byte(), "", (line.start, line.end));
         }
     }
 
@@ -163,7 +113,7 @@ impl Seeder<'_> {
             node.child_by_field_name("left").is_some_and(|left| matches!(left.kind(), "identifier" | "attribute"));
         if !plain && one {
             let line = lines_of(node).start;
-            self.add("value-forgotten", value.byte_range(), "None", (line, line));
+            self.noted.add("value-forgotten", value.byte_range(), "None", (line, line));
         }
     }
 
@@ -183,37 +133,37 @@ impl Seeder<'_> {
             None if at > 0 => children[at - 1].end_byte()..children[at].end_byte(),
             None => children[at].byte_range(),
         };
-        self.add(kind, bytes, "", (line.saturating_sub(1).max(lines_of(node).start), line));
+        self.noted.add(kind, bytes, "", (line.saturating_sub(1).max(lines_of(node).start), line));
     }
 
     fn dropped_star(&mut self, node: Node<'_>) {
         let mut cursor = node.walk();
         for child in node.named_children(&mut cursor).filter(|child| child.kind() == "list_splat") {
             let line = lines_of(child).start;
-            self.add("star-dropped", child.start_byte()..child.start_byte() + 1, "", (line, line));
+            self.noted.add("star-dropped", child.start_byte()..child.start_byte() + 1, "", (line, line));
         }
     }
 
     fn dropped_filter(&mut self, node: Node<'_>) {
         let mut cursor = node.walk();
         if let Some(filter) = node.named_children(&mut cursor).find(|child| child.kind() == "if_clause") {
-            let start = self.parsed.text[..filter.start_byte()].trim_end().len();
-            let line = self.parsed.text[..start].lines().count() as u32;
-            self.add("filter-dropped", start..filter.end_byte(), "", (line, line));
+            let start = self.noted.parsed.text[..filter.start_byte()].trim_end().len();
+            let line = self.noted.parsed.text[..start].lines().count() as u32;
+            self.noted.add("filter-dropped", start..filter.end_byte(), "", (line, line));
         }
     }
 
     fn forgotten_default(&mut self, node: Node<'_>) {
         let Some(value) = node.child_by_field_name("value").filter(|value| value.kind() != "none") else { return };
         let line = lines_of(node).start;
-        self.add("default-forgotten", value.byte_range(), "None", (line, line));
+        self.noted.add("default-forgotten", value.byte_range(), "None", (line, line));
     }
 
     fn dropped_decorator(&mut self, node: Node<'_>) {
         let Some(decorator) = node.named_child(0).filter(|child| child.kind() == "decorator") else { return };
         let Some(next) = node.named_child(1) else { return };
         let line = lines_of(decorator).start;
-        self.add("decorator-dropped", decorator.start_byte()..next.start_byte(), "", (line, line));
+        self.noted.add("decorator-dropped", decorator.start_byte()..next.start_byte(), "", (line, line));
     }
 
     /// The function ends half way, with the variable bound last.
@@ -224,7 +174,7 @@ impl Seeder<'_> {
             return;
         }
         let Some(at) = block.named_child((count / 2) as u32) else { return };
-        let before = self.outline.bindings.iter().rev().find(|binding| {
+        let before = self.noted.outline.bindings.iter().rev().find(|binding| {
             binding.at >= block.start_byte()
                 && binding.at < at.start_byte()
                 && binding.name.chars().all(char::is_alphanumeric)
@@ -236,7 +186,12 @@ impl Seeder<'_> {
         }
         let indent = " ".repeat(at.start_position().column);
         let line = lines_of(at).start;
-        self.add("early-return", at.start_byte()..at.start_byte(), &format!("return {value}\n{indent}"), (line, line));
+        self.noted.add(
+            "early-return",
+            at.start_byte()..at.start_byte(),
+            &format!("return {value}\n{indent}"),
+            (line, line),
+        );
     }
 
     /// Two statements beside each other go.
@@ -249,7 +204,7 @@ impl Seeder<'_> {
         for pair in statements.windows(2).filter(|pair| plain(pair[0]) && plain(pair[1])) {
             let line = lines_of(pair[0]).start;
             let bytes = pair[0].start_byte()..pair[1].end_byte();
-            self.add("statements-dropped", bytes, "pass", (line.saturating_sub(1), line + 1));
+            self.noted.add("statements-dropped", bytes, "pass", (line.saturating_sub(1), line + 1));
         }
     }
 }

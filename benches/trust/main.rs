@@ -19,6 +19,8 @@
 mod choose;
 mod hide;
 mod judge;
+#[path = "../localize/noted.rs"]
+mod noted;
 #[path = "../localize/open.rs"]
 mod open;
 #[path = "../localize/record.rs"]
@@ -117,7 +119,10 @@ fn measure(arguments: &Arguments, repo: &Path, out: &Path) -> Result<Vec<Row>> {
     let tree = folder.path().join("tree");
     must(Command::new("git").args(["clone", "-q", "--no-hardlinks"]).arg(repo).arg(&tree))?;
     let project = repo.canonicalize()?.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let faults = choose::chosen(&tree, arguments.seed, if arguments.small { &small::faults } else { &seed::faults })?;
+    let faults = choose::chosen(&tree, arguments.seed, &|_, text| match arguments.small {
+        true => small::faults(text),
+        false => seed::faults(text),
+    })?;
     let mut rows: Vec<Row> = if out.exists() { read(out)? } else { Vec::new() };
     let done: HashSet<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(out)?;

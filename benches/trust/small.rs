@@ -10,7 +10,7 @@ use heal::language::python::PYTHON;
 use heal::mutation;
 use heal::source::Lines;
 
-use super::seed::Fault;
+use super::noted::Fault;
 
 /// Every fault that can be seeded into `text`; some do not parse.
 pub fn faults(text: &str) -> Vec<Fault> {

@@ -150,7 +150,7 @@ pub async fn reproduce(
         let mut request = bench.request(selection(first, &group));
         request.test_limit = limit;
         // The second run also shows which lines the tests execute.
-        request.trace_lines = true;
+        request.trace_lines = bench.project.kind.tells_lines_in_passing();
         let mut second = bench.run(scratch, &request).await?;
         let silent = |failure: &&Failure| !tells_of(&second, &failure.id);
         let is_chosen = request.selection != Selection::All;

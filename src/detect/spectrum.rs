@@ -5,9 +5,11 @@
 //! (`sys.monitoring`), below every time it runs (`sys.settrace`). A sample that
 //! is cut short is a smaller sample. Judges no line.
 //!
-//! The failing tests run once more behind the sample: what they ran alone and
-//! do not run in company is done once in a process (tables that are filled at
-//! the first use, memoized results) by whoever comes first, and is everybody's.
+//! In Python the failing tests run once more behind the sample: what they ran
+//! alone and do not run in company is done once in a process (tables that are
+//! filled at the first use, memoized results) by whoever comes first, and is
+//! everybody's. In Rust, where each test has a process of its own and the build
+//! is another one, the failing tests' lines are learnt by the way.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,6 +27,8 @@ use crate::runner::RunnerKind;
 use crate::runner::Selection;
 use crate::runner::Status;
 use crate::runner::TestResult;
+use crate::runner::cargo::identity::Identity;
+use crate::runner::cargo::identity::What;
 use crate::scratch::Scratch;
 use crate::source::RelPath;
 
@@ -44,6 +48,10 @@ const LIMIT: Duration = Duration::from_secs(12);
 /// `sys.settrace` (pure Python loops; measured 12 to 30 times on CPython 3.11).
 const SLOWER: f64 = 1.5;
 const SLOWER_BEFORE_3_12: f64 = 20.0;
+/// Seconds for a process of its own.
+const PROCESS: f64 = 0.02;
+/// What cargo may always take, since it builds the workspace's crates again.
+const BUILD_LIMIT: Duration = Duration::from_secs(60);
 
 /// The lines of passing tests, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +98,8 @@ impl Spectrum {
 
 /// Runs a sample of the tests that passed in `first` and counts their lines;
 /// empty where the runner cannot tell lines or nothing passed. `took` is the
-/// wall time of that first run.
+/// wall time of that first run. Reproductions of which no lines are known get
+/// theirs where this run tells them.
 ///
 /// # Errors
 /// The tests cannot be run, or the run is to stop.
@@ -99,32 +108,47 @@ pub async fn measure(
     scratch: &dyn Scratch,
     first: &Report,
     took: Duration,
-    reproductions: &[Reproduction],
+    reproductions: &mut [Reproduction],
 ) -> Result<Spectrum, ReproduceError> {
-    let known: Vec<&Reproduction> = reproductions.iter().filter(|test| !test.executed.is_empty()).collect();
-    if known.is_empty() || !matches!(bench.project.kind, RunnerKind::Pytest | RunnerKind::Unittest) {
-        return Ok(Spectrum::default());
-    }
-    let monitored = bench.python.as_ref().is_some_and(|python| python.version >= (3, 12, 0));
     let failures: Vec<&Failure> = reproductions.iter().map(|reproduction| &reproduction.failure).collect();
-    let mut chosen = sample(first, &failures, if monitored { SLOWER } else { SLOWER_BEFORE_3_12 });
-    if chosen.is_empty() {
+    let monitored = bench.python.as_ref().is_some_and(|python| python.version >= (3, 12, 0));
+    let (sample, limit) = match bench.project.kind {
+        RunnerKind::Pytest | RunnerKind::Unittest => {
+            let slower = if monitored { SLOWER } else { SLOWER_BEFORE_3_12 };
+            (sample(first, &failures, |test| test.took.as_secs_f64() * slower), LIMIT)
+        }
+        RunnerKind::Cargo => (sample(first, &failures, cost_of_process), BUILD_LIMIT),
+        _ => return Ok(Spectrum::default()),
+    };
+    let in_passing = bench.project.kind.tells_lines_in_passing();
+    // One that runs to its deadline would use up what the others need.
+    let again: Vec<String> = reproductions
+        .iter()
+        .filter(|test| test.failure.kind != Kind::Timeout && test.executed.is_empty() != in_passing)
+        .filter(|test| first.test(&test.failure.id).is_some())
+        .map(|test| test.failure.id.clone())
+        .take(MOST_FAILING)
+        .collect();
+    if sample.is_empty() || reproductions.iter().all(|test| test.executed.is_empty()) == in_passing {
         return Ok(Spectrum::default());
     }
-    // One that runs to its deadline would use up what the others need.
-    let again = known.iter().filter(|test| test.failure.kind != Kind::Timeout).take(MOST_FAILING);
-    let again: Vec<String> = again.map(|test| test.failure.id.clone()).collect();
-    chosen.extend(again.iter().cloned());
+    // Where the time ends, the sample is cut, and not the failing tests.
+    let chosen = again.iter().cloned().chain(sample).collect();
     let mut request = bench.request(Selection::Tests(chosen));
     request.trace_lines = true;
     request.last = again;
-    request.time_limit = request.time_limit.min(took.max(LIMIT));
+    request.time_limit = request.time_limit.min(took.max(limit));
     let report = bench.run(scratch, &request).await?;
-    let passing = report.tests.iter().filter(|test| test.status == Status::Passed && !test.executed.is_empty());
-    let mut spectrum = Spectrum::of(passing.map(|test| &test.executed));
-    for test in report.tests.iter().filter(|test| test.status == Status::Failed && !test.executed.is_empty()) {
-        if let Some(alone) = known.iter().find(|reproduction| reproduction.failure.id == test.id) {
+    let of = |status| report.tests.iter().filter(move |test| test.status == status && !test.executed.is_empty());
+    let mut spectrum = Spectrum::of(of(Status::Passed).map(|test| &test.executed));
+    for test in of(Status::Failed) {
+        let Some(alone) = reproductions.iter_mut().find(|reproduction| reproduction.failure.id == test.id) else {
+            continue;
+        };
+        if in_passing {
             spectrum.shared(&alone.executed, &test.executed);
+        } else {
+            alone.executed.clone_from(&test.executed);
         }
     }
     Ok(spectrum)
@@ -132,7 +156,8 @@ pub async fn measure(
 
 /// Ids of the passing tests to run: those that share most of their name with a
 /// failing one first (same class, file, folder), as many as the time allows.
-fn sample(first: &Report, failures: &[&Failure], slower: f64) -> Vec<String> {
+/// `cost` gives the seconds that one will take.
+fn sample(first: &Report, failures: &[&Failure], cost: impl Fn(&TestResult) -> f64) -> Vec<String> {
     let near = |test: &TestResult| {
         let shared = failures.iter().map(|failure| shared(&failure.id, &test.id)).max();
         std::cmp::Reverse(shared.unwrap_or(0))
@@ -142,7 +167,7 @@ fn sample(first: &Report, failures: &[&Failure], slower: f64) -> Vec<String> {
     let mut left = BUDGET.as_secs_f64();
     let mut chosen = Vec::new();
     for test in passing {
-        let cost = test.took.as_secs_f64() * slower;
+        let cost = cost(test);
         if chosen.len() >= MOST_TESTS {
             break;
         }
@@ -153,6 +178,14 @@ fn sample(first: &Report, failures: &[&Failure], slower: f64) -> Vec<String> {
         }
     }
     chosen
+}
+
+/// The seconds of a Rust test in a process of its own; a doc test has no lines.
+fn cost_of_process(test: &TestResult) -> f64 {
+    match Identity::parse(&test.id).map(|identity| identity.what) {
+        Some(What::Test(..)) => test.took.as_secs_f64() + PROCESS,
+        _ => f64::INFINITY,
+    }
 }
 
 /// Leading parts that two ids have in common: folders, file, class, function.
@@ -200,7 +233,7 @@ mod tests {
         };
         let failure = failing("tests/test_a.py::A::test_it[1]");
         let wanted = ["tests/test_a.py::A::test_it[2]", "tests/test_a.py::A::test_beside", "tests/test_b.py::test_far"];
-        assert_eq!(sample(&report, &[&failure], 1.0), wanted);
+        assert_eq!(sample(&report, &[&failure], |test| test.took.as_secs_f64()), wanted);
     }
 
     #[test]
@@ -211,7 +244,11 @@ mod tests {
         };
         let failure = failing("t.py::test_x");
         for (took, slower, wanted) in [(0, 20.0, MOST_TESTS), (100, 1.0, 24), (10, 30.0, 8), (60_000, 1.0, 0)] {
-            assert_eq!(sample(&many(took), &[&failure], slower).len(), wanted, "{took} ms, {slower} times");
+            assert_eq!(
+                sample(&many(took), &[&failure], |test| test.took.as_secs_f64() * slower).len(),
+                wanted,
+                "{took} ms, {slower} times"
+            );
         }
     }
 

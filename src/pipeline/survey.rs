@@ -115,7 +115,7 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
     }
     tools.events.emit(Event::Stage { name: "reproduce".into(), what: format!("{} failing", wanted.len()) });
     let wanted_refs: Vec<&Failure> = wanted.iter().collect();
-    let reproductions = reproduce::reproduce(&prepared.bench, &mut *scratch, &first, &wanted_refs, whole).await?;
+    let mut reproductions = reproduce::reproduce(&prepared.bench, &mut *scratch, &first, &wanted_refs, whole).await?;
     for reproduction in &reproductions {
         tools.events.emit(Event::Reproduced {
             id: reproduction.failure.id.clone(),
@@ -126,7 +126,7 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
     }
     scratch.restore()?;
     let places = places(prepared, &*scratch, &wanted);
-    let spectrum = spectrum::measure(&prepared.bench, &*scratch, &first, took, &reproductions).await?;
+    let spectrum = spectrum::measure(&prepared.bench, &*scratch, &first, took, &mut reproductions).await?;
     Ok(Survey { baseline, reproductions, places, spectrum, first, other_copies, notes, settling })
 }
 

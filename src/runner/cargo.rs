@@ -16,8 +16,10 @@
 //!   some 50 ms, each further one 0.2 ms: measured with 300 panicking tests),
 //!   `RUST_LIB_BACKTRACE=0` so that error values stay cheap.
 //! - `RUSTFLAGS` is left alone: another value rebuilds everything.
-//! - `trace_lines` and the hash seed are not for cargo and are ignored; a
-//!   reversed order is a shuffled one.
+//! - `trace_lines` builds the workspace's own crates again, instrumented, and
+//!   runs each selected test by itself ([`coverage`]); without a selection it
+//!   is ignored. The hash seed is not for cargo; a reversed order is a shuffled
+//!   one.
 //! - A command that is no plain `cargo test` (`cargo nextest run`, a wrapper)
 //!   is run as given with the same environment.
 //!
@@ -27,6 +29,7 @@
 mod arguments;
 mod artifacts;
 mod channel;
+mod coverage;
 mod doctests;
 pub mod identity;
 mod libtest;
@@ -45,6 +48,8 @@ use identity::Identity;
 use identity::Target;
 use identity::What;
 
+pub use coverage::WRAPPER;
+pub use coverage::wrapper_main;
 pub use target::target_runner_main;
 
 /// The word after which heal's executable acts as the target runner.
@@ -52,6 +57,10 @@ pub const WORD: &str = "__target-runner";
 
 /// heal's executable in the channel's directory.
 const LINK: &str = "heal";
+
+/// Time for the tests of one binary whose lines are to be known: what a small
+/// crate's take together; in a large one the nearest come first.
+const TRACED: Duration = Duration::from_secs(4);
 
 /// Bytes kept of cargo's outputs: a message is about a kilobyte, and a large
 /// workspace has thousands.
@@ -157,6 +166,7 @@ fn order(
     request: &Request,
     channel: &Channel,
 ) -> channel::Order {
+    let selected_any = selected.is_some();
     channel::Order {
         nonce: channel.nonce.clone(),
         selection: selected,
@@ -164,6 +174,7 @@ fn order(
         fail_fast: request.fail_fast,
         arguments,
         shuffle: request.variation.reverse.then_some(20_070),
+        trace: (request.trace_lines && selected_any).then_some(TRACED),
         env: [("RUST_BACKTRACE", "1"), ("RUST_LIB_BACKTRACE", "0")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec(),
@@ -330,6 +341,15 @@ fn environment(
     let build = given.map_or(own, |(_, value)| value.clone());
     set("CARGO_TARGET_DIR", &build);
     set("CARGO_BUILD_BUILD_DIR", &build);
+    if request.trace_lines && request.selection != Selection::All {
+        // Under one path each time, or cargo would compile each time anew.
+        let wrapper = std::path::Path::new(&build).join(coverage::WRAPPER);
+        if link_to(site, &wrapper).is_ok() {
+            set("RUSTC_WORKSPACE_WRAPPER", &wrapper.to_string_lossy());
+            // What runs beside the tests writes its counters nowhere.
+            set(target::PROFILE, "/dev/null");
+        }
+    }
     if !needs_option(channel) {
         for (name, value) in runner_variables(channel) {
             set(&name, &value);
@@ -345,14 +365,21 @@ fn environment(
 /// Puts heal's executable into the channel, under a path of its own.
 fn link(site: &Site, channel: &Channel) -> Result<(), RunnerError> {
     let path = channel.dir.join(LINK);
-    if path.symlink_metadata().is_ok() {
+    link_to(site, &path).map_err(|source| RunnerError::Channel { path, source })
+}
+
+/// Makes `path` heal's executable, and the folders above it.
+fn link_to(site: &Site, path: &std::path::Path) -> std::io::Result<()> {
+    if std::fs::read_link(path).is_ok_and(|target| target == site.heal) {
         return Ok(());
     }
-    #[cfg(unix)]
-    let linked = std::os::unix::fs::symlink(&site.heal, &path);
-    #[cfg(not(unix))]
-    let linked = std::fs::copy(&site.heal, &path).map(|_| ());
-    linked.map_err(|source| RunnerError::Channel { path, source })
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    if path.symlink_metadata().is_ok() {
+        std::fs::remove_file(path)?;
+    }
+    std::os::unix::fs::symlink(&site.heal, path)
 }
 
 #[cfg(test)]

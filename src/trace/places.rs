@@ -54,6 +54,11 @@ impl Places {
         self.roots.iter().find_map(|root| RelPath::within(root, path))
     }
 
+    /// Whether it is a file of the repository.
+    pub fn holds(&self, path: &RelPath) -> bool {
+        self.by_name.get(path.file_name()).is_some_and(|files| files.contains(path))
+    }
+
     /// The file of the repository that `written` means; `None` for a foreign
     /// one. `near` is the folder that relative paths start from.
     ///

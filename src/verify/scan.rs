@@ -25,34 +25,47 @@ struct Pattern {
     family: &'static str,
     what: &'static str,
     is: fn(&Parsed, Node<'_>) -> bool,
+    /// Whether its text is all that there is to it, so that another text is
+    /// another one.
+    is_short: bool,
 }
 
 /// Patterns of several languages; each looks at kinds of its own.
 static PATTERNS: &[Pattern] = &[
-    Pattern { family: "python", what: "swallows every exception", is: swallows },
-    Pattern { family: "javascript", what: "swallows every exception", is: catches_all },
-    Pattern { family: "java", what: "swallows every exception", is: catches_all },
-    Pattern { family: "go", what: "throws an error away", is: throws_away },
-    Pattern { family: "python", what: "says that everything is equal", is: always_equal },
-    Pattern { family: "rust", what: "says that everything is equal", is: always_equal },
-    Pattern { family: "javascript", what: "says that everything is equal", is: always_equal },
-    Pattern { family: "go", what: "says that everything is equal", is: always_equal },
-    Pattern { family: "java", what: "says that everything is equal", is: always_equal },
-    Pattern { family: "python", what: "leaves code behind it that can never run", is: leaves_dead_code },
-    Pattern { family: "rust", what: "leaves code behind it that can never run", is: leaves_dead_code },
-    Pattern { family: "javascript", what: "leaves code behind it that can never run", is: leaves_dead_code },
-    Pattern { family: "go", what: "leaves code behind it that can never run", is: leaves_dead_code },
-    Pattern { family: "java", what: "leaves code behind it that can never run", is: leaves_dead_code },
-    Pattern { family: "python", what: "switches a condition off", is: constant_condition },
-    Pattern { family: "rust", what: "switches a condition off", is: constant_condition },
-    Pattern { family: "javascript", what: "switches a condition off", is: constant_condition },
-    Pattern { family: "go", what: "switches a condition off", is: constant_condition },
-    Pattern { family: "java", what: "switches a condition off", is: constant_condition },
-    Pattern { family: "python", what: "silences a checker", is: silences },
-    Pattern { family: "rust", what: "silences a checker", is: silences },
-    Pattern { family: "javascript", what: "silences a checker", is: silences },
-    Pattern { family: "go", what: "silences a checker", is: silences },
-    Pattern { family: "java", what: "silences a checker", is: silences },
+    Pattern { family: "python", what: "swallows every exception", is: swallows, is_short: false },
+    Pattern { family: "javascript", what: "swallows every exception", is: catches_all, is_short: false },
+    Pattern { family: "java", what: "swallows every exception", is: catches_all, is_short: false },
+    Pattern { family: "go", what: "throws an error away", is: throws_away, is_short: false },
+    Pattern { family: "python", what: "says that everything is equal", is: always_equal, is_short: false },
+    Pattern { family: "rust", what: "says that everything is equal", is: always_equal, is_short: false },
+    Pattern { family: "javascript", what: "says that everything is equal", is: always_equal, is_short: false },
+    Pattern { family: "go", what: "says that everything is equal", is: always_equal, is_short: false },
+    Pattern { family: "java", what: "says that everything is equal", is: always_equal, is_short: false },
+    Pattern {
+        family: "python",
+        what: "leaves code behind it that can never run",
+        is: leaves_dead_code,
+        is_short: false,
+    },
+    Pattern { family: "rust", what: "leaves code behind it that can never run", is: leaves_dead_code, is_short: false },
+    Pattern {
+        family: "javascript",
+        what: "leaves code behind it that can never run",
+        is: leaves_dead_code,
+        is_short: false,
+    },
+    Pattern { family: "go", what: "leaves code behind it that can never run", is: leaves_dead_code, is_short: false },
+    Pattern { family: "java", what: "leaves code behind it that can never run", is: leaves_dead_code, is_short: false },
+    Pattern { family: "python", what: "switches a condition off", is: constant_condition, is_short: true },
+    Pattern { family: "rust", what: "switches a condition off", is: constant_condition, is_short: true },
+    Pattern { family: "javascript", what: "switches a condition off", is: constant_condition, is_short: true },
+    Pattern { family: "go", what: "switches a condition off", is: constant_condition, is_short: true },
+    Pattern { family: "java", what: "switches a condition off", is: constant_condition, is_short: true },
+    Pattern { family: "python", what: "silences a checker", is: silences, is_short: false },
+    Pattern { family: "rust", what: "silences a checker", is: silences, is_short: false },
+    Pattern { family: "javascript", what: "silences a checker", is: silences, is_short: false },
+    Pattern { family: "go", what: "silences a checker", is: silences, is_short: false },
+    Pattern { family: "java", what: "silences a checker", is: silences, is_short: false },
 ];
 
 /// Judges a patch.
@@ -64,7 +77,10 @@ pub fn judge(patch: &Patch) -> Result<(), Miss> {
         let (ours, theirs) = language::differing(&before, &after);
         for pattern in PATTERNS.iter().filter(|pattern| pattern.family == language.family) {
             let (old, new) = (found(&before, &ours, pattern), found(&after, &theirs, pattern));
-            if new.len() > old.len() {
+            // `if False` that becomes `if True` is one more of the latter.
+            let times = |all: &[(usize, &str)], text: &str| all.iter().filter(|(_, other)| *other == text).count();
+            let turned = pattern.is_short && new.iter().any(|(_, text)| times(&new, text) > times(&old, text));
+            if new.len() > old.len() || turned {
                 let fresh = new.iter().find(|(_, text)| old.iter().all(|(_, other)| other != text)).or(new.last());
                 let line = fresh.map_or(0, |(line, _)| *line);
                 return Err(Miss::new(&GATE, format!("`{}` line {line}: it {}", change.path, pattern.what)));
@@ -231,23 +247,19 @@ fn leaves_dead_code(parsed: &Parsed, node: Node<'_>) -> bool {
 /// `if False`, `x or True`, `x && false`. `while True` is a loop, and `if
 /// TYPE_CHECKING` is none.
 fn constant_condition(parsed: &Parsed, node: Node<'_>) -> bool {
-    let truth = |node: Node<'_>| matches!(parsed.text_of(node), "True" | "False" | "true" | "false" | "0" | "1");
-    match node.kind() {
+    if !matches!(parsed.text_of(node), "True" | "False" | "true" | "false" | "0" | "1") {
+        return false;
+    }
+    let whole = node.parent().filter(|parent| parent.kind() == "parenthesized_expression").unwrap_or(node);
+    let Some(around) = whole.parent() else { return false };
+    match around.kind() {
         "if_statement" | "elif_clause" | "if_expression" | "ternary_expression" => {
-            let condition = node.child_by_field_name("condition");
-            let inner = |node: Node<'_>| {
-                if node.kind() == "parenthesized_expression" {
-                    node.named_child(0).is_some_and(truth)
-                } else {
-                    truth(node)
-                }
-            };
-            condition.is_some_and(inner)
+            around.child_by_field_name("condition") == Some(whole)
         }
-        "boolean_operator" => syntax::parts(node).iter().any(|side| truth(*side)),
+        "boolean_operator" => true,
         "binary_expression" => {
-            let operator = node.child_by_field_name("operator").map(|operator| parsed.text_of(operator));
-            matches!(operator, Some("&&" | "||")) && syntax::parts(node).iter().any(|side| truth(*side))
+            let operator = around.child_by_field_name("operator").map(|operator| parsed.text_of(operator));
+            matches!(operator, Some("&&" | "||"))
         }
         _ => false,
     }
@@ -361,6 +373,20 @@ mod tests {
             // What was there before stays there.
             let patch = Patch::of_file(path, after.clone(), format!("{after}\n\n"));
             assert!(judge(&patch).is_ok(), "{after}");
+        }
+    }
+
+    #[test]
+    fn a_condition_that_is_switched_over_is_switched_off_as_well() {
+        for (before, after, held) in [
+            ("if False:\n    g()\n", "if True:\n    g()\n", false),
+            ("if False:\n    g()\n", "if False:\n    g(1)\n", true),
+            ("if False:\n    g()\n", "if a:\n    g()\n", true),
+            ("b = a or False\n", "b = a or True\n", false),
+            ("b = a or False\n", "b = c or False\n", true),
+        ] {
+            let patch = Patch::of_file(RelPath::new("a.py").expect("path"), before, after);
+            assert_eq!(judge(&patch).is_ok(), held, "{after}");
         }
     }
 }

@@ -53,3 +53,39 @@ fn what_whoever_comes_first_does_for_all_is_not_taken_for_the_failing_tests_own(
     let reasons = fill.map(|fill| fill["reasons"].to_string()).unwrap_or_default();
     assert!(reasons.contains("3 of 3 passing"), "{json:#}");
 }
+
+#[test]
+fn lines_of_rust_tests_tell_the_fault_from_what_passing_tests_run_too() {
+    // The program under test is a process of its own.
+    let lib = "pub fn parse(text: &str) -> Vec<i64> {\n    text.split(',').filter_map(|word| word.trim().parse().ok()).collect()\n}\n\n\
+               pub fn mean(numbers: &[i64]) -> i64 {\n    let sum: i64 = numbers.iter().sum();\n    sum / numbers.len() as i64\n}\n\n\
+               pub fn largest(numbers: &[i64]) -> i64 {\n    let mut most = 0;\n    for number in numbers {\n        if *number > most {\n            \
+               most = *number;\n        }\n    }\n    most\n}\n\n\
+               pub fn run(verb: &str, text: &str) -> i64 {\n    let numbers = parse(text);\n    match verb {\n        \"mean\" => mean(&numbers),\n        \
+               _ => largest(&numbers),\n    }\n}\n";
+    let main = "fn main() {\n    let words: Vec<String> = std::env::args().collect();\n    println!(\"{}\", stats::run(&words[1], &words[2]));\n}\n";
+    let test = "use std::process::Command;\n\nfn said(verb: &str, text: &str) -> String {\n    let output = \
+                Command::new(env!(\"CARGO_BIN_EXE_stats\")).args([verb, text]).output().unwrap();\n    String::from_utf8(output.stdout).unwrap()\n}\n\n\
+                #[test]\nfn a_mean() {\n    assert_eq!(said(\"mean\", \"1, 3\"), \"2\\n\");\n}\n\n\
+                #[test]\nfn a_mean_of_one() {\n    assert_eq!(said(\"mean\", \"5\"), \"5\\n\");\n}\n\n\
+                #[test]\nfn the_largest_of_negative_numbers() {\n    assert_eq!(said(\"largest\", \"-5,-2\"), \"-2\\n\");\n}\n";
+    let manifest = "[package]\nname = \"stats\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+    let files = [
+        ("Cargo.toml", manifest),
+        ("src/lib.rs", lib),
+        ("src/main.rs", main),
+        ("tests/program.rs", test),
+        (".gitignore", "/target\n"),
+    ];
+    let project = Project::new(&files);
+    let json = project.heal(&["explain", "--json"]).code(0).json();
+    let suspects = json["failures"][0]["suspects"].as_array().expect("suspects");
+    assert_eq!(suspects[0]["symbol"], "largest", "{json:#}");
+    let reasons = |symbol: &str| {
+        let suspect = suspects.iter().find(|suspect| suspect["symbol"] == symbol);
+        suspect.map(|suspect| suspect["reasons"].to_string()).unwrap_or_default()
+    };
+    assert!(reasons("largest").contains("0 of 2 passing"), "{json:#}");
+    assert!(reasons("parse").contains("2 of 2 passing"), "{json:#}");
+    assert_eq!(reasons("mean"), "", "no failing test runs it: {json:#}");
+}

@@ -35,6 +35,10 @@ pub struct Order {
     pub arguments: Vec<String>,
     /// Seed of a shuffled order, where the order is to be varied.
     pub shuffle: Option<u32>,
+    /// Run each selected test by itself and tell the lines that it executes,
+    /// for so long in each binary.
+    #[serde(default)]
+    pub trace: Option<Duration>,
     /// Set for the tests, not for the build.
     pub env: Vec<(String, String)>,
 }
@@ -98,6 +102,13 @@ pub enum Record {
         output: String,
         /// What the harness, or heal, says about it.
         message: Option<String>,
+    },
+    /// The lines a test executed, by file as the compiler names it.
+    Lines {
+        /// Its name in the binary.
+        name: String,
+        /// Files and their lines, 1-based.
+        files: Vec<(PathBuf, Vec<u32>)>,
     },
     /// The binary has no harness that heal knows: one test, by its exit code.
     Whole {

@@ -188,6 +188,14 @@ impl Reader<'_> {
                     .problems
                     .push(Failure { output: trace::bounded(output), ..bare(&id, Kind::Crash, message) });
             }
+            Record::Lines { name, files } => {
+                let id = format!("{} {name}", binary_id(&binary.package, &binary.target));
+                let own = files.iter().filter_map(|(path, lines)| Some((self.inside(path)?, lines.clone())));
+                let executed: Vec<_> = own.filter(|(path, _)| self.site.places.holds(path)).collect();
+                if let Some(test) = self.report.tests.iter_mut().rev().find(|test| test.id == id) {
+                    test.executed = executed;
+                }
+            }
             Record::Binary { .. } | Record::End { .. } => {}
         }
     }

@@ -36,12 +36,13 @@ use crate::trace;
 mod doctest;
 mod harness;
 mod mend;
+mod traced;
 
 pub(super) use doctest::deadline_mark;
 
 /// The exit code for a fault of heal's own: cargo takes it for a failure, and
 /// the missing end record tells why.
-const FAULT: i32 = 125;
+pub(super) const FAULT: i32 = 125;
 
 /// libtest's exit code for failed tests.
 const TESTS_FAILED: i32 = 101;
@@ -51,6 +52,10 @@ const NO_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Bytes kept of what a binary prints outside of libtest's lines.
 const TAIL: usize = 64 * 1024;
+
+/// The variable that says where an instrumented program writes its counters
+/// (clang documentation, "Source-based Code Coverage").
+pub(super) const PROFILE: &str = "LLVM_PROFILE_FILE";
 
 /// Bytes of names given to one run of a binary: far below what any system
 /// takes as arguments.
@@ -73,7 +78,10 @@ pub fn target_runner_main(arguments: impl IntoIterator<Item = OsString>) -> i32 
         return doctest::plain(binary, rest, &order, NO_LIMIT);
     }
     let given: Vec<String> = rest.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let run = Log::create(&channel, &order.nonce).and_then(|log| Drive { binary, given, order: &order, log }.run());
+    let run = Log::create(&channel, &order.nonce).and_then(|log| {
+        let (channel, profile) = (channel.clone(), None);
+        Drive { binary, given, order: &order, log, channel, profile }.run()
+    });
     run.unwrap_or(FAULT)
 }
 
@@ -93,6 +101,9 @@ struct Drive<'o> {
     given: Vec<String>,
     order: &'o Order,
     log: Log,
+    channel: PathBuf,
+    /// Where the tests' counters go, if anywhere.
+    profile: Option<PathBuf>,
 }
 
 /// One run of the binary.
@@ -119,10 +130,11 @@ impl Drive<'_> {
         let stem = stem(Path::new(&self.binary));
         let chosen = self.order.selection.as_ref().map(|selection| selection.get(&stem).cloned().unwrap_or_default());
         if chosen.as_ref().is_none_or(|names| !names.is_empty()) {
-            if harness::is_own(Path::new("Cargo.toml"), &stem) {
-                self.whole()?;
-            } else {
-                self.tests(chosen)?;
+            let own = harness::is_own(Path::new("Cargo.toml"), &stem);
+            match (chosen, self.order.trace) {
+                _ if own => self.whole()?,
+                (Some(names), Some(time)) => self.traced(names, time)?,
+                (chosen, _) => self.tests(chosen)?,
             }
         }
         // Without its end record a binary never counts as run in full.
@@ -224,6 +236,9 @@ impl Drive<'_> {
             self.order.env.iter().map(|(name, value)| (name.into(), Some(value.into()))).collect();
         if libtest {
             env.push(("RUSTC_BOOTSTRAP".into(), Some("1".into())));
+        }
+        if let Some(profile) = &self.profile {
+            env.push((PROFILE.into(), Some(profile.into())));
         }
         let argv = std::iter::once(self.binary.clone()).chain(words.into_iter().map(OsString::from)).collect();
         Command { argv, cwd: PathBuf::from("."), env, time_limit, output_limit: TAIL, memory_limit: None }

@@ -78,7 +78,7 @@ impl Drive<'_> {
     }
 
     /// Runs each test in a process of its own, where its exit code speaks too.
-    fn alone(&mut self, names: Vec<String>, told: &mut HashSet<String>) -> std::io::Result<()> {
+    pub(super) fn alone(&mut self, names: Vec<String>, told: &mut HashSet<String>) -> std::io::Result<()> {
         for name in names {
             let pass = self.pass(Some(std::slice::from_ref(&name)), true)?;
             if let Some((_, took)) = pass.overdue.iter().find(|(other, _)| *other == name) {
