@@ -131,6 +131,10 @@ impl<'i, 'a> Walk<'i, 'a> {
         let Some(place) = target.place() else {
             return self.enter_file(&target.file);
         };
+        if !target.file.is_test_code(place.definition) {
+            // A doc test calls what it documents.
+            return self.arrive(place, 1.0, (0, 0), false, "documented by the failing test");
+        }
         self.queue.push(Step {
             place,
             weight: 1.0,

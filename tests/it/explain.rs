@@ -89,3 +89,19 @@ fn lines_of_rust_tests_tell_the_fault_from_what_passing_tests_run_too() {
     assert!(reasons("parse").contains("2 of 2 passing"), "{json:#}");
     assert_eq!(reasons("mean"), "", "no failing test runs it: {json:#}");
 }
+
+#[test]
+fn what_a_failing_doc_test_documents_is_suspect() {
+    let lib = "//! Numbers.\n\nfn scale() -> i32 {\n    3\n}\n\n/// Doubles.\n///\n/// ```\n/// use numbers::double;\n///\n/// assert_eq!(double(2), 4);\n/// ```\n\
+               pub fn double(n: i32) -> i32 {\n    n * scale()\n}\n";
+    let manifest =
+        |edition: &str| format!("[package]\nname = \"numbers\"\nversion = \"0.1.0\"\nedition = \"{edition}\"\n");
+    let project = Project::new(&[("Cargo.toml", &manifest("2021")), ("src/lib.rs", lib), (".gitignore", "/target\n")]);
+    for edition in ["2021", "2024"] {
+        project.write(&[("Cargo.toml", &manifest(edition))]);
+        let json = project.heal(&["explain", "--json"]).code(0).json();
+        let suspects = json["failures"][0]["suspects"].as_array().expect("suspects");
+        let symbols: Vec<&str> = suspects.iter().filter_map(|suspect| suspect["symbol"].as_str()).collect();
+        assert_eq!(symbols, ["double", "scale"], "{edition}: {json:#}");
+    }
+}

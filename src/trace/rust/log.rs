@@ -66,17 +66,24 @@ impl DoctestName {
 }
 
 /// Why a doc test failed. Of an edition-2024 doc test the panic's place is a
-/// file that rustdoc made; the true one is only in the name.
+/// file that rustdoc made, before it is counted in the doc test's own lines;
+/// the true one is only in the name.
 pub fn doctest_failure(id: &str, name: &str, output: &str, places: &Places, roots: Roots<'_>) -> Failure {
     let mut failure = rust::test_failure(id, name, output, None, places, roots);
     if let Some(doctest) = DoctestName::parse(name)
-        && failure.location().is_none()
+        && failure.location().is_none_or(|found| is_its_own(found, &doctest, output))
     {
         let path = places.locate(&doctest.file, roots.compiled);
         let symbol = Some(doctest.item).filter(|item| !item.is_empty());
         failure.frames = vec![Frame { path, written: doctest.file, line: Some(doctest.line), symbol }];
     }
     failure
+}
+
+/// Whether the place lies in the doc test and not in the code: the stack has no
+/// function for it, and names the program that rustdoc made (`rust_out`).
+fn is_its_own(frame: &Frame, doctest: &DoctestName, output: &str) -> bool {
+    frame.symbol.is_none() && frame.written.ends_with(&doctest.file) && output.contains(" rust_out::")
 }
 
 /// The failing tests of a log, then panics that belong to none.
