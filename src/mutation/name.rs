@@ -79,7 +79,9 @@ fn member<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
     let facts = site.scope.file;
     let on_same = facts.members.get(site.of(object)).map(Vec::as_slice).unwrap_or_default();
     let mut push = |name: &str, weight: f64| {
-        if name != text {
+        // Nobody calls `__eq__` where another name was meant.
+        let special = name.starts_with("__") && !text.starts_with("__");
+        if name != text && !special {
             let note = format!("`{name}` is meant, not `{text}`");
             out.push(Replacement::new(member.byte_range(), name, note, weight));
         }

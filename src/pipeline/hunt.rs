@@ -20,6 +20,7 @@ use super::ended::Proposal;
 use super::leads;
 use super::prepare::Prepared;
 use super::reason::Reason;
+use super::rivals;
 use super::survey::Survey;
 use super::workers;
 use super::workers::Crew;
@@ -89,6 +90,7 @@ pub async fn hunt(
         began: Instant::now(),
         enough_at: None,
         contested: false,
+        settled: false,
         jobs,
         changed_in_the_sieve: false,
         passers: HashSet::new(),
@@ -99,7 +101,7 @@ pub async fn hunt(
         error = late_baseline => Err(error),
         error = survey.settling.surprise() => Err(error),
     };
-    let Hunt { crew, mut ended, tried, changed_in_the_sieve, .. } = hunt;
+    let Hunt { crew, mut ended, tried, changed_in_the_sieve, settled, .. } = hunt;
     crew.stop().await;
     if case.aim.is_endless() {
         // What hangs on a failure that may be none is not verified.
@@ -114,7 +116,12 @@ pub async fn hunt(
     }
     match outcome {
         Ok(reason) => ended.reason = reason,
-        Err(PipelineError::Stopped(stop)) => ended.reason = Some(Reason::of_stop(stop)),
+        Err(PipelineError::Stopped(stop)) => {
+            ended.reason = Some(Reason::of_stop(stop));
+            if !settled {
+                rivals::demote_unsettled(&mut ended);
+            }
+        }
         Err(error) => return Err(error),
     }
     if !ended.proposals.is_empty() {
@@ -209,6 +216,8 @@ pub(super) struct Hunt<'a> {
     pub(super) enough_at: Option<Instant>,
     /// Whether no patch of a rule is believed any more (see `rivals`).
     pub(super) contested: bool,
+    /// Whether it is known which rivals the verified patches have.
+    pub(super) settled: bool,
     /// Trials side by side.
     pub(super) jobs: usize,
     /// Whether a candidate changed in the sieve how the target fails: the

@@ -22,7 +22,7 @@ use crate::verify::probe::Probe;
 const LOOKED_AT: usize = 30;
 
 /// Wall time for comparing them and for the trials that follow from it.
-const TIME: Duration = Duration::from_secs(25);
+const TIME: Duration = Duration::from_secs(40);
 
 impl Hunt<'_> {
     /// Takes what passed the sieve out of the crew's queue, before that is
@@ -33,15 +33,16 @@ impl Hunt<'_> {
         self.untried.extend(waiting);
     }
 
-    /// Tries the passers that behave otherwise than the first verified patch.
+    /// Tries the passers that behave otherwise than the first verified patch;
+    /// how many there was no time for.
     ///
     /// # Errors
     /// The tests cannot be run, or the run is to stop.
-    pub(super) async fn try_unlike(&mut self) -> Result<(), PipelineError> {
+    pub(super) async fn try_unlike(&mut self) -> Result<usize, PipelineError> {
         self.keep_passers();
-        let Some(best) = self.ended.proposals.first() else { return Ok(()) };
+        let Some(best) = self.ended.proposals.first() else { return Ok(0) };
         if self.contested || self.ended.proposals.iter().any(|proposal| proposal.origin.kind != RULE) {
-            return Ok(());
+            return Ok(0);
         }
         let best = best.patch.clone();
         let until = Instant::now() + TIME;
@@ -58,14 +59,17 @@ impl Hunt<'_> {
             untried = rest;
         }
         if unlike.is_empty() {
-            return Ok(());
+            return Ok(untried.len());
         }
         let what = format!("{} of {looked_at} more that pass behave otherwise", unlike.len());
         self.tools.events.emit(Event::Stage { name: "rivals".into(), what });
         self.crew.clear();
         self.crew.enqueue(unlike, true);
         self.enough_at = Some(until);
-        self.drain(None).await
+        self.drain(None).await?;
+        let verified_more = self.ended.proposals.len() > 1;
+        // With a rival at hand it is known what there is to know.
+        Ok(if verified_more { 0 } else { self.crew.left() + untried.len() })
     }
 
     /// Compares patches on calls near those of the tests.

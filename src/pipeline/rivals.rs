@@ -7,6 +7,7 @@
 //! apart; a model may still decide.
 
 use super::PipelineError;
+use super::ended::Ended;
 use super::hunt::Hunt;
 use crate::event::Event;
 use crate::patch::Patch;
@@ -34,10 +35,21 @@ impl Hunt<'_> {
     /// # Errors
     /// The tests cannot be run, or the run is to stop.
     pub(super) async fn settle_rivals(&mut self) -> Result<(), PipelineError> {
+        self.settled = false;
         self.take_back_rivals().await?;
         let before = self.ended.proposals.len();
-        self.try_unlike().await?;
-        if self.ended.proposals.len() > before { self.take_back_rivals().await } else { Ok(()) }
+        let left = self.try_unlike().await?;
+        if self.ended.proposals.len() > before {
+            self.take_back_rivals().await?;
+        }
+        if left > 0 && is_guess(&self.ended) {
+            let detail = format!(
+                "{left} more changes pass the failing test and behave otherwise; there was no time to try them on the suite"
+            );
+            self.take_back(&detail);
+        }
+        self.settled = true;
+        Ok(())
     }
 
     async fn take_back_rivals(&mut self) -> Result<(), PipelineError> {
@@ -51,23 +63,18 @@ impl Hunt<'_> {
         let compared = self.compared(&patches).await?;
         let Some(difference) = compared.differences.first() else { return Ok(()) };
         let detail = words(patches.len(), compared.clusters.len(), difference);
-        self.tools.events.note(detail.clone());
-        for proposal in std::mem::take(&mut self.ended.proposals) {
-            self.ended.leads.push(LeadReport {
-                source: proposal.origin,
-                diff: proposal.patch.diff(),
-                missed: verify::RIVALS.to_owned(),
-                detail: detail.clone(),
-            });
-        }
-        self.ended.leads.sort_by_key(|lead| lead.missed != verify::RIVALS);
-        self.ended.counts.verified = 0;
+        self.take_back(&detail);
+        Ok(())
+    }
+
+    fn take_back(&mut self, detail: &str) {
+        self.tools.events.note(detail.to_owned());
+        demote(&mut self.ended, detail);
         self.contested = true;
         self.enough_at = None;
         // What waits is of rules as well, and would be one rival more.
         self.crew.clear();
         self.untried.clear();
-        Ok(())
     }
 
     /// Brings forward what changes the same lines as a verified patch of a
@@ -90,6 +97,34 @@ impl Hunt<'_> {
         }
         weakness(&proved.evidence, proved.cured.len()).map(|detail| miss(verify::strength::GATE.name, detail))
     }
+}
+
+/// Whether all that verified are changes of rules, of which nobody knows
+/// whether another one would have done as well.
+fn is_guess(ended: &Ended) -> bool {
+    !ended.proposals.is_empty() && ended.proposals.iter().all(|proposal| proposal.origin.kind == RULE)
+}
+
+/// Takes back what verified where the hunt was stopped before its rivals were
+/// known.
+pub(super) fn demote_unsettled(ended: &mut Ended) {
+    if is_guess(ended) {
+        demote(ended, "the run was stopped before it was known what else passes every test");
+    }
+}
+
+/// Makes leads of the verified patches.
+fn demote(ended: &mut Ended, detail: &str) {
+    for proposal in std::mem::take(&mut ended.proposals) {
+        ended.leads.push(LeadReport {
+            source: proposal.origin,
+            diff: proposal.patch.diff(),
+            missed: verify::RIVALS.to_owned(),
+            detail: detail.to_owned(),
+        });
+    }
+    ended.leads.sort_by_key(|lead| lead.missed != verify::RIVALS);
+    ended.counts.verified = 0;
 }
 
 /// Why evidence that would do for others does not for a rule, which knows
@@ -131,14 +166,15 @@ fn head(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ended::Proposal;
     use super::*;
+    use crate::propose::Origin;
     use crate::runner::probe::Outcome;
     use crate::verify::Strength;
     use crate::verify::Target;
 
-    #[test]
-    fn of_a_rule_more_is_asked_than_of_what_knows_the_purpose() {
-        let evidence = |killed: usize, mutants: usize, one_way: usize, witnesses: Option<usize>| Evidence {
+    fn evidence(killed: usize, mutants: usize, one_way: usize, witnesses: Option<usize>) -> Evidence {
+        Evidence {
             target: Target::default(),
             suite: None,
             cause: String::new(),
@@ -151,7 +187,11 @@ mod tests {
             suite_scope: String::new(),
             agreement: 1,
             taken_out: 0,
-        };
+        }
+    }
+
+    #[test]
+    fn of_a_rule_more_is_asked_than_of_what_knows_the_purpose() {
         for (evidence, cured, doubted) in [
             (evidence(5, 5, 0, Some(3)), 1, None),
             (evidence(5, 5, 0, None), 1, None),
@@ -164,6 +204,28 @@ mod tests {
             let found = weakness(&evidence, cured);
             assert_eq!(found.is_some(), doubted.is_some(), "{found:?}");
             assert!(found.unwrap_or_default().contains(doubted.unwrap_or_default()));
+        }
+    }
+
+    #[test]
+    fn a_rules_patch_whose_rivals_nobody_has_looked_for_is_a_lead() {
+        let proposal = |kind: &str| Proposal {
+            id: None,
+            origin: Origin { kind: kind.into(), name: "x".into() },
+            patch: Patch::default(),
+            explanation: String::new(),
+            evidence: evidence(5, 5, 0, Some(3)),
+            prior: 1.0,
+        };
+        for (kinds, taken_back) in [(vec!["rule"], true), (vec!["rule", "model"], false), (vec!["model"], false)] {
+            let proposals = kinds.iter().map(|kind| proposal(kind)).collect::<Vec<_>>();
+            let mut ended = Ended { proposals, ..Ended::default() };
+            demote_unsettled(&mut ended);
+            assert_eq!(
+                (ended.proposals.is_empty(), ended.leads.len()),
+                (taken_back, usize::from(taken_back)),
+                "{kinds:?}"
+            );
         }
     }
 

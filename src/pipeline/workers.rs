@@ -115,8 +115,13 @@ impl Crew {
 
     /// Whether nothing waits and nothing is on trial.
     pub fn is_idle(&self) -> bool {
+        self.left() == 0
+    }
+
+    /// Candidates that wait or are on trial.
+    pub fn left(&self) -> usize {
         let queue = self.shared.lock();
-        queue.waiting.is_empty() && queue.late.is_empty() && queue.in_trial == 0
+        queue.waiting.len() + queue.late.len() + queue.in_trial
     }
 
     /// Whether results wait to be read.
