@@ -13,6 +13,7 @@ mod changes;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod listing;
+mod outbox;
 mod worktree;
 
 use std::path::Path;
@@ -27,6 +28,9 @@ pub use listing::Kind;
 pub use listing::Listed;
 pub use listing::Listing;
 pub use listing::Stat;
+pub use outbox::Outbox;
+pub use outbox::PushError;
+pub use outbox::Remote;
 pub use worktree::Worktree;
 
 /// A git repository with a work tree. Cheap to clone; holds no open handle.
@@ -110,6 +114,14 @@ impl Repository {
     /// git cannot be run.
     pub fn branch(&self) -> Result<Option<String>, GitError> {
         self.git.answer(["symbolic-ref", "--short", "--quiet", "HEAD"])
+    }
+
+    /// A setting of the repository's or the user's; `None` where it is not set.
+    ///
+    /// # Errors
+    /// git cannot be run.
+    pub fn setting(&self, name: &str) -> Result<Option<String>, GitError> {
+        Ok(self.git.answer(["config", "--get", name])?.filter(|value| !value.trim().is_empty()))
     }
 
     /// The bytes of `path` in `revision`, as they are stored; `None` where
