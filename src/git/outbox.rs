@@ -11,7 +11,6 @@ use std::path::Path;
 
 use super::GitError;
 use super::Repository;
-use super::call::line_of;
 use crate::http::Secret;
 use crate::patch::Patch;
 use crate::process::Command;

@@ -52,19 +52,40 @@ pub fn render(report: &RunReport) -> String {
             }
         }
     }
+    for request in &report.requests {
+        let words = [&request.state, &request.url, &request.why];
+        let words: Vec<String> = words.iter().filter(|word| !word.is_empty()).map(|word| address(word)).collect();
+        out.push_str(&format!("- {}\n", words.join(": ")));
+    }
+    if !report.requests.is_empty() {
+        out.push('\n');
+    }
     for note in &report.notes {
         out.push_str(&format!("> note: {}\n\n", prose(note)));
     }
+    foot(report, &mut out);
+    out
+}
+
+/// An address of a forge's own, which may come to life; anything else as
+/// prose.
+fn address(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?=&%".contains(c);
+    let is_address = text.starts_with("https://") && text.chars().all(plain);
+    if is_address { format!("<{text}>") } else { prose(text) }
+}
+
+/// Which run it was, and what it took.
+pub(super) fn foot(report: &RunReport, out: &mut String) {
     out.push_str(&format!(
         "<sub>heal run {}, ledger {}; {}</sub>\n",
         prose(&report.run),
         prose(if report.ledger.head.is_empty() { "not recorded" } else { &report.ledger.head }),
         words::bill(&report.time, &report.cost).join("; "),
     ));
-    out
 }
 
-fn what_failed(failure: &FailureReport, out: &mut String) {
+pub(super) fn what_failed(failure: &FailureReport, out: &mut String) {
     out.push_str(&format!("**Failure:** {}\n\n", code(&failure.message)));
     if let (Some(expected), Some(actual)) = (&failure.expected, &failure.actual) {
         out.push_str(&format!("**Expected:** {}, **got:** {}\n\n", code(expected), code(actual)));
@@ -74,7 +95,7 @@ fn what_failed(failure: &FailureReport, out: &mut String) {
     }
 }
 
-fn table(failure: &FailureReport, proposal: &ProposalReport, out: &mut String) {
+pub(super) fn table(failure: &FailureReport, proposal: &ProposalReport, out: &mut String) {
     let evidence = &proposal.evidence;
     let mut rows: Vec<(&str, String)> = Vec::new();
     if let Some(reproduced) = failure.reproduced {
@@ -218,6 +239,9 @@ fn longest_run(text: &str, wanted: char) -> usize {
 }
 
 #[cfg(test)]
+pub(super) use tests::alive;
+
+#[cfg(test)]
 mod tests {
     use pretty_assertions::assert_eq;
 
@@ -244,7 +268,7 @@ mod tests {
     }
 
     /// The text outside fences and code spans, as a renderer would see it.
-    fn alive(markdown: &str) -> String {
+    pub(in super::super) fn alive(markdown: &str) -> String {
         let mut out = String::new();
         let mut fence: Option<String> = None;
         for line in markdown.lines() {
