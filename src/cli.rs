@@ -4,6 +4,7 @@
 
 pub mod apply;
 pub mod checkup;
+pub mod ci;
 pub mod completions;
 pub mod connection;
 pub mod consent;
@@ -77,6 +78,8 @@ pub enum Command {
     Explain(explain::Arguments),
     /// Put any patch through the same gates
     Verify(verify::Arguments),
+    /// Heal in a pipeline: branches and requests, job summary, reports
+    Ci(Box<ci::Arguments>),
     /// Apply a proposal to the work tree
     Apply {
         /// The proposal; the last run's best where none is named
@@ -182,6 +185,7 @@ fn run(cli: &Cli, look: output::Look) -> Result<i32, Failed> {
         Command::Fix(arguments) => fix::run(arguments, look),
         Command::Explain(arguments) => explain::run(arguments, look),
         Command::Verify(arguments) => verify::run(arguments, look),
+        Command::Ci(arguments) => ci::run(arguments, look),
         Command::Apply { proposal, repo } => apply::apply(repo, proposal.as_deref()),
         Command::Undo { proposal, repo } => apply::undo(repo, proposal.as_deref()),
         Command::Log { number, json, repo } => records::log(repo, *number, *json, look),

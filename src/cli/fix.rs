@@ -115,7 +115,8 @@ pub fn record(kit: &Kit, report: &RunReport) -> Result<RunReport, Failed> {
     }
 }
 
-fn check_reports(paths: &[PathBuf]) -> Result<(), Failed> {
+/// Refuses a report whose ending says nothing.
+pub fn check_reports(paths: &[PathBuf]) -> Result<(), Failed> {
     for path in paths {
         let known = path.extension().is_some_and(|ending| ending == "md" || ending == "json");
         if !known {
@@ -169,18 +170,10 @@ fn commit(branch: &str, id: &str, tools: &Tools, report: &RunReport, repo: &Path
     let stored = tools.ledger.proposal(id).map_err(Failed::ledger)?;
     let patch = super::apply::whole(repository.root(), &stored.patch)?;
     let row = report.failures.iter().find(|row| row.is_verified());
-    let Some(first) = row.and_then(|row| row.proposals.first()) else {
+    let Some((row, first)) = row.and_then(|row| Some((row, row.proposals.first()?))) else {
         return Err(Failed::own("a proposal without a verified failure"));
     };
-    let message = deliver::branch::Message {
-        failure: row.map(|row| row.id.clone()).unwrap_or_default(),
-        fingerprint: row.map(|row| row.fingerprint.clone()).unwrap_or_default(),
-        explanation: first.explanation.clone(),
-        run: tools.run.clone(),
-        source: format!("{} {}", first.source.kind, first.source.name),
-        evidence: report::evidence_line(&first.evidence),
-        ledger: report.ledger.head.clone(),
-    };
+    let message = super::ci::message(report, &[row], first);
     let commit = deliver::branch::commit(&repository, branch, &patch, &message)
         .map_err(|error| Failed { message: error.to_string(), code: 2 })?;
     tools.ledger.record_delivery(id, DeliveryKind::Branch, branch, &[]).map_err(Failed::ledger)?;

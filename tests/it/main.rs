@@ -6,6 +6,7 @@ mod architecture;
 mod bench;
 mod cargo;
 mod cheats;
+mod ci;
 mod connection;
 mod ecosystem;
 mod errors;
