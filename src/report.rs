@@ -4,11 +4,14 @@
 
 pub mod annotations;
 pub mod explain;
+pub mod html;
 pub mod json;
+pub mod junit;
 mod lay;
 pub mod markdown;
 pub mod reason;
 pub mod request;
+pub mod sarif;
 pub mod text;
 mod words;
 

@@ -53,7 +53,7 @@ pub struct Arguments {
     /// The folder for reports and patches
     #[arg(long, default_value = "heal-artifacts", value_name = "DIR")]
     pub artifacts: PathBuf,
-    /// Write a report; .md or .json by its ending
+    /// Write a report; .md, .html, .json, .sarif or .xml (JUnit) by its ending
     #[arg(long = "report", value_name = "FILE")]
     pub reports: Vec<PathBuf>,
 }

@@ -97,30 +97,8 @@ pub(super) fn what_failed(failure: &FailureReport, out: &mut String) {
 
 pub(super) fn table(failure: &FailureReport, proposal: &ProposalReport, out: &mut String) {
     let evidence = &proposal.evidence;
-    let mut rows: Vec<(&str, String)> = Vec::new();
-    if let Some(reproduced) = failure.reproduced {
-        rows.push((
-            "without the patch",
-            format!("{} of {} runs fail in the same way", reproduced.failed, reproduced.runs),
-        ));
-    }
-    rows.push(("with the patch", format!("{} of {} runs pass", evidence.target.passed, evidence.target.runs)));
-    let cause = if evidence.cause == "fails-passes-fails" { "fails as before" } else { &evidence.cause };
-    rows.push(("patch taken out again", cause.to_owned()));
-    if let Some(control) = &evidence.control {
-        rows.push(("panic planted in the patched code", format!("the test turned {control}")));
-    }
-    rows.push((words::suite_name(evidence), words::suite(evidence.suite)));
-    rows.push(("strength", words::strength(evidence.strength.as_ref())));
-    rows.push(("also run the changed statements", words::witnesses(evidence.witnesses)));
-    let integrity = if evidence.integrity == "held" { "untouched" } else { &evidence.integrity };
-    rows.push(("tests, CI and build files", integrity.to_owned()));
-    rows.push(("independent sources that agree", evidence.agreement.to_string()));
-    rows.push(("where it ran", format!("scratch: {}, sandbox: {}", evidence.scratch, evidence.sandbox)));
-    rows.push(("source", format!("{} {}", proposal.source.kind, proposal.source.name)));
-    rows.push(("proposal", proposal.id.clone()));
     out.push_str("| evidence | result |\n|---|---|\n");
-    for (name, value) in rows {
+    for (name, value) in words::evidence_rows(failure, proposal) {
         out.push_str(&format!("| {name} | {} |\n", prose(&value)));
     }
     out.push('\n');

@@ -57,7 +57,9 @@ pub fn body(report: &RunReport, failures: &[&FailureReport], proposal: &Proposal
     out.push_str("### What was checked\n\n");
     markdown::table(first, proposal, &mut out);
     out.push_str("### What was not checked\n\n");
-    out.push_str(&unchecked(proposal));
+    let open = open_ends(proposal);
+    out.push_str(&open.iter().map(|line| format!("- {}\n", prose(line))).collect::<String>());
+    out.push('\n');
     out.push_str("### Where it comes from\n\n");
     out.push_str(&origin(report, proposal));
     out.push_str("### Try it, and be rid of it\n\n");
@@ -66,8 +68,8 @@ pub fn body(report: &RunReport, failures: &[&FailureReport], proposal: &Proposal
     out
 }
 
-/// What the evidence leaves open.
-fn unchecked(proposal: &ProposalReport) -> String {
+/// What the evidence leaves open, in sentences.
+pub(super) fn open_ends(proposal: &ProposalReport) -> Vec<String> {
     let evidence = &proposal.evidence;
     let mut open = vec![
         "Passing tests do not prove a patch right: it can be wrong where they do not look. Please read it.".to_owned(),
@@ -77,7 +79,7 @@ fn unchecked(proposal: &ProposalReport) -> String {
         open.push("How strongly the tests hold the changed lines could not be measured.".to_owned());
     } else if survivors > 0 {
         open.push(format!(
-            "{} of the changed lines would go unnoticed (listed above).",
+            "{} of the patched lines would go unnoticed (listed above).",
             words::counted(survivors, "further change")
         ));
     }
@@ -90,7 +92,7 @@ fn unchecked(proposal: &ProposalReport) -> String {
     if proposal.source.kind == "rule" {
         open.push("A rule made the patch: it knows nothing of what the code is for.".to_owned());
     }
-    open.iter().map(|line| format!("- {}\n", prose(line))).collect::<String>() + "\n"
+    open
 }
 
 fn origin(report: &RunReport, proposal: &ProposalReport) -> String {

@@ -23,6 +23,7 @@ mod model;
 mod probe;
 mod process;
 mod pytest;
+mod reports;
 mod resume;
 mod revert;
 #[cfg(target_os = "linux")]

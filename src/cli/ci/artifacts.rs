@@ -52,7 +52,10 @@ impl Folder {
     /// A file cannot be written.
     pub fn reports(&self, report: &RunReport) -> Result<(), Failed> {
         self.write("report.json", &report::json::render(report))?;
-        self.write("report.md", &report::markdown::render(report))
+        self.write("report.md", &report::markdown::render(report))?;
+        self.write("report.html", &report::html::render(report))?;
+        self.write("report.sarif", &report::sarif::render(report))?;
+        self.write("junit.xml", &report::junit::render(report))
     }
 
     fn write(&self, name: &str, text: &str) -> Result<(), Failed> {
