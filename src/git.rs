@@ -124,6 +124,16 @@ impl Repository {
         Ok(self.git.answer(["config", "--get", name])?.filter(|value| !value.trim().is_empty()))
     }
 
+    /// Whether a header for servers is set, as a checkout leaves one that holds
+    /// its token.
+    ///
+    /// # Errors
+    /// git cannot be run.
+    pub fn has_stored_header(&self) -> Result<bool, GitError> {
+        let pattern = r"^http\.(.*\.)?extraheader$";
+        Ok(self.git.answer(["config", "--name-only", "--get-regexp", pattern])?.is_some())
+    }
+
     /// The bytes of `path` in `revision`, as they are stored; `None` where
     /// there is no such revision or no such file in it.
     ///

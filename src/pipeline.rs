@@ -12,6 +12,7 @@ pub mod endless;
 pub mod error;
 pub mod explain;
 pub mod hunt;
+pub mod jobs;
 pub mod joint;
 pub mod leads;
 pub mod paid;
@@ -84,12 +85,13 @@ pub async fn heal_and_see(settings: &Settings, tools: &Tools) -> Result<(RunRepo
     let mut prepared = prepare::prepare(settings, tools).await?;
     let mut survey = survey::survey(&mut prepared, settings, tools).await?;
     let mut report = prepared.report("heal.fix/1", tools);
-    let mut healed = heal_failures(&prepared, &survey, settings, tools, &mut report).await;
+    let mut open = Vec::new();
+    let mut healed = heal_failures(&prepared, &survey, settings, tools, &mut report, &mut open).await;
     if matches!(healed, Err(PipelineError::MerelySlow)) {
         survey = survey::patient(&mut prepared, settings, tools).await?;
-        healed = heal_failures(&prepared, &survey, settings, tools, &mut report).await;
+        healed = heal_failures(&prepared, &survey, settings, tools, &mut report, &mut open).await;
     }
-    let seen = Seen::of(&survey);
+    let seen = Seen::of(&survey, open);
     survey.settling.give_up().await;
     report.failures = healed?;
 
@@ -126,13 +128,14 @@ pub fn nothing_to_heal(settings: &Settings, tools: &Tools) -> Result<RunReport, 
 }
 
 /// Goes from cluster to cluster; then makes sure that the patches of several
-/// hold together.
+/// hold together. What nothing mends is left `open`.
 async fn heal_failures(
     prepared: &Prepared,
     survey: &Survey,
     settings: &Settings,
     tools: &Tools,
     report: &mut RunReport,
+    open: &mut Vec<diagnose::Diagnosis>,
 ) -> Result<Vec<FailureReport>, PipelineError> {
     let mut rows = Vec::new();
     let mut healable = Vec::new();
@@ -179,6 +182,8 @@ async fn heal_failures(
     if let Some(whole) = joint::check(prepared, survey, &solved, &mut rows).await? {
         report.together = Some(together(&whole, &rows, tools)?);
     }
+    let unmended = cases.into_iter().filter(|(_, ended)| ended.proposals.is_empty());
+    *open = unmended.map(|(case, _)| case.diagnosis).collect();
     for row in &rows {
         tools.events.emit(Event::Outcome {
             id: row.id.clone(),

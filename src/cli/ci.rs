@@ -6,7 +6,9 @@
 mod artifacts;
 mod desk;
 mod given;
+pub mod jobs;
 mod orders;
+mod publish;
 
 use std::path::PathBuf;
 
@@ -37,19 +39,20 @@ pub use orders::message;
 
 /// The arguments of `heal ci`.
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
+    /// One of the four jobs for untrusted code
+    #[command(subcommand)]
+    pub job: Option<jobs::Job>,
     /// What and how to heal
     #[command(flatten)]
     pub flags: RunFlags,
     /// Where requests go
     #[command(flatten)]
     pub place: PlaceFlags,
-    /// Heal what this JUnit report of the pipeline says failed
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["log", "trace"])]
-    pub junit: Vec<PathBuf>,
-    /// Heal what this log of the pipeline says failed
-    #[arg(long, value_name = "FILE", conflicts_with = "trace")]
-    pub log: Option<PathBuf>,
+    /// What the pipeline has seen
+    #[command(flatten)]
+    pub given: given::GivenFlags,
     /// The folder for reports and patches
     #[arg(long, default_value = "heal-artifacts", value_name = "DIR")]
     pub artifacts: PathBuf,
@@ -94,6 +97,9 @@ pub enum Requests {
 
 /// Runs `heal ci`; returns the exit code.
 pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
+    if let Some(job) = &arguments.job {
+        return jobs::run(job, look);
+    }
     fix::check_reports(&arguments.reports)?;
     let settings = arguments.flags.settings()?;
     let repository = {
@@ -132,7 +138,7 @@ fn heal(
     stranger: bool,
     look: Look,
 ) -> Result<i32, Failed> {
-    let given = Given::read(arguments, repository)?;
+    let given = Given::read(&arguments.given, repository)?;
     given.apply(&mut settings);
     let kit = setup::kit(&setup::Line::typed(), &settings, arguments.flags.events.as_deref(), look, false)?;
     let mut notes = kit.notes.clone();
@@ -166,7 +172,8 @@ fn heal(
     };
     report.notes.extend(notes);
     let folder = artifacts::Folder::create(&arguments.artifacts)?;
-    let orders = orders::of(&report, &kit.tools, repository, ci)?;
+    let shown = kit.tools.shown.document(&report);
+    let orders = orders::of(&shown, "", ci, &|id| orders::recorded(id, &kit.tools, repository))?;
     folder.patches(&orders)?;
     let undelivered = if stranger {
         None
@@ -187,7 +194,7 @@ fn heal(
     for path in &arguments.reports {
         fix::write_report(path, &shown)?;
     }
-    tell(arguments, &shown, ci, look)?;
+    tell(arguments.flags.json, &shown, ci, look)?;
     Ok(report.exit)
 }
 
@@ -237,14 +244,14 @@ fn what_runs(ci: &Ci) -> String {
 }
 
 /// Prints the report, with the system's own means beside it.
-fn tell(arguments: &Arguments, report: &RunReport, ci: &Ci, look: Look) -> Result<(), Failed> {
+fn tell(json: bool, report: &RunReport, ci: &Ci, look: Look) -> Result<(), Failed> {
     if let Some(summary) = &ci.summary {
         artifacts::append(summary, &report::markdown::render(report))?;
     }
     if let Some(outputs) = &ci.outputs {
         artifacts::append(outputs, &artifacts::outputs(report))?;
     }
-    if arguments.flags.json {
+    if json {
         output::result(&report::annotations::defused_json(&report::json::render(report)));
     } else {
         output::result(&report::annotations::defused(&report::text::render(report, look.width, look.colour)));

@@ -3,6 +3,7 @@
 
 mod forge;
 mod requests;
+mod untrusted;
 
 use std::path::PathBuf;
 

@@ -46,7 +46,7 @@ pub struct Plan {
     base: String,
     draft: bool,
     /// The failing request, to comment on.
-    request: Option<u64>,
+    pub request: Option<u64>,
     /// What closes a request that is done with.
     why_closed: String,
 }
@@ -176,16 +176,10 @@ impl Plan {
             report.requests.push(failed(&tests, &reason));
             return Some(code(&reason));
         };
-        let text: Vec<&str> = batches.iter().map(|batch| batch.comment.as_str()).collect();
-        match place::comment(&self.forge, number, &text.join("\n\n---\n\n")).await {
-            Ok(url) => {
-                report.requests.push(RequestReport {
-                    state: "commented".into(),
-                    failures: tests,
-                    number: Some(number),
-                    url,
-                    why: format!("a {} was not possible: {reason}. {}", self.forge.noun(), reason.hint()),
-                });
+        match self.comment(number, batches).await {
+            Ok(request) => {
+                let why = format!("a {} was not possible: {reason}. {}", self.forge.noun(), reason.hint());
+                report.requests.push(RequestReport { why, ..request });
                 None
             }
             Err(second) => {
@@ -195,6 +189,33 @@ impl Plan {
                 Some(code(&reason))
             }
         }
+    }
+
+    /// Says it in a comment on request `number` alone; returns the exit code
+    /// where that is not possible.
+    pub async fn say(&self, number: u64, batches: &[Batch], report: &mut RunReport) -> Option<i32> {
+        let batches: Vec<&Batch> = batches.iter().collect();
+        if batches.is_empty() {
+            return None;
+        }
+        match self.comment(number, &batches).await {
+            Ok(request) => {
+                report.requests.push(request);
+                None
+            }
+            Err(error) => {
+                let error = PlaceError::from(error);
+                report.requests.push(failed(&[], &error));
+                Some(code(&error))
+            }
+        }
+    }
+
+    async fn comment(&self, number: u64, batches: &[&Batch]) -> Result<RequestReport, ForgeError> {
+        let text: Vec<&str> = batches.iter().map(|batch| batch.comment.as_str()).collect();
+        let url = place::comment(&self.forge, number, &text.join("\n\n---\n\n")).await?;
+        let failures = batches.iter().flat_map(|batch| batch.tests.clone()).collect();
+        Ok(RequestReport { state: "commented".into(), failures, number: Some(number), url, why: String::new() })
     }
 
     fn placed(&self, batch: &Batch, placed: Placed, tools: &Tools) -> RequestReport {

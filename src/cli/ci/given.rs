@@ -3,7 +3,9 @@
 //! Reads files; runs nothing.
 
 use std::path::Path;
+use std::path::PathBuf;
 
+use clap::Args;
 use heal::failure::Kind;
 use heal::git::Repository;
 use heal::options::Settings;
@@ -16,8 +18,18 @@ use heal::trace::condense;
 use heal::trace::junit;
 use heal::trace::places::Places;
 
-use super::Arguments;
 use super::Failed;
+
+/// What the pipeline has seen.
+#[derive(Clone, Debug, Args)]
+pub struct GivenFlags {
+    /// Heal what this JUnit report of the pipeline says failed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["log", "trace"])]
+    pub junit: Vec<PathBuf>,
+    /// Heal what this log of the pipeline says failed
+    #[arg(long, value_name = "FILE", conflicts_with = "trace")]
+    pub log: Option<PathBuf>,
+}
 
 /// Bytes of a JUnit report that are read.
 const MOST: u64 = 256 << 20;
@@ -42,7 +54,7 @@ impl Given {
     ///
     /// # Errors
     /// A file that cannot be read or is no report.
-    pub fn read(arguments: &Arguments, repository: &Repository) -> Result<Given, Failed> {
+    pub fn read(arguments: &GivenFlags, repository: &Repository) -> Result<Given, Failed> {
         if let Some(log) = &arguments.log {
             return read_log(log, &places(repository)?);
         }
