@@ -3,6 +3,7 @@
 //! Parses, builds the tools, calls the pipeline, prints.
 
 pub mod apply;
+pub mod audit;
 pub mod checkup;
 pub mod ci;
 pub mod completions;
@@ -133,6 +134,8 @@ pub enum Command {
         #[arg(long, default_value = ".", value_name = "DIR")]
         repo: PathBuf,
     },
+    /// Check that the record is as it was written
+    Audit(audit::Arguments),
     /// Say what works here: git, runner, scratch, sandbox, model
     Doctor {
         /// Print JSON
@@ -198,6 +201,7 @@ fn run(cli: &Cli, look: output::Look) -> Result<i32, Failed> {
             records::show(repo, run.as_deref().unwrap_or("last"), form, look)
         }
         Command::Replay { run, json, repo } => replay::run(repo, run.as_deref().unwrap_or("last"), *json, look),
+        Command::Audit(arguments) => audit::run(arguments),
         Command::Doctor { json, repo } => checkup::run(repo, *json, look),
         Command::Demo { keep } => showcase::run(*keep, look),
         Command::Completions { shell } => {

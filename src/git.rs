@@ -14,6 +14,7 @@ mod changes;
 pub(crate) mod fixture;
 mod listing;
 mod outbox;
+mod trailers;
 mod worktree;
 
 use std::path::Path;
@@ -31,6 +32,7 @@ pub use listing::Stat;
 pub use outbox::Outbox;
 pub use outbox::PushError;
 pub use outbox::Remote;
+pub use trailers::Marked;
 pub use worktree::Worktree;
 
 /// A git repository with a work tree. Cheap to clone; holds no open handle.

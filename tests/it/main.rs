@@ -3,6 +3,7 @@
 mod support;
 
 mod architecture;
+mod audit;
 mod bench;
 mod cargo;
 mod cheats;
