@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod explain;
 pub mod failpoint;
 pub mod fix;
+pub mod init;
 pub mod interactive;
 pub mod log;
 pub mod man;
@@ -136,6 +137,8 @@ pub enum Command {
     },
     /// Check that the record is as it was written
     Audit(audit::Arguments),
+    /// Write heal.toml and, with --ci, workflows for a pipeline
+    Init(init::Arguments),
     /// Say what works here: git, runner, scratch, sandbox, model
     Doctor {
         /// Print JSON
@@ -201,6 +204,7 @@ fn run(cli: &Cli, look: output::Look) -> Result<i32, Failed> {
             records::show(repo, run.as_deref().unwrap_or("last"), form, look)
         }
         Command::Replay { run, json, repo } => replay::run(repo, run.as_deref().unwrap_or("last"), *json, look),
+        Command::Init(arguments) => init::run(arguments),
         Command::Audit(arguments) => audit::run(arguments),
         Command::Doctor { json, repo } => checkup::run(repo, *json, look),
         Command::Demo { keep } => showcase::run(*keep, look),

@@ -17,6 +17,7 @@ mod fix_python;
 mod fix_rust;
 mod gates;
 mod go;
+mod init;
 mod injection;
 mod javascript;
 mod ledger;
