@@ -1,7 +1,7 @@
 //! Pull and merge requests: one for each failure, kept up to date, closed when
 //! the failure is gone.
 //!
-//! [`forge`] speaks to a server, [`dialect`]s know its words, [`place`] decides
+//! [`forge`] speaks to a server, a [`Dialect`] knows its words, [`place`] decides
 //! what is to be done. Pushes to branches that begin with `heal/` and to no
 //! other; never touches a commit that is not heal's, and never merges.
 
