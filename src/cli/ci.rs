@@ -107,6 +107,12 @@ pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
         Repository::discover(&settings.repo, &launcher).map_err(PipelineError::from)?
     };
     let mut ci = surroundings(&arguments.place, &repository);
+    let mut arguments = arguments.clone();
+    if arguments.flags.offline {
+        // Not even the forge is spoken to.
+        arguments.place.request = Requests::None;
+    }
+    let arguments = &arguments;
     let stranger = match ci.trust() {
         Trust::Own => false,
         Trust::Stranger => true,
@@ -255,6 +261,11 @@ fn tell(json: bool, report: &RunReport, ci: &Ci, look: Look) -> Result<(), Faile
         output::result(&report::annotations::defused_json(&report::json::render(report)));
     } else {
         output::result(&report::annotations::defused(&report::text::render(report, look.width, look.colour)));
+    }
+    for request in &report.requests {
+        let words = [&request.state, &request.url, &request.why].map(|word| heal::report::clean(word));
+        let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| !word.is_empty()).collect();
+        output::message(&format!("heal: {}", words.join(": ")));
     }
     if ci.system.has_workflow_commands() {
         output::command(&report::annotations::render(report));

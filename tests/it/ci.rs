@@ -154,7 +154,7 @@ fn states(ran: &Ran) -> Vec<String> {
 fn life_of_a_request(kind: ForgeKind) {
     let hosted = Hosted::new(kind);
     let (project, forge) = (&hosted.project, &hosted.forge);
-    let ci = ["ci", "--offline", "--json"];
+    let ci = ["ci", "--json"];
 
     let first = hosted.heal(&ci).code(0);
     assert_eq!(states(&first), ["opened"], "{}", first.stdout);
@@ -231,7 +231,7 @@ fn both_take_the_patch(hosted: &Hosted) {
 #[test]
 fn a_job_has_its_summary_outputs_and_annotations() {
     let hosted = Hosted::new(ForgeKind::Github);
-    let ran = hosted.heal(&["ci", "--offline"]).code(0);
+    let ran = hosted.heal(&["ci"]).code(0);
     let summary = std::fs::read_to_string(hosted.beside("summary.md")).expect("a summary");
     assert!(summary.contains("## A verified patch for `tests.test_discount.RateTest.test_ten`"), "{summary}");
     assert!(summary.contains("- opened: <https://forge.example/ana/shop/1>"), "{summary}");
@@ -259,15 +259,15 @@ fn what_the_pipelines_own_report_says_is_healed_and_a_green_one_closes() {
     let name = file.to_str().expect("text").to_owned();
     std::fs::write(&file, report("<failure type=\"AssertionError\" message=\"0 != 5\">0 != 5</failure>"))
         .expect("written");
-    let red = hosted.heal(&["ci", "--offline", "--json", "--junit", &name]).code(0);
+    let red = hosted.heal(&["ci", "--json", "--junit", &name]).code(0);
     assert_eq!(red.json()["failures"].as_array().map(Vec::len), Some(1));
     assert_eq!(states(&red), ["opened"]);
     std::fs::write(&file, report("")).expect("written");
-    let green = hosted.heal(&["ci", "--offline", "--json", "--junit", &name]).code(0);
+    let green = hosted.heal(&["ci", "--json", "--junit", &name]).code(0);
     assert!(green.json()["runner"].is_null(), "nothing was run");
     assert_eq!(states(&green), ["closed"]);
     std::fs::write(&file, "<html/>").expect("written");
-    let broken = hosted.heal(&["ci", "--offline", "--junit", &name]).code(2);
+    let broken = hosted.heal(&["ci", "--junit", &name]).code(2);
     assert!(broken.stderr.contains("junit.xml"), "{}", broken.stderr);
 }
 
@@ -277,7 +277,7 @@ fn a_failing_pull_request_gets_a_request_of_its_own_or_a_comment() {
     hosted.project.git(&["checkout", "-q", "-b", "feature"]);
     hosted.push("feature");
     let set = hosted.requested("feature", "ana/shop");
-    let ran = hosted.heal_with(&["ci", "--offline", "--json", "--request", "ready"], &set).code(0);
+    let ran = hosted.heal_with(&["ci", "--json", "--request", "ready"], &set).code(0);
     assert_eq!(states(&ran), ["opened"]);
     let pull = hosted.forge.pulls().remove(0);
     assert_eq!((pull.base.as_str(), pull.draft), ("feature", false));
@@ -297,7 +297,7 @@ fn a_failing_pull_request_gets_a_request_of_its_own_or_a_comment() {
         done: false,
     });
     for _ in 0..2 {
-        let ran = hosted.heal_with(&["ci", "--offline", "--json"], &set).code(0);
+        let ran = hosted.heal_with(&["ci", "--json"], &set).code(0);
         assert_eq!(states(&ran), ["commented"], "{}", ran.stdout);
         let why = ran.json()["requests"][0]["why"].as_str().expect("why").to_owned();
         assert!(why.contains("not permitted to create") && why.contains("Allow GitHub Actions to create"), "{why}");
@@ -311,7 +311,7 @@ fn a_failing_pull_request_gets_a_request_of_its_own_or_a_comment() {
 fn a_token_that_is_refused_loses_nothing_and_says_what_to_do() {
     let hosted = Hosted::new(ForgeKind::Github);
     let wrong = [("GITHUB_TOKEN", "tok-of-somebody-else".to_owned())];
-    let ran = hosted.heal_with(&["ci", "--offline", "--json"], &wrong).code(2);
+    let ran = hosted.heal_with(&["ci", "--json"], &wrong).code(2);
     assert_eq!(states(&ran), ["failed"]);
     let json = ran.json();
     assert!(
@@ -322,19 +322,24 @@ fn a_token_that_is_refused_loses_nothing_and_says_what_to_do() {
     assert_eq!(json["failures"][0]["outcome"], "verified");
     both_take_the_patch(&hosted);
     assert!(!ran.stdout.contains("somebody-else") && !ran.stderr.contains("somebody-else"));
-    let without = hosted.heal_with(&["ci", "--offline"], &[("GITHUB_TOKEN", String::new())]).code(2);
+    let shown = hosted.heal_with(&["ci"], &wrong).code(2);
+    assert!(shown.stderr.contains("heal: failed: the forge does not accept the token"), "{}", shown.stderr);
+    let without = hosted.heal_with(&["ci"], &[("GITHUB_TOKEN", String::new())]).code(2);
     assert!(without.stderr.contains("no token") && without.stderr.contains("--request none"), "{}", without.stderr);
     let reports = [("GITHUB_TOKEN", String::new())];
-    hosted.heal_with(&["ci", "--offline", "--request", "none"], &reports).code(0);
+    hosted.heal_with(&["ci", "--request", "none"], &reports).code(0);
+    let calls = hosted.forge.state.lock().expect("state").calls.len();
+    hosted.heal(&["ci", "--offline"]).code(0);
+    assert_eq!(hosted.forge.state.lock().expect("state").calls.len(), calls, "--offline opens no socket");
 }
 
 #[test]
 fn heals_own_branches_and_privileged_events_run_nothing() {
     let hosted = Hosted::new(ForgeKind::Github);
-    let own = hosted.heal_with(&["ci", "--offline"], &[("GITHUB_REF", "refs/heads/heal/9f2c".into())]).code(0);
+    let own = hosted.heal_with(&["ci"], &[("GITHUB_REF", "refs/heads/heal/9f2c".into())]).code(0);
     assert!(own.stderr.contains("heal/9f2c is one of heal's own branches"), "{}", own.stderr);
     let event = [("GITHUB_EVENT_NAME", "pull_request_target".to_owned())];
-    let ran = hosted.heal_with(&["ci", "--offline"], &event).code(2);
+    let ran = hosted.heal_with(&["ci"], &event).code(2);
     assert!(ran.stderr.contains("pull_request_target") && ran.stderr.contains("four jobs"), "{}", ran.stderr);
     assert!(hosted.forge.state.lock().expect("state").calls.is_empty());
     assert!(!hosted.project.root.join("heal-artifacts").exists());
