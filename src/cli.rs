@@ -3,7 +3,9 @@
 //! Parses, builds the tools, calls the pipeline, prints.
 
 pub mod apply;
+pub mod audit;
 pub mod checkup;
+pub mod ci;
 pub mod completions;
 pub mod connection;
 pub mod consent;
@@ -12,6 +14,7 @@ pub mod doctor;
 pub mod explain;
 pub mod failpoint;
 pub mod fix;
+pub mod init;
 pub mod interactive;
 pub mod log;
 pub mod man;
@@ -77,6 +80,8 @@ pub enum Command {
     Explain(explain::Arguments),
     /// Put any patch through the same gates
     Verify(verify::Arguments),
+    /// Heal in a pipeline: branches and requests, job summary, reports
+    Ci(Box<ci::Arguments>),
     /// Apply a proposal to the work tree
     Apply {
         /// The proposal; the last run's best where none is named
@@ -130,6 +135,10 @@ pub enum Command {
         #[arg(long, default_value = ".", value_name = "DIR")]
         repo: PathBuf,
     },
+    /// Check that the record is as it was written
+    Audit(audit::Arguments),
+    /// Write heal.toml and, with --ci, workflows for a pipeline
+    Init(init::Arguments),
     /// Say what works here: git, runner, scratch, sandbox, model
     Doctor {
         /// Print JSON
@@ -182,6 +191,7 @@ fn run(cli: &Cli, look: output::Look) -> Result<i32, Failed> {
         Command::Fix(arguments) => fix::run(arguments, look),
         Command::Explain(arguments) => explain::run(arguments, look),
         Command::Verify(arguments) => verify::run(arguments, look),
+        Command::Ci(arguments) => ci::run(arguments, look),
         Command::Apply { proposal, repo } => apply::apply(repo, proposal.as_deref()),
         Command::Undo { proposal, repo } => apply::undo(repo, proposal.as_deref()),
         Command::Log { number, json, repo } => records::log(repo, *number, *json, look),
@@ -194,6 +204,8 @@ fn run(cli: &Cli, look: output::Look) -> Result<i32, Failed> {
             records::show(repo, run.as_deref().unwrap_or("last"), form, look)
         }
         Command::Replay { run, json, repo } => replay::run(repo, run.as_deref().unwrap_or("last"), *json, look),
+        Command::Init(arguments) => init::run(arguments),
+        Command::Audit(arguments) => audit::run(arguments),
         Command::Doctor { json, repo } => checkup::run(repo, *json, look),
         Command::Demo { keep } => showcase::run(*keep, look),
         Command::Completions { shell } => {

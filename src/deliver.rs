@@ -5,6 +5,8 @@
 
 pub mod apply;
 pub mod branch;
+pub mod mail;
+pub mod request;
 pub mod undo;
 
 use std::path::PathBuf;

@@ -13,6 +13,8 @@ mod changes;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod listing;
+mod outbox;
+mod trailers;
 mod worktree;
 
 use std::path::Path;
@@ -27,6 +29,10 @@ pub use listing::Kind;
 pub use listing::Listed;
 pub use listing::Listing;
 pub use listing::Stat;
+pub use outbox::Outbox;
+pub use outbox::PushError;
+pub use outbox::Remote;
+pub use trailers::Marked;
 pub use worktree::Worktree;
 
 /// A git repository with a work tree. Cheap to clone; holds no open handle.
@@ -110,6 +116,24 @@ impl Repository {
     /// git cannot be run.
     pub fn branch(&self) -> Result<Option<String>, GitError> {
         self.git.answer(["symbolic-ref", "--short", "--quiet", "HEAD"])
+    }
+
+    /// A setting of the repository's or the user's; `None` where it is not set.
+    ///
+    /// # Errors
+    /// git cannot be run.
+    pub fn setting(&self, name: &str) -> Result<Option<String>, GitError> {
+        Ok(self.git.answer(["config", "--get", name])?.filter(|value| !value.trim().is_empty()))
+    }
+
+    /// Whether a header for servers is set, as a checkout leaves one that holds
+    /// its token.
+    ///
+    /// # Errors
+    /// git cannot be run.
+    pub fn has_stored_header(&self) -> Result<bool, GitError> {
+        let pattern = r"^http\.(.*\.)?extraheader$";
+        Ok(self.git.answer(["config", "--name-only", "--get-regexp", pattern])?.is_some())
     }
 
     /// The bytes of `path` in `revision`, as they are stored; `None` where

@@ -1,12 +1,13 @@
-//! The one door to the network: posts JSON, bounds the answer, tries again.
+//! The one door to the network: sends JSON, bounds the answer, tries again.
 //!
-//! Knows nothing of models. Never follows a redirect to another host, never
+//! Knows nothing of models and forges. Never follows a redirect to another host, never
 //! speaks plain HTTP to another machine unless told to, never writes a secret
 //! into an error. A proxy is never used for this machine itself.
 
 mod error;
 mod lines;
 mod proxy;
+mod request;
 mod retry;
 mod secret;
 mod trust;
@@ -28,7 +29,12 @@ use self::lines::Listen;
 pub use self::lines::Wish;
 pub use self::proxy::Proxy;
 pub use self::proxy::without_user;
+pub use self::request::Again;
+pub use self::request::Method;
+pub use self::request::Request;
+pub use self::retry::is_rate_limit;
 pub use self::retry::quota_is_spent;
+pub use self::retry::rate_wait;
 pub use self::secret::HeaderText;
 pub use self::secret::Secret;
 pub use self::trust::Authorities;
@@ -97,7 +103,7 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// Posts JSON to servers. Opens nothing before the first post.
+/// Sends JSON to servers. Opens nothing before the first request.
 #[derive(Debug)]
 pub struct Client {
     config: Config,
@@ -134,7 +140,18 @@ impl Client {
         headers: Vec<(String, HeaderText)>,
         body: &serde_json::Value,
     ) -> Result<Response, HttpError> {
-        self.attempts(url, &headers, body, None).await
+        let request = Request { method: Method::Post, url, headers, body: Some(body), again: Again::AsModels };
+        self.attempts(&request, None).await
+    }
+
+    /// Sends `request` and returns the answer, whatever its status; tries again
+    /// as the request allows.
+    ///
+    /// # Errors
+    /// Where there is no answer; then it may still have been carried out,
+    /// unless the error is [`HttpError::was_sent`]` == false`.
+    pub async fn send(&self, request: &Request<'_>) -> Result<Response, HttpError> {
+        self.attempts(request, None).await
     }
 
     /// As [`Client::post`], but a good answer (2xx) is told to `listen` line by
@@ -150,18 +167,13 @@ impl Client {
         body: &serde_json::Value,
         listen: &mut Listen<'_>,
     ) -> Result<Response, HttpError> {
-        self.attempts(url, &headers, body, Some(listen)).await
+        let request = Request { method: Method::Post, url, headers, body: Some(body), again: Again::AsModels };
+        self.attempts(&request, Some(listen)).await
     }
 
-    async fn attempts(
-        &self,
-        url: &str,
-        headers: &[(String, HeaderText)],
-        body: &serde_json::Value,
-        mut listen: Option<&mut Listen<'_>>,
-    ) -> Result<Response, HttpError> {
-        let url = self.checked(url)?;
-        let headers = composed(headers)?;
+    async fn attempts(&self, asked: &Request<'_>, mut listen: Option<&mut Listen<'_>>) -> Result<Response, HttpError> {
+        let url = self.checked(asked.url)?;
+        let headers = composed(&asked.headers)?;
         let client = self.client(&url)?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let until = tokio::time::Instant::now() + self.config.total;
@@ -169,7 +181,8 @@ impl Client {
         loop {
             let left = until.saturating_duration_since(tokio::time::Instant::now());
             let limit = self.config.timeout.min(left);
-            let request = client.post(url.clone()).headers(headers.clone()).json(body).timeout(limit);
+            let request = client.request(asked.method.name(), url.clone()).headers(headers.clone()).timeout(limit);
+            let request = asked.body.iter().fold(request, |request, body| request.json(body));
             let once = tokio::select! {
                 biased;
                 stop = self.config.interrupt.wait() => return Err(HttpError::Interrupted(stop)),
@@ -177,8 +190,8 @@ impl Client {
             };
             let wait = match &once {
                 _ if attempt >= self.config.retries => None,
-                Ok(response) => retry::after_answer(response, attempt, jiff::Timestamp::now()),
-                Err(error) => retry::after_error(error, attempt),
+                Ok(response) => retry::after_answer(asked.again, response, attempt, jiff::Timestamp::now()),
+                Err(error) => retry::after_error(asked.again, error, attempt),
             };
             let left = until.saturating_duration_since(tokio::time::Instant::now());
             let Some(wait) = wait.filter(|wait| *wait <= self.config.max_wait && *wait < left) else { return once };

@@ -7,6 +7,7 @@
 //! hands text in has taken the secrets out.
 
 mod chain;
+mod export;
 mod id;
 mod listener;
 mod proposals;
@@ -15,6 +16,7 @@ mod runs;
 mod store;
 
 pub use chain::ChainState;
+pub use export::Row;
 pub use listener::LedgerListener;
 pub use proposals::DeliveryKind;
 pub use proposals::DeliveryRow;

@@ -12,6 +12,7 @@ pub mod endless;
 pub mod error;
 pub mod explain;
 pub mod hunt;
+pub mod jobs;
 pub mod joint;
 pub mod leads;
 pub mod paid;
@@ -21,6 +22,7 @@ pub mod reason;
 pub mod record;
 pub mod reverting;
 pub mod rivals;
+pub mod seen;
 pub mod sieving;
 pub mod survey;
 pub mod tools;
@@ -38,10 +40,14 @@ use crate::options::Settings;
 use crate::patch::Patch;
 use crate::propose;
 use crate::propose::model::redact::concealed;
+use crate::report::Base;
+use crate::report::Cost;
 use crate::report::CutOff;
 use crate::report::Earlier;
 use crate::report::FailureReport;
+use crate::report::LedgerHead;
 use crate::report::RunReport;
+use crate::report::Time;
 use crate::report::Together;
 
 pub use error::PipelineError;
@@ -53,6 +59,7 @@ use ended::Proposal;
 use joint::Solved;
 use prepare::Prepared;
 use reason::Reason;
+use seen::Seen;
 use survey::Survey;
 
 /// One fault often has several faces. Where all that the rules know failed on
@@ -66,30 +73,69 @@ const FURTHER_FACE: propose::rules::Config =
 /// Only where heal itself is stuck or was asked for the impossible; a failure
 /// that cannot be healed is part of the report.
 pub async fn heal(settings: &Settings, tools: &Tools) -> Result<RunReport, PipelineError> {
+    Ok(heal_and_see(settings, tools).await?.0)
+}
+
+/// As [`heal`], with what was seen of the tests that do not fail.
+///
+/// # Errors
+/// As for [`heal`].
+pub async fn heal_and_see(settings: &Settings, tools: &Tools) -> Result<(RunReport, Seen), PipelineError> {
     let began = Instant::now();
     let mut prepared = prepare::prepare(settings, tools).await?;
     let mut survey = survey::survey(&mut prepared, settings, tools).await?;
     let mut report = prepared.report("heal.fix/1", tools);
-    let mut healed = heal_failures(&prepared, &survey, settings, tools, &mut report).await;
+    let mut open = Vec::new();
+    let mut healed = heal_failures(&prepared, &survey, settings, tools, &mut report, &mut open).await;
     if matches!(healed, Err(PipelineError::MerelySlow)) {
         survey = survey::patient(&mut prepared, settings, tools).await?;
-        healed = heal_failures(&prepared, &survey, settings, tools, &mut report).await;
+        healed = heal_failures(&prepared, &survey, settings, tools, &mut report, &mut open).await;
     }
+    let seen = Seen::of(&survey, open);
     survey.settling.give_up().await;
     report.failures = healed?;
+
     report.notes.extend(survey.notes);
     finish(&mut report, &prepared, tools, began);
-    Ok(report)
+    Ok((report, seen))
+}
+
+/// The report of a run that has nothing to heal: a pipeline's own reports say
+/// that all passes, and nothing is run.
+///
+/// # Errors
+/// The repository cannot be read.
+pub fn nothing_to_heal(settings: &Settings, tools: &Tools) -> Result<RunReport, PipelineError> {
+    let repository = crate::git::Repository::discover(&settings.repo, &tools.launcher)?;
+    let base = Base { commit: repository.head()?, dirty: repository.is_dirty()? };
+    let ledger = LedgerHead { head: tools.ledger.head().unwrap_or_default() };
+    Ok(RunReport {
+        schema: "heal.fix/1".into(),
+        run: tools.run.clone(),
+        exit: 0,
+        base,
+        runner: None,
+        command: None,
+        runner_why: None,
+        failures: Vec::new(),
+        cost: Cost::default(),
+        time: Time::default(),
+        ledger,
+        notes: vec!["the pipeline's own reports hold no failure, so no test was run".into()],
+        together: None,
+        requests: Vec::new(),
+    })
 }
 
 /// Goes from cluster to cluster; then makes sure that the patches of several
-/// hold together.
+/// hold together. What nothing mends is left `open`.
 async fn heal_failures(
     prepared: &Prepared,
     survey: &Survey,
     settings: &Settings,
     tools: &Tools,
     report: &mut RunReport,
+    open: &mut Vec<diagnose::Diagnosis>,
 ) -> Result<Vec<FailureReport>, PipelineError> {
     let mut rows = Vec::new();
     let mut healable = Vec::new();
@@ -136,6 +182,8 @@ async fn heal_failures(
     if let Some(whole) = joint::check(prepared, survey, &solved, &mut rows).await? {
         report.together = Some(together(&whole, &rows, tools)?);
     }
+    let unmended = cases.into_iter().filter(|(_, ended)| ended.proposals.is_empty());
+    *open = unmended.map(|(case, _)| case.diagnosis).collect();
     for row in &rows {
         tools.events.emit(Event::Outcome {
             id: row.id.clone(),
@@ -159,8 +207,8 @@ fn together(whole: &Patch, rows: &[FailureReport], tools: &Tools) -> Result<Toge
     Ok(Together { id, diff: whole.diff(), files: whole.files().into_iter().cloned().collect() })
 }
 
-fn add_cost(a: crate::report::Cost, b: crate::report::Cost) -> crate::report::Cost {
-    crate::report::Cost {
+fn add_cost(a: Cost, b: Cost) -> Cost {
+    Cost {
         calls: a.calls + b.calls,
         input_tokens: a.input_tokens + b.input_tokens,
         cached_tokens: a.cached_tokens + b.cached_tokens,

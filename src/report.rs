@@ -2,11 +2,16 @@
 //!
 //! Turns data into text; prints nothing and writes nothing.
 
+pub mod annotations;
 pub mod explain;
+pub mod html;
 pub mod json;
+pub mod junit;
 mod lay;
 pub mod markdown;
 pub mod reason;
+pub mod request;
+pub mod sarif;
 pub mod text;
 mod words;
 
@@ -56,6 +61,25 @@ pub struct RunReport {
     /// proposal mends all that is mended.
     #[serde(default)]
     pub together: Option<Together>,
+    /// What became of the patches on a forge; left out where none was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<RequestReport>,
+}
+
+/// A pull or merge request, a comment, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestReport {
+    /// `opened`, `updated`, `unchanged`, `closed`, `commented`, `left` (a
+    /// person has done something about it) or `failed`.
+    pub state: String,
+    /// The failing tests it is about; empty where that is not known any more.
+    pub failures: Vec<String>,
+    /// Its number; `None` where there is none.
+    pub number: Option<u64>,
+    /// Where a person sees it; may be empty.
+    pub url: String,
+    /// Why it is as it is, in a sentence; may be empty.
+    pub why: String,
 }
 
 /// One patch for several failures.

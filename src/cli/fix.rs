@@ -43,7 +43,7 @@ pub struct Arguments {
     /// Go on with a run that did not end by itself: the last, or this one
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "last")]
     pub resume: Option<String>,
-    /// Write a report; .md or .json by its ending
+    /// Write a report; .md, .html, .json, .sarif or .xml (JUnit) by its ending
     #[arg(long = "report", value_name = "FILE")]
     pub reports: Vec<PathBuf>,
 }
@@ -115,24 +115,29 @@ pub fn record(kit: &Kit, report: &RunReport) -> Result<RunReport, Failed> {
     }
 }
 
-fn check_reports(paths: &[PathBuf]) -> Result<(), Failed> {
-    for path in paths {
-        let known = path.extension().is_some_and(|ending| ending == "md" || ending == "json");
-        if !known {
-            return Err(Failed::usage(format!(
-                "cannot write a report to `{}`\n  Its ending says what it is: .md or .json",
-                path.display()
-            )));
-        }
+/// Refuses a report whose ending says nothing.
+pub fn check_reports(paths: &[PathBuf]) -> Result<(), Failed> {
+    paths.iter().try_for_each(|path| by_ending(path).map(|_| ()))
+}
+
+/// How a report of this ending is written.
+fn by_ending(path: &Path) -> Result<fn(&RunReport) -> String, Failed> {
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("md") => Ok(report::markdown::render),
+        Some("html") => Ok(report::html::render),
+        Some("json") => Ok(report::json::render),
+        Some("sarif") => Ok(report::sarif::render),
+        Some("xml") => Ok(report::junit::render),
+        _ => Err(Failed::usage(format!(
+            "cannot write a report to `{}`\n  Its ending says what it is: .md, .html, .json, .sarif or .xml (JUnit)",
+            path.display()
+        ))),
     }
-    Ok(())
 }
 
 /// Writes a report by its ending.
 pub fn write_report(path: &Path, report: &RunReport) -> Result<(), Failed> {
-    let markdown = path.extension().is_some_and(|ending| ending == "md");
-    let text = if markdown { report::markdown::render(report) } else { report::json::render(report) };
-    std::fs::write(path, text)
+    std::fs::write(path, by_ending(path)?(report))
         .map_err(|error| Failed::own(format!("cannot write the report `{}`: {error}", path.display())))
 }
 
@@ -169,18 +174,10 @@ fn commit(branch: &str, id: &str, tools: &Tools, report: &RunReport, repo: &Path
     let stored = tools.ledger.proposal(id).map_err(Failed::ledger)?;
     let patch = super::apply::whole(repository.root(), &stored.patch)?;
     let row = report.failures.iter().find(|row| row.is_verified());
-    let Some(first) = row.and_then(|row| row.proposals.first()) else {
+    let Some((row, first)) = row.and_then(|row| Some((row, row.proposals.first()?))) else {
         return Err(Failed::own("a proposal without a verified failure"));
     };
-    let message = deliver::branch::Message {
-        failure: row.map(|row| row.id.clone()).unwrap_or_default(),
-        fingerprint: row.map(|row| row.fingerprint.clone()).unwrap_or_default(),
-        explanation: first.explanation.clone(),
-        run: tools.run.clone(),
-        source: format!("{} {}", first.source.kind, first.source.name),
-        evidence: report::evidence_line(&first.evidence),
-        ledger: report.ledger.head.clone(),
-    };
+    let message = super::ci::message(report, &[row], first);
     let commit = deliver::branch::commit(&repository, branch, &patch, &message)
         .map_err(|error| Failed { message: error.to_string(), code: 2 })?;
     tools.ledger.record_delivery(id, DeliveryKind::Branch, branch, &[]).map_err(Failed::ledger)?;

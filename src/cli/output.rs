@@ -110,8 +110,14 @@ pub fn result(text: &str) {
     let _ = out.flush();
 }
 
-/// Prints a message on stderr.
+/// Prints a message on stderr. No log takes a command from it: what tests
+/// wrote may be part of it.
 pub fn message(text: &str) {
+    command(&heal::report::annotations::defused(text));
+}
+
+/// Prints commands for the log of a pipeline, on stderr.
+pub fn command(text: &str) {
     let mut err = std::io::stderr().lock();
     let _ = err.write_all(text.as_bytes());
     if !text.ends_with('\n') {

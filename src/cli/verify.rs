@@ -25,7 +25,7 @@ pub struct Arguments {
     /// What the patch claims to mend, and how to test it
     #[command(flatten)]
     pub flags: RunFlags,
-    /// Write a report; .md or .json by its ending
+    /// Write a report; .md, .html, .json, .sarif or .xml (JUnit) by its ending
     #[arg(long = "report", value_name = "FILE")]
     pub reports: Vec<PathBuf>,
 }
@@ -35,6 +35,7 @@ const PATCH_LIMIT: u64 = 16 << 20;
 
 /// Runs `heal verify`; returns the exit code.
 pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
+    super::fix::check_reports(&arguments.reports)?;
     let settings = arguments.flags.settings()?;
     let (name, text) = read(&arguments.patch)?;
     let kit = setup::kit(&setup::Line::typed(), &settings, arguments.flags.events.as_deref(), look, false)?;

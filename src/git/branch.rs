@@ -29,8 +29,7 @@ struct Stored<'a> {
 
 /// Everything of the commit but its tree.
 struct About<'a> {
-    head: &'a str,
-    branch: &'a str,
+    parent: &'a str,
     message: &'a str,
     author: (String, String),
 }
@@ -45,12 +44,31 @@ impl Repository {
     pub fn commit_on_branch(&self, branch: &str, patch: &Patch, message: &str) -> Result<String, GitError> {
         self.check_branch(branch)?;
         let head = self.head()?.ok_or(GitError::NoCommit)?;
+        let commit = self.commit_on(&head, patch, message, self.author()?)?;
+        let full = format!("refs/heads/{branch}");
+        let nothing = "0".repeat(commit.len());
+        self.git.run(&self.git.command(["update-ref", "-m", "heal: created", &full, &commit, &nothing]))?;
+        Ok(commit)
+    }
+
+    /// Who commits here: name and address.
+    pub(super) fn author(&self) -> Result<(String, String), GitError> {
+        let (name, email) = (self.setting("user.name")?, self.setting("user.email")?);
+        Ok((name.unwrap_or_else(|| NOBODY.0.into()), email.unwrap_or_else(|| NOBODY.1.into())))
+    }
+
+    /// Makes the commit of `patch` on `parent`, which no ref names yet.
+    pub(super) fn commit_on(
+        &self,
+        parent: &str,
+        patch: &Patch,
+        message: &str,
+        author: (String, String),
+    ) -> Result<String, GitError> {
         let stored: Result<Vec<Stored>, GitError> =
-            patch.changes().iter().map(|change| self.stored(&head, change)).collect();
+            patch.changes().iter().map(|change| self.stored(parent, change)).collect();
         let stored = stored?;
-        let author = (self.setting("user.name")?, self.setting("user.email")?);
-        let author = (author.0.unwrap_or_else(|| NOBODY.0.into()), author.1.unwrap_or_else(|| NOBODY.1.into()));
-        let about = About { head: &head, branch, message, author };
+        let about = About { parent, message, author };
         match self.library() {
             Some(library) => commit_with_library(&library, &stored, &about)
                 .map_err(|source| GitError::Library { doing: "commit the patch", source }),
@@ -118,15 +136,11 @@ impl Repository {
         Ok(mode.and_then(|mode| u32::from_str_radix(mode, 8).ok()))
     }
 
-    fn setting(&self, name: &str) -> Result<Option<String>, GitError> {
-        Ok(self.git.answer(["config", "--get", name])?.filter(|value| !value.trim().is_empty()))
-    }
-
     /// The same without libgit2, through an index that nobody else sees.
     fn commit_with_plumbing(&self, stored: &[Stored], about: &About) -> Result<String, GitError> {
         let index = PrivateIndex(self.git_dir.join(format!("heal-index-{}", std::process::id())));
         let with_index = |args: &[&str]| self.git.command(args.iter().copied()).env("GIT_INDEX_FILE", &index.0);
-        self.git.run(&with_index(&["read-tree", about.head]))?;
+        self.git.run(&with_index(&["read-tree", about.parent]))?;
         let mut entries = Vec::new();
         for one in stored {
             let (mode, blob) = match &one.content {
@@ -135,26 +149,23 @@ impl Repository {
                     (one.mode, line_of(&self.git.run_with(&command, Some(content))?))
                 }
                 // Mode 0 takes an entry out (git-update-index(1)).
-                None => (0, "0".repeat(about.head.len())),
+                None => (0, "0".repeat(about.parent.len())),
             };
             entries.extend_from_slice(format!("{mode:o} {blob}\t{}\0", one.path).as_bytes());
         }
         self.git.run_with(&with_index(&["update-index", "-z", "--index-info"]), Some(&entries))?;
         let tree = line_of(&self.git.run(&with_index(&["write-tree"]))?);
         let (name, email) = &about.author;
-        let command = self.git.command(["commit-tree", "-p", about.head, "-F", "-", "--no-gpg-sign", &tree]);
+        let command = self.git.command(["commit-tree", "-p", about.parent, "-F", "-", "--no-gpg-sign", &tree]);
         let command = command.env("GIT_AUTHOR_NAME", name).env("GIT_AUTHOR_EMAIL", email);
         let command = command.env("GIT_COMMITTER_NAME", name).env("GIT_COMMITTER_EMAIL", email);
         let commit = line_of(&self.git.run_with(&command, Some(about.message.as_bytes()))?);
-        let full = format!("refs/heads/{}", about.branch);
-        let nothing = "0".repeat(commit.len());
-        self.git.run(&self.git.command(["update-ref", "-m", "heal: created", &full, &commit, &nothing]))?;
         Ok(commit)
     }
 }
 
 fn commit_with_library(library: &git2::Repository, stored: &[Stored], about: &About) -> Result<String, git2::Error> {
-    let parent = library.find_commit(git2::Oid::from_str(about.head)?)?;
+    let parent = library.find_commit(git2::Oid::from_str(about.parent)?)?;
     let mut update = git2::build::TreeUpdateBuilder::new();
     for one in stored {
         match &one.content {
@@ -171,8 +182,6 @@ fn commit_with_library(library: &git2::Repository, stored: &[Stored], about: &Ab
     let (name, email) = &about.author;
     let author = git2::Signature::now(name, email)?;
     let commit = library.commit(None, &author, &author, about.message, &tree, &[&parent])?;
-    let full = format!("refs/heads/{}", about.branch);
-    library.reference(&full, commit, false, "heal: created")?;
     Ok(commit.to_string())
 }
 

@@ -51,18 +51,25 @@ const MOST_OUTPUT: usize = 1 << 30;
 pub(super) struct Git {
     launcher: Launcher,
     dir: PathBuf,
+    /// The git directory where it is not to be looked for.
+    git_dir: Option<PathBuf>,
     /// Settings of this repository that name programs, set to nothing.
     emptied: Vec<(OsString, &'static str)>,
 }
 
 impl Git {
     pub(super) fn new(launcher: Launcher, dir: PathBuf) -> Git {
-        Git { launcher, dir, emptied: Vec::new() }
+        Git { launcher, dir, git_dir: None, emptied: Vec::new() }
     }
 
     /// The same in another directory.
     pub(super) fn at(&self, dir: &Path) -> Git {
         Git { dir: dir.to_owned(), ..self.clone() }
+    }
+
+    /// The same for the bare repository at `dir`.
+    pub(super) fn bare(&self, dir: &Path) -> Git {
+        Git { launcher: self.launcher.clone(), dir: dir.to_owned(), git_dir: Some(dir.to_owned()), emptied: Vec::new() }
     }
 
     /// The same with every filter and configured hook of the repository
@@ -92,6 +99,9 @@ impl Git {
         for setting in SETTINGS {
             command = command.args(["-c", setting]);
         }
+        if let Some(git_dir) = &self.git_dir {
+            command = command.arg("--git-dir").arg(git_dir);
+        }
         command = command.args(args).time_limit(Duration::from_secs(300)).output_limit(MOST_OUTPUT);
         let environment = self.launcher.environment();
         for name in environment.names() {
@@ -111,13 +121,23 @@ impl Git {
             command = command.env(name, value);
         }
         // Later entries win over the user's own and over the repository's.
-        let given = environment.get("GIT_CONFIG_COUNT").and_then(|count| count.to_str()?.parse::<usize>().ok());
-        let first = given.unwrap_or(0);
+        let first = self.settings_in_environment();
         for (at, (name, value)) in self.emptied.iter().enumerate() {
             let at = first + at;
             command = command.env(format!("GIT_CONFIG_KEY_{at}"), name).env(format!("GIT_CONFIG_VALUE_{at}"), *value);
         }
         command.env("GIT_CONFIG_COUNT", (first + self.emptied.len()).to_string())
+    }
+
+    /// How many settings the environment holds before heal's own.
+    fn settings_in_environment(&self) -> usize {
+        let given = self.launcher.environment().get("GIT_CONFIG_COUNT");
+        given.and_then(|count| count.to_str()?.parse::<usize>().ok()).unwrap_or(0)
+    }
+
+    /// How many settings a composed call has in its environment.
+    pub(super) fn settings_given(&self) -> usize {
+        self.settings_in_environment() + self.emptied.len()
     }
 
     /// Runs a call; a failing one is no error here, a cut answer is.

@@ -7,6 +7,15 @@
 //! Beyond them: a quota that is spent does not come back by waiting, and an
 //! attempt that timed out or broke off midway is not repeated, since it may
 //! have been billed.
+//!
+//! Forges: what was refused for its rate (429, or GitHub's 403 with
+//! `retry-after` or `x-ratelimit-remaining: 0`) was not carried out and is sent
+//! again at `retry-after`, `x-ratelimit-reset` or `ratelimit-reset` (seconds
+//! since 1970), else after a minute
+//! (<https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>,
+//! <https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/>).
+//! What may have been carried out (5xx, a time-out) is sent again only where
+//! doing it twice does nothing new.
 //! Decides; never waits.
 
 use std::hash::BuildHasher;
@@ -15,11 +24,40 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::Again;
 use super::HttpError;
 use super::Response;
 
+/// How long GitHub asks to wait where it names no time.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// How long to wait before attempt `attempt + 2`; `None` for never.
-pub(super) fn after_answer(response: &Response, attempt: usize, now: Timestamp) -> Option<Duration> {
+pub(super) fn after_answer(again: Again, response: &Response, attempt: usize, now: Timestamp) -> Option<Duration> {
+    match again {
+        Again::AsModels => after_models_answer(response, attempt, now),
+        _ if is_rate_limit(response) => Some(rate_wait(response, now)),
+        Again::Harmless if matches!(response.status, 500..=599) => {
+            Some(told(response, now).unwrap_or_else(|| backoff(attempt)))
+        }
+        Again::Harmless | Again::NotCarriedOut => None,
+    }
+}
+
+/// Whether a forge refuses because it was asked too often.
+pub fn is_rate_limit(response: &Response) -> bool {
+    let spent = response.header("x-ratelimit-remaining") == Some("0");
+    response.status == 429 || (response.status == 403 && (spent || response.header("retry-after").is_some()))
+}
+
+/// How long a forge that was asked too often wants to be left alone.
+pub fn rate_wait(response: &Response, now: Timestamp) -> Duration {
+    let reset = ["x-ratelimit-reset", "ratelimit-reset"].iter().find_map(|name| response.header(name));
+    let reset = reset.and_then(|text| Timestamp::from_second(text.trim().parse().ok()?).ok());
+    let left = reset.map(|then| Duration::try_from(then.duration_since(now)).unwrap_or_default());
+    told(response, now).or(left).unwrap_or(MINUTE)
+}
+
+fn after_models_answer(response: &Response, attempt: usize, now: Timestamp) -> Option<Duration> {
     let asked = match response.header("x-should-retry") {
         Some("true") => true,
         Some("false") => false,
@@ -30,8 +68,18 @@ pub(super) fn after_answer(response: &Response, attempt: usize, now: Timestamp) 
 }
 
 /// As [`after_answer`], where there was none.
-pub(super) fn after_error(error: &HttpError, attempt: usize) -> Option<Duration> {
-    matches!(error, HttpError::Unreachable { .. } | HttpError::Broken { midway: false, .. }).then(|| backoff(attempt))
+pub(super) fn after_error(again: Again, error: &HttpError, attempt: usize) -> Option<Duration> {
+    let repeats = match error {
+        HttpError::Unreachable { .. } => true,
+        HttpError::Broken { midway, .. } => match again {
+            Again::AsModels => !midway,
+            Again::Harmless => true,
+            Again::NotCarriedOut => false,
+        },
+        HttpError::Timeout { .. } => again == Again::Harmless,
+        _ => false,
+    };
+    repeats.then(|| backoff(attempt))
 }
 
 /// The wait the server asks for.
@@ -115,7 +163,7 @@ mod tests {
             (401, vec![("retry-after", "1")], "", None),
             (200, vec![("x-should-retry", "true")], "", None),
         ] {
-            let wait = after_answer(&response(status, &headers, body), 0, now);
+            let wait = after_answer(Again::AsModels, &response(status, &headers, body), 0, now);
             assert_eq!(wait.map(|wait| wait.as_millis()), wanted, "{status} {headers:?}");
         }
     }
@@ -125,7 +173,8 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         for (attempt, most) in [(0, 500), (1, 1000), (2, 2000), (9, 8000)] {
             for value in ["", "soon", "-1", "NaN", "1e400"] {
-                let wait = after_answer(&response(529, &[("retry-after", value)], ""), attempt, now).expect("again");
+                let answer = response(529, &[("retry-after", value)], "");
+                let wait = after_answer(Again::AsModels, &answer, attempt, now).expect("again");
                 assert!(wait.as_millis() <= most && wait.as_millis() >= most * 3 / 4, "{attempt}: {wait:?}");
             }
         }
@@ -134,9 +183,39 @@ mod tests {
     #[test]
     fn what_may_have_been_billed_is_not_asked_again() {
         let timeout = HttpError::Timeout { host: "h".into(), after: Duration::from_secs(1) };
-        assert_eq!(after_error(&timeout, 0), None);
         let broken = |midway| HttpError::Broken { host: "h".into(), reason: "r".into(), midway };
-        assert_eq!((after_error(&broken(true), 0), after_error(&broken(false), 0).is_some()), (None, true));
-        assert!(after_error(&HttpError::Unreachable { host: "h".into(), reason: "r".into() }, 0).is_some());
+        let unreachable = HttpError::Unreachable { host: "h".into(), reason: "r".into() };
+        for (again, wanted) in [
+            (Again::AsModels, [false, false, true, true]),
+            (Again::Harmless, [true, true, true, true]),
+            (Again::NotCarriedOut, [false, false, false, true]),
+        ] {
+            let errors = [&timeout, &broken(true), &broken(false), &unreachable];
+            assert_eq!(errors.map(|error| after_error(again, error, 0).is_some()), wanted, "{again:?}");
+        }
+    }
+
+    #[test]
+    fn a_forge_is_asked_again_when_it_says_so_and_nothing_is_done_twice() {
+        let now: Timestamp = "2026-11-24T10:00:00Z".parse().expect("time");
+        let reset = (now.as_second() + 9).to_string();
+        for (status, headers, harmless, once) in [
+            (429, vec![("retry-after", "3")], Some(3000), Some(3000)),
+            (403, vec![("retry-after", "3")], Some(3000), Some(3000)),
+            (403, vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &*reset)], Some(9000), Some(9000)),
+            (429, vec![("ratelimit-reset", &*reset)], Some(9000), Some(9000)),
+            (429, vec![], Some(60_000), Some(60_000)),
+            (403, vec![("x-ratelimit-remaining", "4999")], None, None),
+            (503, vec![("retry-after", "2")], Some(2000), None),
+            (409, vec![], None, None),
+            (422, vec![], None, None),
+            (200, vec![], None, None),
+        ] {
+            let answer = response(status, &headers, "");
+            for (again, wanted) in [(Again::Harmless, harmless), (Again::NotCarriedOut, once)] {
+                let wait = after_answer(again, &answer, 0, now);
+                assert_eq!(wait.map(|wait| wait.as_millis()), wanted, "{status} {headers:?} {again:?}");
+            }
+        }
     }
 }

@@ -119,6 +119,21 @@ impl Connections {
         Ok(connection)
     }
 
+    /// The settings for a server that is no model's.
+    ///
+    /// # Errors
+    /// As for [`Connections::of`].
+    pub fn at(&self, address: &str, variable: &Lookup<'_>) -> Result<Connection, OptionsError> {
+        let mut connection = Connection::default();
+        let fits = |name: &str| name == ALL || covers(name, address);
+        let mut tables: Vec<(&String, &Table)> = self.tables.iter().filter(|(name, _)| fits(name)).collect();
+        tables.sort_by_key(|(name, _)| if *name == ALL { 0 } else { name.len() });
+        for (name, table) in tables {
+            table.over(&mut connection, &quoted(name), &self.folder, variable)?;
+        }
+        Ok(connection)
+    }
+
     /// The tables that fit, the widest first.
     fn fitting<'a>(&'a self, model: &ModelName, address: &str) -> Vec<(&'a str, &'a Table)> {
         let rank = |name: &str| match name {

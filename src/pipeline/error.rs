@@ -46,6 +46,14 @@ pub enum PipelineError {
         /// What to do.
         hint: String,
     },
+    /// A test that was asked for is none.
+    #[error("no test is named `{name}`\n  {hint}")]
+    NoSuchTest {
+        /// As it was asked for.
+        name: String,
+        /// What there is.
+        hint: String,
+    },
     /// Containment was required and is not to be had.
     #[error(
         "no whole sandbox is to be had here, and --sandbox strict refuses to run without one: {why}\n  heal doctor says what there is; --sandbox auto makes do with that"
@@ -98,6 +106,7 @@ impl PipelineError {
             | PipelineError::Detect(_)
             | PipelineError::Options(_)
             | PipelineError::Usage { .. }
+            | PipelineError::NoSuchTest { .. }
             | PipelineError::NoPatch { .. } => 2,
             PipelineError::Interpreter(_)
             | PipelineError::NoSandbox { .. }

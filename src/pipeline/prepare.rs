@@ -220,6 +220,7 @@ impl Prepared {
             ledger: LedgerHead::default(),
             notes: self.bench.containment.notes(),
             together: None,
+            requests: Vec::new(),
         }
     }
 }

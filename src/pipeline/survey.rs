@@ -186,8 +186,8 @@ fn wanted_failures(prepared: &Prepared, report: &Report, asked: &[String]) -> Re
     for wanted in asked {
         let known = report.tests.iter().any(|test| runner::names(&prepared.bench.project, &test.id, wanted));
         if !known && report.problems.is_empty() {
-            return Err(PipelineError::Usage {
-                what: format!("no test is named `{wanted}`"),
+            return Err(PipelineError::NoSuchTest {
+                name: wanted.clone(),
                 hint: format!(
                     "{} ran and reported {} tests; name one as the runner does",
                     prepared.bench.project.shown(),

@@ -59,7 +59,7 @@ const OPEN_KEYS: [&str; 6] = ["CACHE", "PUBLIC", "PRIMARY", "SORT", "FOREIGN", "
 /// for its children and would mislead a user's command. The list of git's is
 /// `git rev-parse --local-env-vars` without `GIT_CONFIG_COUNT`; cargo's is
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html>.
-const MISLEADING: [&str; 33] = [
+const MISLEADING: [&str; 44] = [
     "CARGO",
     "CARGO_MANIFEST_*",
     "CARGO_PKG_*",
@@ -93,6 +93,19 @@ const MISLEADING: [&str; 33] = [
     "GIT_SHALLOW_FILE",
     "GIT_COMMON_DIR",
     "GIT_INTERNAL_SUPER_PREFIX",
+    // Files by which a job's later steps are told what to do, and doors to the
+    // runner's own services.
+    "GITHUB_ENV",
+    "GITHUB_PATH",
+    "GITHUB_OUTPUT",
+    "GITHUB_STATE",
+    "GITHUB_STEP_SUMMARY",
+    "FORGEJO_ENV",
+    "FORGEJO_PATH",
+    "FORGEJO_OUTPUT",
+    "FORGEJO_STATE",
+    "FORGEJO_STEP_SUMMARY",
+    "ACTIONS_*",
 ];
 
 /// The base environment of every command.

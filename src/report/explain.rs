@@ -2,7 +2,7 @@
 //!
 //! Turns data into text; prints nothing and reads nothing.
 
-mod html;
+pub(in crate::report) mod html;
 
 pub use html::html;
 

@@ -161,11 +161,17 @@ pub fn clean(text: &str) -> String {
             '\t' => out.push_str("    "),
             '\r' if rest.peek() == Some(&'\n') => {}
             '\n' => out.push(' '),
-            c if c.is_control() || turns_direction(c) => out.push('\u{fffd}'),
+            c if c.is_control() || turns_direction(c) || is_no_character(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
     out
+}
+
+/// Code points that are never a character (Unicode 17, 23.7): no XML or HTML
+/// document may hold them.
+fn is_no_character(c: char) -> bool {
+    matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
 }
 
 fn turns_direction(c: char) -> bool {

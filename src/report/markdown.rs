@@ -52,19 +52,40 @@ pub fn render(report: &RunReport) -> String {
             }
         }
     }
+    for request in &report.requests {
+        let words = [&request.state, &request.url, &request.why];
+        let words: Vec<String> = words.iter().filter(|word| !word.is_empty()).map(|word| address(word)).collect();
+        out.push_str(&format!("- {}\n", words.join(": ")));
+    }
+    if !report.requests.is_empty() {
+        out.push('\n');
+    }
     for note in &report.notes {
         out.push_str(&format!("> note: {}\n\n", prose(note)));
     }
+    foot(report, &mut out);
+    out
+}
+
+/// An address of a forge's own, which may come to life; anything else as
+/// prose.
+fn address(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?=&%".contains(c);
+    let is_address = text.starts_with("https://") && text.chars().all(plain);
+    if is_address { format!("<{text}>") } else { prose(text) }
+}
+
+/// Which run it was, and what it took.
+pub(super) fn foot(report: &RunReport, out: &mut String) {
     out.push_str(&format!(
         "<sub>heal run {}, ledger {}; {}</sub>\n",
         prose(&report.run),
         prose(if report.ledger.head.is_empty() { "not recorded" } else { &report.ledger.head }),
         words::bill(&report.time, &report.cost).join("; "),
     ));
-    out
 }
 
-fn what_failed(failure: &FailureReport, out: &mut String) {
+pub(super) fn what_failed(failure: &FailureReport, out: &mut String) {
     out.push_str(&format!("**Failure:** {}\n\n", code(&failure.message)));
     if let (Some(expected), Some(actual)) = (&failure.expected, &failure.actual) {
         out.push_str(&format!("**Expected:** {}, **got:** {}\n\n", code(expected), code(actual)));
@@ -74,32 +95,10 @@ fn what_failed(failure: &FailureReport, out: &mut String) {
     }
 }
 
-fn table(failure: &FailureReport, proposal: &ProposalReport, out: &mut String) {
+pub(super) fn table(failure: &FailureReport, proposal: &ProposalReport, out: &mut String) {
     let evidence = &proposal.evidence;
-    let mut rows: Vec<(&str, String)> = Vec::new();
-    if let Some(reproduced) = failure.reproduced {
-        rows.push((
-            "without the patch",
-            format!("{} of {} runs fail in the same way", reproduced.failed, reproduced.runs),
-        ));
-    }
-    rows.push(("with the patch", format!("{} of {} runs pass", evidence.target.passed, evidence.target.runs)));
-    let cause = if evidence.cause == "fails-passes-fails" { "fails as before" } else { &evidence.cause };
-    rows.push(("patch taken out again", cause.to_owned()));
-    if let Some(control) = &evidence.control {
-        rows.push(("panic planted in the patched code", format!("the test turned {control}")));
-    }
-    rows.push((words::suite_name(evidence), words::suite(evidence.suite)));
-    rows.push(("strength", words::strength(evidence.strength.as_ref())));
-    rows.push(("also run the changed statements", words::witnesses(evidence.witnesses)));
-    let integrity = if evidence.integrity == "held" { "untouched" } else { &evidence.integrity };
-    rows.push(("tests, CI and build files", integrity.to_owned()));
-    rows.push(("independent sources that agree", evidence.agreement.to_string()));
-    rows.push(("where it ran", format!("scratch: {}, sandbox: {}", evidence.scratch, evidence.sandbox)));
-    rows.push(("source", format!("{} {}", proposal.source.kind, proposal.source.name)));
-    rows.push(("proposal", proposal.id.clone()));
     out.push_str("| evidence | result |\n|---|---|\n");
-    for (name, value) in rows {
+    for (name, value) in words::evidence_rows(failure, proposal) {
         out.push_str(&format!("| {name} | {} |\n", prose(&value)));
     }
     out.push('\n');
@@ -218,6 +217,9 @@ fn longest_run(text: &str, wanted: char) -> usize {
 }
 
 #[cfg(test)]
+pub(super) use tests::alive;
+
+#[cfg(test)]
 mod tests {
     use pretty_assertions::assert_eq;
 
@@ -244,7 +246,7 @@ mod tests {
     }
 
     /// The text outside fences and code spans, as a renderer would see it.
-    fn alive(markdown: &str) -> String {
+    pub(in super::super) fn alive(markdown: &str) -> String {
         let mut out = String::new();
         let mut fence: Option<String> = None;
         for line in markdown.lines() {

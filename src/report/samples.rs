@@ -84,6 +84,7 @@ fn report(failures: Vec<FailureReport>) -> RunReport {
         ledger: LedgerHead { head: "9f2c41d07ab35e18c6ebd12dc40214fa8f0108c7c7c1ef5de3e66a3adcd33188".into() },
         notes: Vec::new(),
         together: None,
+        requests: Vec::new(),
     }
 }
 

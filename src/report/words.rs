@@ -7,6 +7,7 @@ use super::Counts;
 use super::CutOff;
 use super::FailureReport;
 use super::Location;
+use super::ProposalReport;
 use super::Reproduced;
 use super::RunReport;
 use super::Time;
@@ -41,6 +42,34 @@ pub(super) fn evidence(failure: &FailureReport, evidence: &Evidence) -> String {
         clauses.push(format!("{} sources agree", evidence.agreement));
     }
     clauses.join("; ")
+}
+
+/// The evidence as rows of a table: what was looked at, and what was found.
+pub(super) fn evidence_rows(failure: &FailureReport, proposal: &ProposalReport) -> Vec<(&'static str, String)> {
+    let evidence = &proposal.evidence;
+    let mut rows: Vec<(&'static str, String)> = Vec::new();
+    if let Some(reproduced) = failure.reproduced {
+        rows.push((
+            "without the patch",
+            format!("{} of {} runs fail in the same way", reproduced.failed, reproduced.runs),
+        ));
+    }
+    rows.push(("with the patch", format!("{} of {} runs pass", evidence.target.passed, evidence.target.runs)));
+    let cause = if evidence.cause == "fails-passes-fails" { "fails as before" } else { &evidence.cause };
+    rows.push(("patch taken out again", cause.to_owned()));
+    if let Some(control) = &evidence.control {
+        rows.push(("panic planted in the patched code", format!("the test turned {control}")));
+    }
+    rows.push((suite_name(evidence), suite(evidence.suite)));
+    rows.push(("strength", strength(evidence.strength.as_ref())));
+    rows.push(("also run the changed statements", witnesses(evidence.witnesses)));
+    let integrity = if evidence.integrity == "held" { "untouched" } else { &evidence.integrity };
+    rows.push(("tests, CI and build files", integrity.to_owned()));
+    rows.push(("independent sources that agree", evidence.agreement.to_string()));
+    rows.push(("where it ran", format!("scratch: {}, sandbox: {}", evidence.scratch, evidence.sandbox)));
+    rows.push(("source", format!("{} {}", proposal.source.kind, proposal.source.name)));
+    rows.push(("proposal", proposal.id.clone()));
+    rows
 }
 
 fn cause(cause: &str) -> String {

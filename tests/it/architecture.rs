@@ -25,6 +25,8 @@ const INSIDE: &[(&str, &str)] = &[
     ("git", "process"),
     ("git", "patch"),
     ("git", "source"),
+    // A token, which is never shown.
+    ("git", "http"),
     // Layer 1.
     ("runner", "trace"),
     ("runner", "language"),

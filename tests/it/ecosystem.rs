@@ -10,7 +10,7 @@ use crate::support::Project;
 use crate::support::Ran;
 
 /// A virtual environment with `packages`.
-fn environment(dir: &Path, packages: &[&str]) -> PathBuf {
+pub fn environment(dir: &Path, packages: &[&str]) -> PathBuf {
     let run = |command: &mut Command| {
         let output = command.output().expect("python3 is needed: install Python 3.8 or newer");
         assert!(

@@ -3,9 +3,11 @@
 mod support;
 
 mod architecture;
+mod audit;
 mod bench;
 mod cargo;
 mod cheats;
+mod ci;
 mod connection;
 mod ecosystem;
 mod errors;
@@ -15,6 +17,7 @@ mod fix_python;
 mod fix_rust;
 mod gates;
 mod go;
+mod init;
 mod injection;
 mod javascript;
 mod ledger;
@@ -22,6 +25,7 @@ mod model;
 mod probe;
 mod process;
 mod pytest;
+mod reports;
 mod resume;
 mod revert;
 #[cfg(target_os = "linux")]

@@ -15,7 +15,7 @@ use crate::diagnose::Role;
 use crate::report::lay::clean;
 use crate::report::words::counted;
 
-const STYLE: &str = include_str!("page.css");
+pub(in crate::report) const STYLE: &str = include_str!("page.css");
 
 /// The diagnoses as a page.
 pub fn html(diagnoses: &[Diagnosis]) -> String {
@@ -180,7 +180,7 @@ fn lines(written: &str) -> String {
 
 /// A line as HTML text, also inside an attribute's quotes; control characters
 /// and those that turn the direction of text do not come through.
-fn text(written: &str) -> String {
+pub(in crate::report) fn text(written: &str) -> String {
     let mut out = String::with_capacity(written.len());
     for c in clean(written).chars() {
         match c {
