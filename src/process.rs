@@ -34,6 +34,7 @@ pub use confine::Level;
 pub use confine::Means;
 pub use confine::Network;
 pub use environment::Environment;
+pub use foreground::become_program;
 pub use foreground::foreground;
 pub use helper::free_bytes;
 pub use helper::helper_main;

@@ -205,7 +205,8 @@ pub struct Strength {
     /// The others, in words.
     pub survivors: Vec<String>,
     /// How many of those make a condition always the same that the tests do
-    /// not take both ways: a fault planted on the other way goes unnoticed too.
+    /// not take both ways (a fault planted on the other way goes unnoticed too),
+    /// or that the patch itself writes.
     #[serde(default)]
     pub one_way: usize,
 }

@@ -139,7 +139,7 @@ fn weakness(evidence: &Evidence, cured: usize) -> Option<String> {
     };
     let survivors = strength.survivors.join("; ");
     if strength.one_way > 0 {
-        return Some(format!("the tests take a branch of it one way only: {survivors}"));
+        return Some(format!("the tests take a branch of it one way only, or both to the same end: {survivors}"));
     }
     if evidence.witnesses == Some(0) && cured < 2 {
         return Some("only the failing test runs the statement it changes; no other test speaks for it".to_owned());

@@ -1,4 +1,5 @@
-//! Programs that get the terminal: the user's editor, heal itself in a demo.
+//! Programs that get the terminal or heal's own place: the user's editor, heal
+//! itself in a demo, the compiler behind a wrapper.
 //!
 //! Waits for the program; bounds nothing, since a person is at it.
 
@@ -29,6 +30,13 @@ pub fn foreground<A: AsRef<OsStr>>(
         return Ok(128 + signal);
     }
     Ok(status.code().unwrap_or(1))
+}
+
+/// Goes on as `program`, in the place of heal's own; returns only where that
+/// cannot be started.
+pub fn become_program<A: AsRef<OsStr>>(program: &OsStr, arguments: &[A]) -> ProcessError {
+    let source = std::os::unix::process::CommandExt::exec(std::process::Command::new(program).args(arguments));
+    ProcessError::CannotStart { program: program.to_string_lossy().into_owned(), source }
 }
 
 #[cfg(test)]

@@ -38,6 +38,9 @@ pub struct PatchMutant {
     /// the way that is never gone then. Where neither is noticed, no test goes
     /// that way; where only the fault is, both ways come to the same.
     pub other_way: Option<Patch>,
+    /// Whether it changes lines that the patch itself writes, and not those
+    /// around them.
+    pub of_patch: bool,
     /// Whether only a failing check counts as noticing it, and no exception:
     /// it stands in for code that may have taken the checks away.
     pub needs_check: bool,
@@ -114,7 +117,7 @@ fn of_hunk(
         return Vec::new();
     }
     let errors = parsed.errors();
-    for lines in spans {
+    for (width, lines) in spans.iter().enumerate() {
         let mut found = Vec::new();
         for mutant in by_place(mutation::mutants(parsed, *lines, mutation::CLASSIC)).into_iter().take(PER_HUNK) {
             let Some(mutated) = mutant.parse(parsed, &mut parser) else { continue };
@@ -130,6 +133,7 @@ fn of_hunk(
                 words,
                 decides,
                 other_way,
+                of_patch: width == 0,
                 needs_check: false,
                 path,
                 line: mutant.line,

@@ -90,9 +90,14 @@ pub async fn judge(
             Fate::Unknown => {}
         }
     }
-    // Equal results on both ways are no reason to doubt that both are gone.
+    // Equal results on both ways are no reason to doubt that both are gone;
+    // but a decision that the patch itself makes has to matter to somebody.
     for survivor in &tally.survived {
         let Some(other_way) = survivor.other_way.clone() else { continue };
+        if survivor.of_patch {
+            tally.one_way += 1;
+            continue;
+        }
         let fault = PatchMutant { patch: other_way, ..survivor.clone() };
         let in_time = Instant::now() <= until;
         if !in_time || fate(bench, scratch, &fault, aim, near, baseline).await? != Fate::Killed {
@@ -231,6 +236,7 @@ mod tests {
             words: "`<` is not `<=`".into(),
             decides: false,
             other_way: None,
+            of_patch: true,
             needs_check: false,
             path: RelPath::new("a.py").expect("path"),
             line: 12,

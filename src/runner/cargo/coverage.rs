@@ -9,12 +9,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::path::PathBuf;
 
 use llvm_profparser::CoverageMapping;
 use llvm_profparser::merge_profiles;
+
+use crate::process;
 
 /// The name under which heal's executable is the compiler's wrapper. A name,
 /// since cargo gives a wrapper no argument of ours.
@@ -37,7 +38,7 @@ pub fn wrapper_main(arguments: impl IntoIterator<Item = OsString>) -> i32 {
     if is_instrumented(&words) {
         words.push("-Cinstrument-coverage".into());
     }
-    let _error = std::process::Command::new(compiler).args(words).exec();
+    let _error = process::become_program(&compiler, &words);
     super::target::FAULT
 }
 
