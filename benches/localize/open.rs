@@ -36,7 +36,7 @@ pub fn settings(tree: &Path, command: &[String]) -> Settings {
         suite: SuiteScope::Given,
         candidates: 1,
         rounds: 1,
-        caps: Caps { usd: 0.0, tokens: 0 },
+        caps: Caps { usd: 0.0, tokens: 0, calls: 0 },
         timeout: Duration::from_secs(300),
         test_timeout: Some(Duration::from_secs(6)),
         jobs: 1,

@@ -126,6 +126,7 @@ impl RunFlags {
             rounds: self.rounds.or(recorded.rounds),
             max_cost: self.max_cost.or(recorded.max_cost),
             max_tokens: self.max_tokens.or(recorded.max_tokens),
+            max_calls: self.max_calls.or(recorded.max_calls),
             timeout: self.timeout.or(recorded.timeout),
             test_timeout: self.test_timeout.or(recorded.test_timeout),
             jobs: self.jobs.or(recorded.jobs),

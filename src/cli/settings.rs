@@ -59,6 +59,9 @@ pub struct RunFlags {
     /// Tokens at most
     #[arg(long, value_name = "N")]
     pub max_tokens: Option<u64>,
+    /// Model calls at most
+    #[arg(long, value_name = "N")]
+    pub max_calls: Option<usize>,
     /// Time for the whole run, as in 10m
     #[arg(long, value_name = "DUR", value_parser = duration::parse)]
     pub timeout: Option<Duration>,
@@ -141,7 +144,11 @@ impl RunFlags {
             suite: self.suite.or(files.suite).unwrap_or_default(),
             candidates: positive(self.candidates.or(files.candidates).unwrap_or(6), "--candidates")?,
             rounds: self.rounds.or(files.rounds).unwrap_or(2),
-            caps: Caps { usd: max_cost_usd, tokens: self.max_tokens.or(files.max_tokens).unwrap_or(MAX_TOKENS) },
+            caps: Caps {
+                usd: max_cost_usd,
+                tokens: self.max_tokens.or(files.max_tokens).unwrap_or(MAX_TOKENS),
+                calls: self.max_calls.or(files.max_calls).unwrap_or(0),
+            },
             timeout: self.timeout.or(files.timeout()).unwrap_or(TIMEOUT),
             test_timeout: self.test_timeout.or(files.test_timeout()),
             jobs: positive(jobs, "--jobs")?,

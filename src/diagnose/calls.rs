@@ -156,6 +156,21 @@ impl<'i, 'a> Walk<'i, 'a> {
         self.queue.push(Step { place, weight, depth, helpers: 0, failing: Some(line), loads: false, caller });
     }
 
+    /// Begins at a statement outside of every function (a script, what runs
+    /// while a file is loaded): what it calls, and what was called for it.
+    pub(crate) fn enter_statement(&mut self, file: &SourceFile, line: u32, weight: f64) {
+        let outside = |reference: &&Reference| {
+            file.enclosing(reference.line).is_none_or(|around| !file.definition(around).kind.is_callable())
+        };
+        let all: Vec<Reference> = file.outline.references.iter().filter(outside).cloned().collect();
+        let focus = Focus::new(file, 0, line, &all);
+        for reference in &all {
+            let Some((position, why)) = focus.position(reference) else { continue };
+            let why = reason(why, "the failing statement", file, reference);
+            self.follow(file, None, reference, weight * position, (0, 0), false, &why);
+        }
+    }
+
     /// Fixtures by parameter, `setUp`, and the test's own decorators.
     fn enter_preparation(&mut self, target: &Target, place: Place) {
         let file = &target.file;
@@ -251,10 +266,7 @@ impl<'i, 'a> Walk<'i, 'a> {
                 None if step.depth == 0 && step.helpers == 0 => (SOMEWHERE, "called by"),
                 None => (1.0, "called by"),
             };
-            let why = match why {
-                "called by" => format!("called by {}", step.caller),
-                why => format!("{why} at {}:{}", file.path, reference.line),
-            };
+            let why = reason(why, &step.caller, &file, reference);
             let within = innermost(&file, step.place.definition, reference.line);
             self.follow(&file, within, reference, step.weight * position * pass, deep, loads, &why);
         }
@@ -314,6 +326,14 @@ impl<'i, 'a> Walk<'i, 'a> {
             let caller = format!("`{}`", definition.qualified);
             self.queue.push(Step { place, weight, depth, helpers, failing: None, loads, caller });
         }
+    }
+}
+
+/// How a reference is told: by who calls, or by its place.
+fn reason(why: &str, caller: &str, file: &SourceFile, reference: &Reference) -> String {
+    match why {
+        "called by" => format!("called by {caller}"),
+        why => format!("{why} at {}:{}", file.path, reference.line),
     }
 }
 

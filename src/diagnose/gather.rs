@@ -135,7 +135,10 @@ pub(super) fn from_calls(
         }
         let mut weight = 1.0;
         for standing in standings.iter().take(12) {
-            let Some(place) = standing.place() else { continue };
+            let Some(place) = standing.place() else {
+                walk.enter_statement(&standing.file, standing.line, weight);
+                continue;
+            };
             let is_target = target.as_ref().is_some_and(|target| target.place() == Some(place));
             if !is_target {
                 walk.enter_frame(

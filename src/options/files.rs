@@ -41,6 +41,8 @@ pub struct File {
     pub max_cost: Option<f64>,
     /// Tokens at most; in a repository it can only lower the user's.
     pub max_tokens: Option<u64>,
+    /// Model calls at most; in a repository it can only lower the user's.
+    pub max_calls: Option<usize>,
     /// Scratches side by side.
     pub jobs: Option<usize>,
     /// The model, or several in the order they are asked; the user's file
@@ -195,10 +197,8 @@ impl File {
             allow: self.allow.or(other.allow),
             deny: both(self.deny, other.deny),
             max_cost: lower(self.max_cost, other.max_cost),
-            max_tokens: match (self.max_tokens, other.max_tokens) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            },
+            max_tokens: self.max_tokens.into_iter().chain(other.max_tokens).min(),
+            max_calls: self.max_calls.into_iter().chain(other.max_calls).min(),
             jobs: self.jobs.or(other.jobs),
             model: self.model.or(other.model),
             base_url: self.base_url.or(other.base_url),

@@ -82,7 +82,7 @@ pub const REASONS: &[Reason] = &[
         word: "budget",
         exit: 4,
         meaning: "The cap was spent before a patch verified.",
-        advice: "Raise --max-cost or --max-tokens and go on: heal fix --resume",
+        advice: "Raise --max-cost, --max-tokens or --max-calls and go on: heal fix --resume",
     },
     Reason {
         word: "provider",

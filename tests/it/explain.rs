@@ -105,3 +105,16 @@ fn what_a_failing_doc_test_documents_is_suspect() {
         assert_eq!(symbols, ["double", "scale"], "{edition}: {json:#}");
     }
 }
+
+#[test]
+fn what_the_failing_line_of_a_script_calls_is_suspect() {
+    let cart = "def tax(cents):\n    return cents // 5\n\n\ndef total(cents):\n    return cents + tax(cents) * 2\n\n\ndef receipt(cents):\n    return str(cents)\n";
+    let check = "from cart import receipt, total\n\nwords = receipt(3)\nsum_of_all = total(500)\nassert sum_of_all == 600, sum_of_all\n";
+    let project = Project::new(&[("cart.py", cart), ("check.py", check)]);
+    let json = project.heal(&["explain", "--json", "--", "python3", "check.py"]).code(0).json();
+    let suspects = json["failures"][0]["suspects"].as_array().expect("suspects");
+    let rank = |symbol: &str| suspects.iter().position(|suspect| suspect["symbol"] == symbol);
+    let (total, receipt) = (rank("total").expect("a suspect"), rank("receipt"));
+    assert!(receipt.is_none_or(|receipt| total < receipt), "{json:#}");
+    assert!(rank("tax").is_some(), "{json:#}");
+}

@@ -211,7 +211,7 @@ async fn case(dialect: &'static str, fault: &'static str, streamed: bool) -> (St
     let base_url = Some(server.address.clone());
     let config = Config { base_url, key, timeout, streamed, ..Config::new(name) };
     let kept = Arc::new(Kept::default());
-    let caps = Caps { usd: 1.0, tokens: 0 };
+    let caps = Caps { usd: 1.0, tokens: 0, calls: 0 };
     let asker = Asker::new(config, Events::none(), Interrupt::new(), kept.clone(), Budget::new(caps));
     let mut asker = asker.expect("an asker");
     let began = Instant::now();

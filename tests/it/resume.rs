@@ -61,7 +61,8 @@ fn go_on(project: &Project, server: &MockServer, state: &State, how: &str) {
     let answered: BTreeSet<&String> = before.iter().filter(|(_, is)| *is).map(|(prompt, _)| prompt).collect();
     let again: Vec<&String> = after[before.len()..].iter().map(|(prompt, _)| prompt).collect();
     assert!(again.iter().all(|prompt| !answered.contains(prompt)), "{how}: {before:?} {after:?}");
-    assert!(project.state() == *state, "{how}: nothing of the user's was touched, and what heal left is swept");
+    let differences = project.state().differences(state);
+    assert!(differences.is_empty(), "{how}: {differences:?} of the user's was touched, or is left of heal");
 }
 
 fn command(project: &Project, server: &MockServer, extra: &[&str]) -> std::process::Command {

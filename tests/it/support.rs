@@ -200,6 +200,17 @@ pub struct State {
     worktrees: String,
 }
 
+impl State {
+    /// What is not as it was in `before`: files by name, refs, worktrees.
+    pub fn differences(&self, before: &State) -> Vec<String> {
+        let names: std::collections::BTreeSet<&String> = self.files.keys().chain(before.files.keys()).collect();
+        let files = names.into_iter().filter(|name| self.files.get(*name) != before.files.get(*name)).cloned();
+        let told = |now: &str, before: &str| (now != before).then(|| format!("{before} -> {now}"));
+        let rest = [told(&self.refs, &before.refs), told(&self.worktrees, &before.worktrees)];
+        files.chain(rest.into_iter().flatten()).collect()
+    }
+}
+
 fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, (u128, u64, String)>) {
     use std::os::unix::fs::MetadataExt;
     for entry in std::fs::read_dir(folder).expect("a folder") {

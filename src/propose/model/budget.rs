@@ -18,6 +18,8 @@ pub struct Caps {
     pub usd: f64,
     /// Tokens, input and output; 0 for no cap.
     pub tokens: u64,
+    /// Calls, those that were cut off as well; 0 for no cap.
+    pub calls: usize,
 }
 
 /// What a call takes at worst.
@@ -120,6 +122,14 @@ pub enum Denied {
         /// The cap.
         cap: u64,
     },
+    /// The cap in calls.
+    #[error("{made} calls were made of --max-calls {cap}")]
+    Calls {
+        /// Made, or under way.
+        made: usize,
+        /// The cap.
+        cap: usize,
+    },
 }
 
 /// The account of a run. Cheap to clone; all clones are the same account, so
@@ -138,6 +148,7 @@ struct Account {
     /// What calls under way may take.
     held_usd: f64,
     held_tokens: u64,
+    held_calls: usize,
 }
 
 /// The worst case of a call under way, held until it is settled or given back.
@@ -178,12 +189,18 @@ impl Budget {
         if self.caps.tokens > 0 && worst.tokens > tokens_left {
             return Err(Denied::Tokens { worst: worst.tokens, left: tokens_left, cap: self.caps.tokens });
         }
+        let done = |spent: &Spent| spent.calls + spent.lost.calls;
+        let made = done(&self.earlier) + done(&account.spent) + account.held_calls;
+        if self.caps.calls > 0 && worst != Worst::NOTHING && made >= self.caps.calls {
+            return Err(Denied::Calls { made, cap: self.caps.calls });
+        }
         let usd_left = (self.caps.usd - self.earlier.usd - account.spent.usd - account.held_usd).max(0.0);
         if let Some(usd) = worst.usd
             && usd > usd_left
         {
             return Err(Denied::Usd { worst: usd, left: usd_left, cap: self.caps.usd });
         }
+        account.held_calls += 1;
         account.held_tokens += worst.tokens;
         account.held_usd += worst.usd.unwrap_or(0.0);
         drop(account);
@@ -224,6 +241,7 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         let mut account = self.budget.account();
+        account.held_calls = account.held_calls.saturating_sub(1);
         account.held_tokens = account.held_tokens.saturating_sub(self.worst.tokens);
         account.held_usd -= self.worst.usd.unwrap_or(0.0);
         if !self.is_settled {
@@ -242,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_call_whose_worst_case_passes_a_cap_is_denied() {
-        let budget = Budget::new(Caps { usd: 1.0, tokens: 1000 });
+        let budget = Budget::new(Caps { usd: 1.0, tokens: 1000, calls: 0 });
         budget.hold(worst(600, Some(0.6))).expect("within").settle(Usage { input: 500, ..Usage::default() }, Some(0.5));
         assert_eq!(
             budget.hold(worst(501, None)).expect_err("tokens"),
@@ -253,11 +271,24 @@ mod tests {
     }
 
     #[test]
+    fn calls_are_counted_whether_answered_under_way_or_cut_off() {
+        let mut earlier = Spent::default();
+        earlier.add(Usage::default(), Some(0.0));
+        let budget = Budget::going_on(Caps { usd: 1.0, tokens: 0, calls: 3 }, earlier);
+        let under_way = budget.hold(worst(1, None)).expect("the second");
+        drop(budget.hold(worst(1, None)).expect("the third"));
+        assert_eq!(budget.hold(worst(1, None)).expect_err("a fourth"), Denied::Calls { made: 3, cap: 3 });
+        assert!(budget.hold(Worst::NOTHING).is_ok(), "what the record answers is no call");
+        under_way.release();
+        assert!(budget.hold(worst(1, None)).is_ok(), "one was never sent");
+    }
+
+    #[test]
     fn what_an_interrupted_run_has_spent_counts() {
         let mut earlier = Spent::default();
         earlier.add(Usage { input: 100, ..Usage::default() }, Some(0.25));
         earlier.add_lost(worst(300, Some(0.25)));
-        let budget = Budget::going_on(Caps { usd: 1.0, tokens: 1000 }, earlier);
+        let budget = Budget::going_on(Caps { usd: 1.0, tokens: 1000, calls: 0 }, earlier);
         assert!(matches!(budget.hold(worst(601, None)), Err(Denied::Tokens { left: 600, .. })));
         assert!(matches!(budget.hold(worst(1, Some(0.51))), Err(Denied::Usd { left, .. }) if left == 0.5));
         budget.hold(worst(600, Some(0.5))).expect("within").settle(Usage::default(), Some(0.0));
@@ -266,7 +297,7 @@ mod tests {
 
     #[test]
     fn calls_under_way_count_until_they_end() {
-        let budget = Budget::new(Caps { usd: 1.0, tokens: 0 });
+        let budget = Budget::new(Caps { usd: 1.0, tokens: 0, calls: 0 });
         let hold = budget.hold(worst(10, Some(0.7))).expect("within");
         assert!(budget.clone().hold(worst(10, Some(0.7))).is_err());
         hold.release();
@@ -278,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_call_that_is_cut_off_counts_at_its_worst() {
-        let budget = Budget::new(Caps { usd: 1.0, tokens: 0 });
+        let budget = Budget::new(Caps { usd: 1.0, tokens: 0, calls: 0 });
         drop(budget.hold(worst(10, Some(0.7))).expect("within"));
         assert_eq!(budget.spent().lost, Lost { calls: 1, tokens: 10, usd: Some(0.7) });
         assert!(budget.hold(worst(10, Some(0.7))).is_err());
@@ -290,7 +321,7 @@ mod tests {
 
     #[test]
     fn without_a_price_the_token_cap_holds_and_it_is_said() {
-        let budget = Budget::new(Caps { usd: 0.0, tokens: 100 });
+        let budget = Budget::new(Caps { usd: 0.0, tokens: 100, calls: 0 });
         budget.hold(worst(60, None)).expect("no price").settle(Usage { output: 60, ..Usage::default() }, None);
         assert!(budget.spent().has_unpriced);
         assert!(matches!(budget.hold(worst(60, None)), Err(Denied::Tokens { .. })));

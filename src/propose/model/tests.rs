@@ -81,7 +81,7 @@ fn asker_with(config: Config, store: Arc<dyn ReplyStore>, caps: Caps) -> Asker {
     Asker::new(config, Events::none(), Interrupt::new(), store, Budget::new(caps)).expect("asker")
 }
 
-const CAPS: Caps = Caps { usd: 10.0, tokens: 0 };
+const CAPS: Caps = Caps { usd: 10.0, tokens: 0, calls: 0 };
 
 fn asker(config: Config) -> Asker {
     asker_with(config, Arc::new(Kept::default()), CAPS)
@@ -375,8 +375,11 @@ async fn an_answered_prompt_is_never_sent_again() {
         .await
         .expect("answer");
     assert!(!first.from_record && first.usd > Some(0.0));
-    let mut broke =
-        asker_with(config("openai-chat/gpt-6-sol", Some(&server)), store.clone(), Caps { usd: 0.0, tokens: 0 });
+    let mut broke = asker_with(
+        config("openai-chat/gpt-6-sol", Some(&server)),
+        store.clone(),
+        Caps { usd: 0.0, tokens: 0, calls: 0 },
+    );
     let second = broke.ask(&toy(), &read, &[]).await.expect("kept");
     assert!(second.from_record);
     assert_eq!((second.usd, second.usage, second.candidates), (Some(0.0), Usage::default(), first.candidates.clone()));
@@ -412,7 +415,7 @@ async fn a_reply_that_cannot_be_kept_is_not_used() {
 #[tokio::test]
 async fn caps_are_checked_before_the_call() {
     let server = serving(ResponseTemplate::new(200).set_body_json(chat(&patches(&["x"])))).await;
-    for caps in [Caps { usd: 0.01, tokens: 0 }, Caps { usd: 10.0, tokens: 10_000 }] {
+    for caps in [Caps { usd: 0.01, tokens: 0, calls: 0 }, Caps { usd: 10.0, tokens: 10_000, calls: 0 }] {
         let failed = asker_with(config("openai-chat/gpt-6-sol", Some(&server)), Arc::new(Kept::default()), caps)
             .ask(&toy(), &read, &[])
             .await;
@@ -426,7 +429,7 @@ async fn caps_are_checked_before_the_call() {
         events,
         Interrupt::new(),
         Arc::new(Kept::default()),
-        Budget::new(Caps { usd: 0.01, tokens: 0 }),
+        Budget::new(Caps { usd: 0.01, tokens: 0, calls: 0 }),
     )
     .expect("asker");
     asker.ask(&toy(), &read, &[]).await.expect("the price is not known");
@@ -520,7 +523,7 @@ async fn a_person_can_answer_through_files() {
     let dir = tempfile::tempdir().expect("tempdir");
     let mut config = config("manual", None);
     config.manual_folder = dir.path().to_path_buf();
-    let mut asker = asker_with(config, Arc::new(Kept::default()), Caps { usd: 0.0, tokens: 1 });
+    let mut asker = asker_with(config, Arc::new(Kept::default()), Caps { usd: 0.0, tokens: 1, calls: 0 });
     let folder = dir.path().to_path_buf();
     let person = async {
         let prompt = loop {
