@@ -82,7 +82,7 @@ pub const REASONS: &[Reason] = &[
         word: "budget",
         exit: 4,
         meaning: "The cap was spent before a patch verified.",
-        advice: "Raise --max-cost, --max-tokens or --max-calls and go on: heal fix --resume",
+        advice: "Raise that cap and go on: heal fix --resume",
     },
     Reason {
         word: "provider",
