@@ -128,7 +128,7 @@ impl Miss {
 
 /// What executed evidence says of a verified patch; the `evidence` object of
 /// the JSON contract.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Times the target passed, of times it was run.
     pub target: Target,

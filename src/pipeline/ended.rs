@@ -60,30 +60,15 @@ pub struct Ended {
 mod tests {
     use super::*;
     use crate::source::RelPath;
-    use crate::verify::Target;
 
     #[test]
     fn proposals_of_equal_evidence_come_in_one_order_whichever_trial_ended_first() {
-        let evidence = Evidence {
-            target: Target::default(),
-            suite: None,
-            cause: String::new(),
-            control: None,
-            strength: None,
-            witnesses: None,
-            integrity: String::new(),
-            scratch: String::new(),
-            sandbox: String::new(),
-            suite_scope: String::new(),
-            agreement: 1,
-            taken_out: 0,
-        };
         let proposal = |after: &str, prior: f64| Proposal {
             id: None,
             origin: Origin { kind: "rule".into(), name: "guard".into() },
             patch: Patch::of_file(RelPath::new("a.py").expect("path"), "a\n", after),
             explanation: String::new(),
-            evidence: evidence.clone(),
+            evidence: Evidence::default(),
             prior,
         };
         let mut one = vec![proposal("b\n", 0.2), proposal("d\n", 0.5), proposal("c\n", 0.5)];

@@ -171,23 +171,11 @@ mod tests {
     use crate::propose::Origin;
     use crate::runner::probe::Outcome;
     use crate::verify::Strength;
-    use crate::verify::Target;
 
     fn evidence(killed: usize, mutants: usize, one_way: usize, witnesses: Option<usize>) -> Evidence {
-        Evidence {
-            target: Target::default(),
-            suite: None,
-            cause: String::new(),
-            control: None,
-            strength: Some(Strength { mutants, killed, survivors: vec!["`a` is ever `True`".into()], one_way }),
-            witnesses,
-            integrity: String::new(),
-            scratch: String::new(),
-            sandbox: String::new(),
-            suite_scope: String::new(),
-            agreement: 1,
-            taken_out: 0,
-        }
+        let survivors = vec!["`a` is ever `True`".into()];
+        let strength = Some(Strength { mutants, killed, survivors, one_way });
+        Evidence { strength, witnesses, agreement: 1, ..Evidence::default() }
     }
 
     #[test]

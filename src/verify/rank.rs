@@ -45,23 +45,10 @@ mod tests {
     use super::*;
     use crate::source::RelPath;
     use crate::verify::Strength;
-    use crate::verify::Target;
 
     fn evidence(strength: Option<(usize, usize)>, agreement: usize) -> Evidence {
-        Evidence {
-            target: Target { passed: 3, runs: 3 },
-            suite: None,
-            cause: String::new(),
-            control: None,
-            strength: strength.map(|(killed, mutants)| Strength { mutants, killed, survivors: vec![], one_way: 0 }),
-            witnesses: None,
-            integrity: String::new(),
-            scratch: String::new(),
-            sandbox: String::new(),
-            suite_scope: String::new(),
-            agreement,
-            taken_out: 0,
-        }
+        let of = |(killed, mutants)| Strength { mutants, killed, survivors: vec![], one_way: 0 };
+        Evidence { strength: strength.map(of), agreement, ..Evidence::default() }
     }
 
     fn patch(after: &str) -> Patch {
