@@ -264,13 +264,18 @@ pub fn clean_up(repository: &Repository) -> usize {
 /// to have named `heal-…` is none of ours.
 fn is_abandoned(name: &str, tree: &Path) -> bool {
     let Some(pid) = pid_in(name) else { return false };
+    let is_gone = || kill(Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH);
+    // Killed while git made it, before it got its name in the slot.
+    if tree.ends_with(name) && !tree.exists() {
+        return is_gone();
+    }
     if !tree.ends_with("tree") {
         return false;
     }
     if let Some(Ok(lock)) = tree.parent().map(|slot| File::open(slot.join("lock"))) {
         return lock.try_lock().is_ok();
     }
-    kill(Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH)
+    is_gone()
 }
 
 /// The process of an entry named `heal-<process>-<slot>`.
