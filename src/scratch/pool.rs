@@ -265,9 +265,9 @@ pub fn clean_up(repository: &Repository) -> usize {
 fn is_abandoned(name: &str, tree: &Path) -> bool {
     let Some(pid) = pid_in(name) else { return false };
     let is_gone = || kill(Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH);
-    // Killed while git made it, before it got its name in the slot.
-    if tree.ends_with(name) && !tree.exists() {
-        return is_gone();
+    // Killed while git made it, before it got its place in the slot.
+    if tree.ends_with(name) {
+        return (!tree.exists() || tree.with_file_name("lock").is_file()) && is_gone();
     }
     if !tree.ends_with("tree") {
         return false;

@@ -553,6 +553,27 @@ fn what_a_killed_heal_left_is_cleaned_up_and_what_a_living_one_uses_is_not() {
 }
 
 #[test]
+fn an_entry_that_a_kill_left_before_its_tree_got_its_name_is_cleaned_up() {
+    let fixture = Fixture::with(&[("a.py", "a\n")]);
+    let repository = fixture.repository();
+    let slots = cache(&fixture).join(repository.id());
+    let add = |slot: &str, name: &str| {
+        let first = slots.join(slot).join(name);
+        std::fs::create_dir_all(slots.join(slot)).expect("slot");
+        fixture.git(&["worktree", "add", "-q", "--detach", &first.to_string_lossy()]);
+        first
+    };
+    let (there, gone) = (add("7", "heal-4194301-7"), add("8", "heal-4194302-8"));
+    std::fs::write(there.with_file_name("lock"), "").expect("lock");
+    std::fs::remove_dir_all(gone).expect("removed");
+    // Somebody's own, with such a name.
+    fixture.git(&["worktree", "add", "-q", "--detach", "../heal-4194303-9"]);
+    assert_eq!(clean_up(&repository), 2);
+    let left = fixture.git(&["worktree", "list"]);
+    assert!(left.contains("heal-4194303-9") && left.lines().count() == 2, "{left}");
+}
+
+#[test]
 fn a_slot_that_was_laid_half_is_laid_whole() {
     let fixture = Fixture::with(&[("a.py", "a\n"), ("b.py", "b\n")]);
     let root = pool(&fixture).take().expect("scratch").root().to_owned();
