@@ -81,6 +81,12 @@ pub async fn heal(settings: &Settings, tools: &Tools) -> Result<RunReport, Pipel
 /// # Errors
 /// As for [`heal`].
 pub async fn heal_and_see(settings: &Settings, tools: &Tools) -> Result<(RunReport, Seen), PipelineError> {
+    let (report, seen, _) = heal_prepared(settings, tools).await?;
+    Ok((report, seen))
+}
+
+/// The same, with the snapshot that it was done on.
+async fn heal_prepared(settings: &Settings, tools: &Tools) -> Result<(RunReport, Seen, Prepared), PipelineError> {
     let began = Instant::now();
     let mut prepared = prepare::prepare(settings, tools).await?;
     let mut survey = survey::survey(&mut prepared, settings, tools).await?;
@@ -94,10 +100,9 @@ pub async fn heal_and_see(settings: &Settings, tools: &Tools) -> Result<(RunRepo
     let seen = Seen::of(&survey, open);
     survey.settling.give_up().await;
     report.failures = healed?;
-
     report.notes.extend(survey.notes);
     finish(&mut report, &prepared, tools, began);
-    Ok((report, seen))
+    Ok((report, seen, prepared))
 }
 
 /// The report of a run that has nothing to heal: a pipeline's own reports say

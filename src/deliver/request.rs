@@ -215,6 +215,36 @@ impl ForgeKind {
     }
 }
 
+/// A pull request as GitHub tells it, and Forgejo after it.
+fn pull(answer: &serde_json::Value, merged: bool) -> Option<Found> {
+    Some(Found {
+        number: answer["number"].as_u64()?,
+        url: answer["html_url"].as_str()?.to_owned(),
+        branch: answer["head"]["ref"].as_str()?.to_owned(),
+        base: answer["base"]["ref"].as_str()?.to_owned(),
+        body: answer["body"].as_str().unwrap_or_default().to_owned(),
+        merged,
+    })
+}
+
+/// A comment as those two tell it.
+fn issue_comment(answer: &serde_json::Value) -> Option<Comment> {
+    Some(Comment {
+        id: answer["id"].as_u64()?,
+        body: answer["body"].as_str()?.to_owned(),
+        url: answer["html_url"].as_str().unwrap_or_default().to_owned(),
+    })
+}
+
+/// A branch as GitLab and Forgejo tell it.
+fn tip(answer: &serde_json::Value) -> Option<Tip> {
+    Some(Tip {
+        commit: answer["commit"]["id"].as_str()?.to_owned(),
+        message: answer["commit"]["message"].as_str()?.to_owned(),
+        protected: answer["protected"].as_bool().unwrap_or(false),
+    })
+}
+
 /// `text` as one segment of an address (RFC 3986, unreserved characters stay).
 fn segment(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

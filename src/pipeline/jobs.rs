@@ -35,7 +35,6 @@ pub use verify::verify;
 
 use super::PipelineError;
 use super::Tools;
-use super::prepare;
 use crate::options::Settings;
 
 /// What `reproduce` hands on.
@@ -100,8 +99,7 @@ const MOST_FILES: usize = 80;
 /// # Errors
 /// As for [`super::heal`]; also where there is no commit.
 pub async fn reproduce(settings: &Settings, tools: &Tools) -> Result<Reproduced, PipelineError> {
-    let (report, seen) = super::heal_and_see(settings, tools).await?;
-    let prepared = prepare::prepare(settings, tools).await?;
+    let (report, seen, prepared) = super::heal_prepared(settings, tools).await?;
     let commit = report.base.commit.clone().ok_or(crate::git::GitError::NoCommit)?;
     let mut texts: Vec<(RelPath, String)> = Vec::new();
     for diagnosis in &seen.open {

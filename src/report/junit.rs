@@ -11,7 +11,7 @@
 use super::FailureReport;
 use super::RunReport;
 use super::evidence_line;
-use super::lay::clean;
+use super::lay::escaped as text;
 
 /// The report as XML.
 pub fn render(report: &RunReport) -> String {
@@ -64,22 +64,6 @@ fn case(failure: &FailureReport, out: &mut String) {
 /// A text of several lines.
 fn lines(written: &str) -> String {
     written.lines().map(text).collect::<Vec<_>>().join("\n")
-}
-
-/// One line as XML text, also inside an attribute's quotes. Characters that no
-/// XML 1.0 document may hold (2.2, `Char`) do not come through [`clean`].
-fn text(written: &str) -> String {
-    let mut out = String::with_capacity(written.len());
-    for c in clean(written).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -143,6 +143,22 @@ fn ink_of(line: &str) -> Ink {
     }
 }
 
+/// A line as text of XML and HTML, also inside an attribute's double quotes,
+/// and [`clean`]: no character comes through that XML 1.0 (2.2, `Char`) forbids.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in clean(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// `text` without anything that a terminal would obey: escape sequences are
 /// taken out; other control characters, and those that turn the direction of
 /// text (CVE-2021-42574), become `�`. Line ends become spaces, tabs four.

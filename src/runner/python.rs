@@ -73,7 +73,9 @@ pub fn compose(
     channel: &Channel,
 ) -> Result<Command, RunnerError> {
     // `words` may name heal's own runner, which is no word that is recognised.
-    let env = wrap::see(&project.command).and_then(|seen| seen.env);
+    let seen = wrap::see(&project.command);
+    let begins_with_python = seen.as_ref().is_some_and(|seen| seen.interpreter == Some(0));
+    let env = seen.and_then(|seen| seen.env);
     let own = own(site, env.as_ref());
     // One process reads the settings, and nobody after it, unless the command
     // starts several (a matrix of environments, a recipe).
@@ -85,7 +87,8 @@ pub fn compose(
     let variables = open(site, request, channel, &own, once)?;
     let words = match env {
         Some(env) => through_env(words, &env, &variables),
-        None => past_shim(words, project, site),
+        None if begins_with_python => past_shim(words, site),
+        None => words,
     };
     Ok(Command {
         argv: words.into_iter().map(Into::into).collect(),
@@ -211,13 +214,12 @@ fn import_path(site: &Site, own: Option<&str>) -> Option<String> {
     (!words.is_empty()).then(|| words.join(":"))
 }
 
-/// The command with the interpreter itself in place of its bare name. What
-/// `PATH` finds for `python3` may be a shim (pyenv, asdf): a shell script that
-/// looks for the interpreter again at each start, for longer than the
-/// interpreter takes to start.
-fn past_shim(mut words: Vec<String>, project: &Project, site: &Site) -> Vec<String> {
-    let first = wrap::see(&project.command).is_some_and(|seen| seen.interpreter == Some(0));
-    if let (true, Some(word), Some(python)) = (first, words.first_mut(), &site.python)
+/// The words of a command that begins with the interpreter, with that itself in
+/// place of a bare name. What `PATH` finds for `python3` may be a shim (pyenv,
+/// asdf): a shell script that looks for the interpreter again at each start,
+/// for longer than the interpreter takes to start.
+fn past_shim(mut words: Vec<String>, site: &Site) -> Vec<String> {
+    if let (Some(word), Some(python)) = (words.first_mut(), &site.python)
         && !word.contains('/')
         && let Some(program) = python.program.to_str()
     {

@@ -14,7 +14,10 @@ use super::Found;
 use super::Opening;
 use super::Tip;
 use super::basic;
+use super::issue_comment;
+use super::pull;
 use super::segment;
+use super::tip;
 use crate::http::HeaderText;
 use crate::http::Method;
 use crate::http::Secret;
@@ -69,11 +72,7 @@ impl Dialect for Forgejo {
     }
 
     fn read_branch(&self, answer: &Value) -> Option<Tip> {
-        Some(Tip {
-            commit: answer["commit"]["id"].as_str()?.to_owned(),
-            message: answer["commit"]["message"].as_str()?.to_owned(),
-            protected: answer["protected"].as_bool().unwrap_or(false),
-        })
+        tip(answer)
     }
 
     fn open(&self, opening: &Opening<'_>) -> Call {
@@ -83,14 +82,7 @@ impl Dialect for Forgejo {
     }
 
     fn read_request(&self, answer: &Value) -> Option<Found> {
-        Some(Found {
-            number: answer["number"].as_u64()?,
-            url: answer["html_url"].as_str()?.to_owned(),
-            branch: answer["head"]["ref"].as_str()?.to_owned(),
-            base: answer["base"]["ref"].as_str()?.to_owned(),
-            body: answer["body"].as_str().unwrap_or_default().to_owned(),
-            merged: answer["merged"].as_bool().unwrap_or(false),
-        })
+        pull(answer, answer["merged"].as_bool().unwrap_or(false))
     }
 
     fn rewrite(&self, number: u64, body: &str) -> Call {
@@ -110,15 +102,8 @@ impl Dialect for Forgejo {
 
     fn read_comments(&self, answer: &Value) -> Option<(Vec<Comment>, usize)> {
         let all = answer.as_array()?;
-        let comment = |comment: &Value| {
-            Some(Comment {
-                id: comment["id"].as_u64()?,
-                body: comment["body"].as_str()?.to_owned(),
-                url: comment["html_url"].as_str().unwrap_or_default().to_owned(),
-            })
-        };
         // It ends where a page is not full.
-        Some((all.iter().filter_map(comment).collect(), 0))
+        Some((all.iter().filter_map(issue_comment).collect(), 0))
     }
 
     fn comment(&self, number: u64, text: &str) -> Call {

@@ -15,6 +15,8 @@ use super::Found;
 use super::Opening;
 use super::Tip;
 use super::basic;
+use super::issue_comment;
+use super::pull;
 use super::segment;
 use crate::http::HeaderText;
 use crate::http::Method;
@@ -92,14 +94,7 @@ impl Dialect for Github {
     }
 
     fn read_request(&self, answer: &Value) -> Option<Found> {
-        Some(Found {
-            number: answer["number"].as_u64()?,
-            url: answer["html_url"].as_str()?.to_owned(),
-            branch: answer["head"]["ref"].as_str()?.to_owned(),
-            base: answer["base"]["ref"].as_str()?.to_owned(),
-            body: answer["body"].as_str().unwrap_or_default().to_owned(),
-            merged: answer["merged_at"].is_string(),
-        })
+        pull(answer, answer["merged_at"].is_string())
     }
 
     fn rewrite(&self, number: u64, body: &str) -> Call {
@@ -117,14 +112,7 @@ impl Dialect for Github {
 
     fn read_comments(&self, answer: &Value) -> Option<(Vec<Comment>, usize)> {
         let all = answer.as_array()?;
-        let comment = |comment: &Value| {
-            Some(Comment {
-                id: comment["id"].as_u64()?,
-                body: comment["body"].as_str()?.to_owned(),
-                url: comment["html_url"].as_str().unwrap_or_default().to_owned(),
-            })
-        };
-        Some((all.iter().filter_map(comment).collect(), all.len()))
+        Some((all.iter().filter_map(issue_comment).collect(), all.len()))
     }
 
     fn comment(&self, number: u64, text: &str) -> Call {

@@ -18,6 +18,7 @@ use super::Opening;
 use super::Tip;
 use super::basic;
 use super::segment;
+use super::tip;
 use crate::http::HeaderText;
 use crate::http::Method;
 use crate::http::Secret;
@@ -70,11 +71,7 @@ impl Dialect for Gitlab {
     }
 
     fn read_branch(&self, answer: &Value) -> Option<Tip> {
-        Some(Tip {
-            commit: answer["commit"]["id"].as_str()?.to_owned(),
-            message: answer["commit"]["message"].as_str()?.to_owned(),
-            protected: answer["protected"].as_bool().unwrap_or(false),
-        })
+        tip(answer)
     }
 
     fn open(&self, opening: &Opening<'_>) -> Call {

@@ -12,7 +12,7 @@ use super::title;
 use crate::diagnose::Diagnosis;
 use crate::diagnose::Part;
 use crate::diagnose::Role;
-use crate::report::lay::clean;
+use crate::report::lay::escaped;
 use crate::report::words::counted;
 
 pub(in crate::report) const STYLE: &str = include_str!("page.css");
@@ -181,16 +181,5 @@ fn lines(written: &str) -> String {
 /// A line as HTML text, also inside an attribute's quotes; control characters
 /// and those that turn the direction of text do not come through.
 pub(in crate::report) fn text(written: &str) -> String {
-    let mut out = String::with_capacity(written.len());
-    for c in clean(written).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
+    escaped(written).replace('\'', "&#39;")
 }

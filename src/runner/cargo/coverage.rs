@@ -113,11 +113,11 @@ fn executed(regions: &[Region]) -> Vec<u32> {
     for region in regions {
         *begun.entry(region.first).or_default() |= region.ran;
     }
-    let mut inner: BTreeMap<u32, (u32, bool)> = BTreeMap::new();
+    let mut inner: BTreeMap<u32, ((u32, u32), bool)> = BTreeMap::new();
     for region in regions {
         // A generated region may span a whole file.
         for line in (region.first..=region.last.min(region.first.saturating_add(2_000))).skip(1) {
-            let begins_at = (region.first << 10).saturating_add(region.column.min(1_023));
+            let begins_at = (region.first, region.column);
             let known = inner.entry(line).or_insert((begins_at, region.ran));
             if begins_at >= known.0 {
                 *known = (begins_at, region.ran);
