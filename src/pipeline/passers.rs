@@ -12,6 +12,7 @@ use super::PipelineError;
 use super::hunt::Hunt;
 use super::rivals::MOST;
 use super::rivals::RULE;
+use super::rivals::is_namesake;
 use crate::event::Event;
 use crate::patch::Patch;
 use crate::propose::Candidate;
@@ -55,7 +56,7 @@ impl Hunt<'_> {
             let patches: Vec<&Patch> =
                 std::iter::once(&best).chain(untried.iter().map(|candidate| &candidate.patch)).collect();
             let probe = self.compared(&patches).await?;
-            unlike.extend(differing(untried, &probe));
+            unlike.extend(differing(&best, untried, &probe));
             untried = rest;
         }
         if unlike.is_empty() {
@@ -81,11 +82,12 @@ impl Hunt<'_> {
     }
 }
 
-/// Of `candidates`, which were compared with a patch before them, those that
-/// are not known to behave as it does.
-fn differing(candidates: Vec<Candidate>, probe: &Probe) -> impl Iterator<Item = Candidate> {
+/// Of `candidates`, which were compared with `best`, those that are not known
+/// to behave as it does, and those that differ in a name alone.
+fn differing(best: &Patch, candidates: Vec<Candidate>, probe: &Probe) -> impl Iterator<Item = Candidate> {
     let alike: Vec<usize> = probe.clusters.iter().find(|cluster| cluster.contains(&0)).cloned().unwrap_or_default();
-    candidates.into_iter().enumerate().filter(move |(index, _)| !alike.contains(&(index + 1))).map(|(_, one)| one)
+    let is_open = move |index: usize, one: &Candidate| !alike.contains(&(index + 1)) || is_namesake(best, &one.patch);
+    candidates.into_iter().enumerate().filter(move |(index, one)| is_open(*index, one)).map(|(_, one)| one)
 }
 
 #[cfg(test)]
@@ -103,7 +105,9 @@ mod tests {
             prior: 1.0,
         };
         let candidates = || ["a", "b", "c", "d"].map(candidate).to_vec();
-        let ids = |probe: &Probe| differing(candidates(), probe).map(|candidate| candidate.id).collect::<String>();
+        let ids = |probe: &Probe| {
+            differing(&Patch::default(), candidates(), probe).map(|candidate| candidate.id).collect::<String>()
+        };
         // The third could not be probed.
         let probe = Probe { clusters: vec![vec![0, 1], vec![2, 4]], ..Probe::default() };
         assert_eq!(ids(&probe), "bcd");
@@ -111,5 +115,15 @@ mod tests {
         assert_eq!(ids(&probe), "");
         // Where nothing could be compared all are tried.
         assert_eq!(ids(&Probe::default()), "abcd");
+        // Another name is another thing, whatever the calls show.
+        let of = |name: &str| {
+            let path = crate::source::RelPath::new("a.py").expect("path");
+            Patch::of_file(path, "def f(a):\n    return a\n", format!("def f(a):\n    return {name}\n"))
+        };
+        let named = Candidate { patch: of("c"), ..candidate("e") };
+        let probe = Probe { clusters: vec![vec![0, 1, 2]], ..Probe::default() };
+        let open: Vec<String> =
+            differing(&of("b"), vec![candidate("a"), named], &probe).map(|candidate| candidate.id).collect();
+        assert_eq!(open, ["e"]);
     }
 }

@@ -6,6 +6,8 @@
 //! things, all of which passed. Asks the probe and takes back what it tells
 //! apart; a model may still decide.
 
+mod names;
+
 use super::PipelineError;
 use super::ended::Ended;
 use super::hunt::Hunt;
@@ -61,9 +63,13 @@ impl Hunt<'_> {
         let patches: Vec<&Patch> = proposals.iter().take(MOST).map(|proposal| &proposal.patch).collect();
         self.tools.events.emit(Event::Stage { name: "rivals".into(), what: format!("{} patches", patches.len()) });
         let compared = self.compared(&patches).await?;
-        let Some(difference) = compared.differences.first() else { return Ok(()) };
-        let detail = words(patches.len(), compared.clusters.len(), difference);
-        self.take_back(&detail);
+        let detail = match compared.differences.first() {
+            Some(difference) => Some(words(patches.len(), compared.clusters.len(), difference)),
+            None => namesakes(&patches),
+        };
+        if let Some(detail) = detail {
+            self.take_back(&detail);
+        }
         Ok(())
     }
 
@@ -97,6 +103,21 @@ impl Hunt<'_> {
         }
         weakness(&proved.evidence, proved.cured.len()).map(|detail| miss(verify::strength::GATE.name, detail))
     }
+}
+
+/// What is said where two of the patches differ in a name alone. Calls that
+/// give the same with both do not make two names one: where all of them leave
+/// two options at their defaults, either does for the other.
+fn namesakes(patches: &[&Patch]) -> Option<String> {
+    let pairs =
+        patches.iter().enumerate().flat_map(|(at, one)| patches[at + 1..].iter().map(move |other| (one, other)));
+    let (one, other) = pairs.filter_map(|(one, other)| names::differing(one, other)).next()?;
+    Some(format!("with `{one}` or with `{other}`, every test passes, and nothing shows which of the two is meant"))
+}
+
+/// Whether a change differs from `best` in a name alone.
+pub(super) fn is_namesake(best: &Patch, other: &Patch) -> bool {
+    names::differing(best, other).is_some()
 }
 
 /// Whether all that verified are changes of rules, of which nobody knows
