@@ -44,6 +44,9 @@ const WATCH: Duration = Duration::from_millis(250);
 /// More processes than any build or test needs; a fork bomb passes it at once.
 const MOST_PROCESSES: usize = 4096;
 
+/// From so many on it may be a fork bomb.
+const MANY: usize = 256;
+
 /// How long killing may take before the helper gives up on what is left
 /// (a process in uninterruptible sleep, or another user's).
 const KILLING: Duration = Duration::from_secs(10);
@@ -270,8 +273,11 @@ fn watch(events: &mpsc::Receiver<Event>, orders: &Orders) -> (Ended, bool) {
         if disk.and_then(|path| free_bytes(path)).is_some_and(|bytes| bytes < least_free) {
             return (Ended::Disk(least_free), false);
         }
-        // At most two hundredths of the time go into watching.
-        pause = WATCH.max(looked.elapsed() * 50);
+        // Two hundredths of the time go into watching at most; but to look at
+        // the many of a fork bomb takes long, and it must not have the longer
+        // for that.
+        let share = if alive.len() > MANY { 2 } else { 50 };
+        pause = WATCH.max(looked.elapsed() * share);
     }
 }
 

@@ -11,20 +11,22 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-/// `PATH` with the interpreter itself before a script that looks for it each
-/// time (pyenv's shims): the tests start Python some thousand times. `None`
-/// where there is no such script.
-fn real_python() -> Option<&'static OsString> {
+/// `PATH` with an interpreter before the machine's own that has no packages:
+/// nothing that is installed here decides a test, and none of it is loaded
+/// some thousand times. `None` where `venv` is not to be had.
+fn bare_python() -> Option<&'static OsString> {
     static FOUND: LazyLock<Option<OsString>> = LazyLock::new(|| {
-        let path = std::env::var_os("PATH")?;
-        let first = std::env::split_paths(&path).map(|folder| folder.join("python3")).find(|file| file.is_file())?;
-        if !std::fs::read(first).ok()?.starts_with(b"#!") {
-            return None;
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let folder = place.join("python");
+        let works = |python: &Path| Command::new(python).args(["-c", ""]).output().is_ok_and(|it| it.status.success());
+        if !works(&folder.join("bin/python3")) {
+            let new = tempfile::Builder::new().prefix("python-").tempdir_in(place).ok()?;
+            let made = Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(new.path()).output().ok()?;
+            let _ = std::fs::remove_dir_all(&folder);
+            std::fs::rename(new.path(), &folder).ok().filter(|()| made.status.success())?;
         }
-        let asked = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().ok()?;
-        let real = PathBuf::from(String::from_utf8(asked.stdout).ok()?.trim());
-        let folder = real.parent().filter(|folder| folder.is_absolute())?.to_path_buf();
-        std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path))).ok()
+        let path = std::env::var_os("PATH")?;
+        std::env::join_paths(std::iter::once(folder.join("bin")).chain(std::env::split_paths(&path))).ok()
     });
     FOUND.as_ref()
 }
@@ -150,7 +152,7 @@ impl Project {
         ] {
             command.env_remove(name);
         }
-        if let Some(path) = real_python() {
+        if let Some(path) = bare_python() {
             command.env("PATH", path);
         }
         command.env("XDG_CACHE_HOME", self.home.join("cache")).env("XDG_CONFIG_HOME", self.home.join("config"));
