@@ -132,17 +132,14 @@ fn a_price_of_the_users_makes_the_cap_in_money_hold() {
 #[test]
 fn what_a_header_takes_from_a_variable_is_kept_from_tests_and_prompts() {
     let (runtime, server) = serve("/v1/chat/completions", vec![chat(&right())]);
-    let test = GREETING[1].1.replace(
-        "    def test_leave",
-        "    def test_environment(self):\n        import os\n        self.assertNotIn('TEAM', os.environ)\n\n    def test_leave",
-    );
+    let test = format!("import os\n{}assert 'TEAM' not in os.environ\n", GREETING[1].1);
     let source = GREETING[0].1.replace("Says good morning.", "Says good morning to the-team-s-own.");
-    let project = Project::new(&[("greeting.py", &source), ("test_greeting.py", &test)]);
+    let project = Project::new(&[("greeting.py", &source), ("test_greeting.py", &test), GREETING[2]]);
     configure(&project, "[connection.openai-chat.headers]\nX-Team = { env = 'TEAM' }\n");
     let json = heal(&project, &format!("{}/v1", server.uri()), &["fix", "--json"], &[("TEAM", "the-team-s-own")])
         .code(0)
         .json();
-    assert_eq!(json["failures"].as_array().map(Vec::len), Some(1), "the tests do not see it");
+    assert_eq!(json["failures"].as_array().map(Vec::len), Some(1));
     let requests = runtime.block_on(server.received_requests()).expect("recorded");
     let body = String::from_utf8_lossy(&requests[0].body).into_owned();
     assert!(body.contains("Says good morning to") && !body.contains("the-team-s-own"), "{body}");

@@ -12,12 +12,24 @@ use wiremock::matchers::path;
 use crate::support::Project;
 use crate::support::Ran;
 
-/// A fault that no rule can mend: a word that stands nowhere in the code.
+/// A fault that no rule can mend: a word that stands nowhere in the code. A
+/// script tests it: heal starts it a few dozen times in each of many runs, and
+/// what is looked at here is the model.
 pub const GREETING: &[(&str, &str)] = &[
     (
         "greeting.py",
         "\"\"\"Greetings.\"\"\"\n\n\ndef greet(name):\n    \"\"\"Says good morning.\"\"\"\n    return 'Good evening, ' + name\n\n\ndef leave(name):\n    return 'Bye, ' + name\n",
     ),
+    (
+        "test_greeting.py",
+        "from greeting import greet, leave\n\nassert leave('Ana') == 'Bye, Ana', leave('Ana')\nassert greet('Ana') == 'Good morning, Ana!', greet('Ana')\nassert greet('Bo') == 'Good morning, Bo!', greet('Bo')\n",
+    ),
+    ("heal.toml", "command = ['python3', '-S', 'test_greeting.py']\n"),
+];
+
+/// The same with a module of unittest.
+pub const GREETING_BY_UNITTEST: &[(&str, &str)] = &[
+    GREETING[0],
     (
         "test_greeting.py",
         "import unittest\nfrom greeting import greet, leave\n\n\nclass GreetingTest(unittest.TestCase):\n    def test_greet(self):\n        self.assertEqual(greet('Ana'), 'Good morning, Ana!')\n        self.assertEqual(greet('Bo'), 'Good morning, Bo!')\n\n    def test_leave(self):\n        self.assertEqual(leave('Ana'), 'Bye, Ana')\n",
@@ -87,7 +99,7 @@ pub fn heal(project: &Project, server: &MockServer, base: &str, arguments: &[&st
 #[test]
 fn a_model_heals_what_rules_cannot_with_one_round_of_feedback() {
     let (runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&right())]);
-    let project = Project::new(GREETING);
+    let project = Project::new(GREETING_BY_UNITTEST);
     let ran = heal(&project, &server, "/v1", &["fix", "--json", "--model", "openai-chat/stand-in"]).code(0);
     let json = ran.json();
     assert_eq!(json["cost"]["calls"], 2, "{}", ran.stderr);

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::ecosystem::environment;
-use crate::model::GREETING;
+use crate::model::GREETING_BY_UNITTEST;
 use crate::support::Project;
 use crate::support::SHOP;
 
@@ -60,7 +60,7 @@ const HOSTILE: &[(&str, &str)] = &[
 #[test]
 #[cfg_attr(not(feature = "ecosystem"), ignore = "needs jsonschema, lxml and html5lib: --features ecosystem")]
 fn reports_are_valid_by_the_schemas_of_those_who_read_them() {
-    for (files, code) in [(SHOP, 0), (GREETING, 1), (HOSTILE, 1)] {
+    for (files, code) in [(SHOP, 0), (GREETING_BY_UNITTEST, 1), (HOSTILE, 1)] {
         let project = Project::new(files);
         let beside = project.root.parent().expect("a parent").to_owned();
         let name = |ending: &str| beside.join(format!("report.{ending}"));

@@ -26,16 +26,6 @@ use crate::support::State;
 
 const MODEL: &str = "openai-chat/stand-in";
 
-/// The greeting with a script for its test: heal runs it a few dozen times in
-/// each of many runs, and what is looked at here is the record.
-const SCRIPT: &[(&str, &str)] = &[
-    GREETING[0],
-    (
-        "test_greeting.py",
-        "from greeting import greet\n\nassert greet('Ana') == 'Good morning, Ana!', greet('Ana')\nassert greet('Bo') == 'Good morning, Bo!', greet('Bo')\n",
-    ),
-];
-
 /// The prompts that runs of this project have asked, in order, and which of
 /// them are answered; the chain is whole.
 fn asked(project: &Project) -> Vec<(String, bool)> {
@@ -67,7 +57,7 @@ fn go_on(project: &Project, server: &MockServer, state: &State, how: &str) {
 
 fn command(project: &Project, server: &MockServer, extra: &[&str]) -> std::process::Command {
     let mut command = project.heal_command(&["fix", "--model", MODEL]);
-    command.args(extra).args(["--", "python3", "-S", "test_greeting.py"]);
+    command.args(extra);
     command.env("HEAL_BASE_URL", format!("{}/v1", server.uri())).env("OPENAI_API_KEY", "sk-not-a-key");
     command
 }
@@ -91,7 +81,7 @@ fn two_at_a_time<T: Send + Sync>(work: &[T], act: impl Fn(&T) + Sync) {
 #[test]
 fn a_run_that_is_killed_at_any_event_goes_on_without_paying_twice() {
     let (runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&right())]);
-    let project = Project::new(SCRIPT);
+    let project = Project::new(GREETING);
     let file = project.root.parent().expect("a parent").join("events.jsonl");
     let mut whole = command(&project, &server, &["--events", file.to_str().expect("text")]);
     Ran::from(whole.output().expect("heal runs")).code(0);
@@ -106,7 +96,7 @@ fn a_run_that_is_killed_at_any_event_goes_on_without_paying_twice() {
     points.extend(["before:started", "before:answered", "before:asked:2", "answered:2"].map(str::to_owned));
     two_at_a_time(&points, |point| {
         let (_runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&right())]);
-        let project = Project::new(SCRIPT);
+        let project = Project::new(GREETING);
         let state = project.state();
         let died = command(&project, &server, &[]).env("HEAL_TEST_DIE_AT", point).output().expect("heal runs");
         assert_eq!(died.status.signal(), Some(9), "{point}: {}", String::from_utf8_lossy(&died.stderr));
@@ -117,7 +107,7 @@ fn a_run_that_is_killed_at_any_event_goes_on_without_paying_twice() {
 #[test]
 fn a_run_that_is_killed_at_a_random_moment_goes_on_without_paying_twice() {
     let (_runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&right())]);
-    let project = Project::new(SCRIPT);
+    let project = Project::new(GREETING);
     let began = Instant::now();
     Ran::from(command(&project, &server, &[]).output().expect("heal runs")).code(0);
     let whole = began.elapsed();
@@ -131,7 +121,7 @@ fn a_run_that_is_killed_at_a_random_moment_goes_on_without_paying_twice() {
         .collect();
     two_at_a_time(&moments, |moment| {
         let (_runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&right())]);
-        let project = Project::new(SCRIPT);
+        let project = Project::new(GREETING);
         let state = project.state();
         let mut command = command(&project, &server, &[]);
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
@@ -153,7 +143,7 @@ fn a_run_that_is_killed_at_a_random_moment_goes_on_without_paying_twice() {
 fn a_run_out_of_budget_goes_on_with_more() {
     let (runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&right())]);
     let project = Project::new(GREETING);
-    let arguments = ["fix", "--json", "--model", MODEL, "--max-tokens", "17500", "--", "python3", "-m", "unittest"];
+    let arguments = ["fix", "--json", "--model", MODEL, "--max-tokens", "17500"];
     let json = heal(&project, &server, "/v1", &arguments).code(4).json();
     assert_eq!((&json["failures"][0]["reason"], &json["cost"]["calls"]), (&"budget".into(), &1.into()));
     let json = heal(&project, &server, "/v1", &["fix", "--resume", "--max-tokens", "100000"]).code(0).json();
