@@ -24,6 +24,7 @@ use crate::language::DefinitionKind;
 use crate::language::ReferenceKind;
 use crate::source::Lines;
 
+mod around;
 mod excerpt;
 mod flow;
 mod imports;
@@ -76,6 +77,10 @@ pub(crate) fn cut(index: &Index<'_>, evidence: &Evidence<'_>, findings: &Finding
     if let Some(target) = &findings.target {
         items.extend(test_code::called(index, target, &items));
         items.extend(test_code::others(index, evidence, target));
+    }
+    items.extend(around::callers(index, &shown, &executed));
+    for ranked in shown.iter().take(EXPLAINED) {
+        items.extend(around::setters(ranked, &executed));
     }
     let mut definitions = Vec::new();
     let mut seen: HashSet<Place> = HashSet::new();

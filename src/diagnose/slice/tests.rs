@@ -17,30 +17,35 @@ use crate::source::RelPath;
 
 /// The diagnosis of checks that did not hold at `lines` of `test_app.py`.
 fn diagnosed(files: &[(&str, &str)], failing: &[(&str, u32)], config: &Config) -> Diagnosis {
+    let failure = |(name, line): &(&str, u32)| Failure {
+        id: format!("test_app.py::{name}"),
+        kind: Kind::Assertion,
+        message: "assert 1 == 2".into(),
+        expected: None,
+        actual: None,
+        frames: vec![frame("test_app.py", *line, name)],
+        output: String::new(),
+    };
+    of_failures(files, &failing.iter().map(failure).collect::<Vec<_>>(), &[], config)
+}
+
+fn frame(path: &str, line: u32, symbol: &str) -> Frame {
+    Frame { path: RelPath::new(path).ok(), written: path.into(), line: Some(line), symbol: Some(symbol.into()) }
+}
+
+/// The diagnosis of `failures`, whose first test ran the lines `executed`.
+fn of_failures(
+    files: &[(&str, &str)],
+    failures: &[Failure],
+    executed: &[Vec<(RelPath, Vec<u32>)>],
+    config: &Config,
+) -> Diagnosis {
     let tree = Tree::of(files);
-    let path = RelPath::new("test_app.py").ok();
-    let failures: Vec<Failure> = failing
-        .iter()
-        .map(|(name, line)| Failure {
-            id: format!("test_app.py::{name}"),
-            kind: Kind::Assertion,
-            message: "assert 1 == 2".into(),
-            expected: None,
-            actual: None,
-            frames: vec![Frame {
-                path: path.clone(),
-                written: "test_app.py".into(),
-                line: Some(*line),
-                symbol: Some((*name).to_owned()),
-            }],
-            output: String::new(),
-        })
-        .collect();
     let evidence = Evidence {
         texts: &tree,
         files: &tree.paths(),
-        failures: &failures,
-        executed: &[],
+        failures,
+        executed,
         beside: &[],
         passing: &Spectrum::default(),
         tests: &[],
@@ -230,4 +235,24 @@ fn over_the_budget_what_scores_least_is_dropped_and_named() {
             assert!(named, "{budget_tokens}: {} is not named in {:?}", suspect.symbol, diagnosis.slice.dropped);
         }
     }
+}
+
+#[test]
+fn around_a_suspect_stand_what_sets_its_state_and_what_calls_it() {
+    let split = "class Splitter:\n    def __init__(self):\n        self._reset()\n\n    def _reset(self):\n        self.depth = 0\n        self.parts = []\n\n    def name(self):\n        return 'splitter'\n\n    def _depth_of(self, word):\n        if word == 'end':\n            self.depth = 0\n            return -1\n        return 1 if word == 'begin' else 0\n\n    def process(self, words):\n        self._reset()\n        for word in words:\n            self.depth += self._depth_of(word)\n            self.parts.append(word)\n        return self.depth\n";
+    let test =
+        "from split import Splitter\n\n\ndef test_depth():\n    assert Splitter().process(['begin', 'end']) == 0\n";
+    let ran = vec![(RelPath::new("split.py").expect("path"), vec![3, 6, 7, 13, 14, 15, 16, 19, 20, 21, 22, 23])];
+    let failure = Failure {
+        id: "test_app.py::test_depth".into(),
+        kind: Kind::Exception,
+        message: "ValueError".into(),
+        expected: None,
+        actual: None,
+        frames: vec![frame("test_app.py", 5, "test_depth"), frame("split.py", 13, "_depth_of")],
+        output: String::new(),
+    };
+    let files = [("split.py", split), ("test_app.py", test)];
+    let diagnosis = of_failures(&files, &[failure], &[ran], &Config::default());
+    assert_snapshot!(rendered(&diagnosis));
 }
