@@ -7,6 +7,7 @@
 //! apart; a model may still decide.
 
 mod names;
+mod silenced;
 
 use super::PipelineError;
 use super::ended::Ended;
@@ -100,6 +101,11 @@ impl Hunt<'_> {
         let miss = |gate: &str, detail: String| Miss { gate: gate.to_owned(), detail, output: String::new() };
         if self.contested {
             return Some(miss(verify::RIVALS, "another of several changes that pass every test".to_owned()));
+        }
+        let frames = self.case.aim.failures.iter().map(|one| &one.failure.frames);
+        if frames.into_iter().any(|frames| silenced::is_silenced(&candidate.patch, frames)) {
+            let detail = "the code raises this error on purpose, and the change adds a case in which it does not";
+            return Some(miss(verify::special::GATE.name, detail.to_owned()));
         }
         weakness(&proved.evidence, proved.cured.len()).map(|detail| miss(verify::strength::GATE.name, detail))
     }

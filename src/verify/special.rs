@@ -31,7 +31,7 @@ use literals::literal;
 /// The gate.
 pub const GATE: Gate = Gate {
     name: "special",
-    missed_when: "it answers the failing test's own values alone (only-weak)",
+    missed_when: "it answers the failing test's own values alone, or silences its error (only-weak)",
     runs_tests: false,
 };
 

@@ -1,0 +1,105 @@
+//! Whether a patch silences the error that failed the test: it leaves the
+//! condition under which the code raises that error on purpose as it is, and
+//! adds a clause.
+//!
+//! Compares texts and their trees. What raised the error may well be wrong; but
+//! a rule cannot know, and in real code it is the state that the condition
+//! reads which is wrong more often.
+
+use tree_sitter::Node;
+
+use crate::failure::Frame;
+use crate::language;
+use crate::language::Parsed;
+use crate::mutation::syntax;
+use crate::mutation::syntax::Syntax;
+use crate::patch::Patch;
+
+/// How statements begin that raise an error on purpose.
+const RAISING: &[&str] = &["raise ", "throw ", "panic!", "panic(", "return Err("];
+
+/// Whether the test of the last frame's error got one more clause. `frames`
+/// begin with the outermost.
+pub(super) fn is_silenced(patch: &Patch, frames: &[Frame]) -> bool {
+    let Some((path, line)) = frames.last().and_then(|frame| Some((frame.path.as_ref()?, frame.line?))) else {
+        return false;
+    };
+    let change = patch.changes().iter().find(|change| &change.path == path);
+    let Some((before, after)) = change.and_then(|change| Some((change.before.as_ref()?, change.after.as_ref()?)))
+    else {
+        return false;
+    };
+    let Some(language) = language::of_path(path) else { return false };
+    let Some(syntax) = syntax::of(language) else { return false };
+    let parsed = language::parse(language, before);
+    let Some(condition) = condition_of_raise(&parsed, syntax, line) else { return false };
+    let touched = patch.touched_before();
+    let is_touched = touched.iter().filter(|(touched, _)| *touched == path).flat_map(|(_, spans)| spans);
+    if !is_touched.into_iter().any(|span| span.overlaps(&language::lines_of(condition))) {
+        return false;
+    }
+    // What stood before the condition stands before it still.
+    let old = parsed.text_of(condition);
+    let head = &before[..condition.start_byte()];
+    let tail = &before[condition.end_byte()..];
+    let new = after.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail));
+    new.is_some_and(|new| new.len() > old.len() && new.contains(old))
+}
+
+/// The condition around the raising statement that begins at `line`.
+fn condition_of_raise<'t>(parsed: &'t Parsed, syntax: &Syntax, line: u32) -> Option<Node<'t>> {
+    let text = parsed.text.lines().nth(line as usize - 1)?;
+    let code = text.trim_start();
+    if !RAISING.iter().any(|word| code.starts_with(word)) {
+        return None;
+    }
+    let column = text.len() - code.len();
+    let at = parsed.text.split_inclusive('\n').take(line as usize - 1).map(str::len).sum::<usize>() + column;
+    let mut node = parsed.tree.root_node().descendant_for_byte_range(at, at + 1)?;
+    loop {
+        node = node.parent()?;
+        if syntax.is_function(node) {
+            return None;
+        }
+        let condition = syntax.condition_of(node);
+        if condition.is_some() {
+            return condition;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::RelPath;
+
+    #[test]
+    fn one_more_clause_on_the_way_to_the_error_silences_it() {
+        let python = "def f(items, seen):\n    if items and not seen:\n        log(items)\n        raise ValueError('no root')\n    return seen\n";
+        let rust = "fn f(n: u8) -> u8 {\n    if n > 3 {\n        panic!(\"large\");\n    }\n    n\n}\n";
+        for (path, text, line, old, new, silenced) in [
+            ("a.py", python, 4, "items and not seen", "items and not seen and not items", true),
+            ("a.py", python, 4, "items and not seen", "(items and not seen) or items", true),
+            ("a.py", python, 4, "items and not seen", "items and seen", false),
+            ("a.py", python, 4, "items and not seen", "items", false),
+            ("a.py", python, 4, "log(items)", "log(items, seen)", false),
+            ("a.py", python, 4, "raise ValueError", "raise TypeError", false),
+            ("a.py", python, 3, "items and not seen", "items and not seen and not items", false),
+            ("a.py", python, 5, "items and not seen", "items and not seen and not items", false),
+            ("a.rs", rust, 3, "n > 3", "n > 3 && n < 9", true),
+            ("a.rs", rust, 3, "n > 3", "n > 4", false),
+        ] {
+            let path = RelPath::new(path).expect("path");
+            let frame = |line: u32| Frame {
+                path: Some(path.clone()),
+                written: path.to_string(),
+                line: Some(line),
+                symbol: None,
+            };
+            let patch = Patch::of_file(path.clone(), text, text.replace(old, new));
+            assert_eq!(is_silenced(&patch, &[frame(1), frame(line)]), silenced, "{old} -> {new} at {line}");
+            assert!(!is_silenced(&patch, &[frame(line), frame(1)]), "only the innermost frame counts");
+        }
+        assert!(!is_silenced(&Patch::default(), &[]));
+    }
+}
