@@ -209,4 +209,17 @@ pub struct Strength {
     /// or that the patch itself writes.
     #[serde(default)]
     pub one_way: usize,
+    /// Mutants of the statement and the function around the patch, where its
+    /// own lines have fewer than two; no part of the numbers above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub around: Option<Around>,
+}
+
+/// Mutants of the code around a patch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Around {
+    /// Made.
+    pub mutants: usize,
+    /// Killed by a test.
+    pub killed: usize,
 }

@@ -28,6 +28,9 @@ pub(super) const RULE: &str = "rule";
 /// Characters of a call or an outcome that are shown.
 const SHOWN: usize = 120;
 
+/// Mutants, of it and around it, that the tests must notice.
+const LEAST_KILLED: usize = 2;
+
 /// Patches that are compared: the probe's time is shared among them.
 pub(super) const MOST: usize = 6;
 
@@ -171,7 +174,18 @@ fn weakness(evidence: &Evidence, cured: usize) -> Option<String> {
     if evidence.witnesses == Some(0) && cured < 2 {
         return Some("only the failing test runs the statement it changes; no other test speaks for it".to_owned());
     }
-    (strength.killed * 2 <= strength.mutants).then_some(survivors)
+    if strength.killed * 2 <= strength.mutants {
+        return Some(survivors);
+    }
+    let around = strength.around.unwrap_or_default();
+    let (killed, mutants) = (strength.killed + around.killed, strength.mutants + around.mutants);
+    (killed < LEAST_KILLED || killed * 2 <= mutants).then(|| match around.mutants {
+        0 => "a single small change of it could be measured, and none of the code around it".to_owned(),
+        of => format!(
+            "a single small change of it could be measured; of those around it the tests notice {} of {of}",
+            around.killed
+        ),
+    })
 }
 
 /// What the probe found, and what would decide.
@@ -201,8 +215,17 @@ mod tests {
 
     fn evidence(killed: usize, mutants: usize, one_way: usize, witnesses: Option<usize>) -> Evidence {
         let survivors = vec!["`a` is ever `True`".into()];
-        let strength = Some(Strength { mutants, killed, survivors, one_way });
+        let strength = Some(Strength { mutants, killed, survivors, one_way, around: None });
         Evidence { strength, witnesses, agreement: 1, ..Evidence::default() }
+    }
+
+    /// One mutant of its own, noticed, and those around it.
+    fn with_around(killed: usize, mutants: usize) -> Evidence {
+        let mut evidence = evidence(1, 1, 0, Some(3));
+        if let Some(strength) = &mut evidence.strength {
+            strength.around = Some(verify::Around { mutants, killed });
+        }
+        evidence
     }
 
     #[test]
@@ -215,6 +238,9 @@ mod tests {
             (evidence(5, 5, 0, Some(0)), 1, Some("only the failing test")),
             (evidence(5, 5, 0, Some(0)), 2, None),
             (Evidence { strength: None, ..evidence(0, 0, 0, Some(3)) }, 1, Some("nothing shows")),
+            (evidence(1, 1, 0, Some(3)), 2, Some("none of the code around it")),
+            (with_around(3, 4), 2, None),
+            (with_around(1, 4), 2, Some("notice 1 of 4")),
         ] {
             let found = weakness(&evidence, cured);
             assert_eq!(found.is_some(), doubted.is_some(), "{found:?}");

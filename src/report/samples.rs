@@ -23,6 +23,7 @@ fn evidence() -> Evidence {
             killed: 4,
             survivors: vec!["gcd.py:2: `b == 0` to `b <= 0`".into()],
             one_way: 0,
+            around: None,
         }),
         witnesses: Some(3),
         integrity: "held".into(),

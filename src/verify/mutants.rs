@@ -22,6 +22,10 @@ use crate::source::RelPath;
 /// Mutants of one hunk that are looked at.
 const PER_HUNK: usize = 60;
 
+/// A hunk with fewer of its own gets those of the code around it too: one
+/// mutant that is noticed says little.
+const LEAST: usize = 2;
+
 /// A patch with one more change in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatchMutant {
@@ -51,8 +55,8 @@ pub struct PatchMutant {
 }
 
 /// At most `most` mutants of `patch`: by turns from each hunk, places before
-/// variations of one place, the most telling first. A hunk without any gets
-/// those of the statement, then of the function around it. What stands outside
+/// variations of one place, the most telling first. A hunk with fewer than two
+/// gets those of the statement, then of the function around it. What stands outside
 /// functions can tamper with the tests themselves, so that its own mutants say
 /// little: the functions of its file that the test is known to enter
 /// (`executed`, of the unpatched tree) count as one more hunk.
@@ -117,16 +121,20 @@ fn of_hunk(
         return Vec::new();
     }
     let errors = parsed.errors();
+    let mut all: Vec<PatchMutant> = Vec::new();
     for (width, lines) in spans.iter().enumerate() {
+        let has_own = !all.is_empty();
         let mut found = Vec::new();
         for mutant in by_place(mutation::mutants(parsed, *lines, mutation::CLASSIC)).into_iter().take(PER_HUNK) {
             let Some(mutated) = mutant.parse(parsed, &mut parser) else { continue };
             if mutated.errors() > errors || !seen.insert(mutated.tokens()) {
                 continue;
             }
-            let other_way = other_way(parsed, &mutant).map(|text| with(patch, path, text));
+            // Of what stands around mutants of its own, no decision is the patch's.
+            let other_way = if has_own { None } else { other_way(parsed, &mutant) };
+            let other_way = other_way.map(|text| with(patch, path, text));
             let (path, words) = (path.clone(), mutant.note.clone());
-            let decides = mutant.operator == "classic-truth";
+            let decides = mutant.operator == "classic-truth" && !has_own;
             found.push(PatchMutant {
                 patch: with(patch, &path, mutated.text.to_string()),
                 hunk,
@@ -139,11 +147,12 @@ fn of_hunk(
                 line: mutant.line,
             });
         }
-        if !found.is_empty() {
-            return found;
+        all.append(&mut found);
+        if all.len() >= LEAST {
+            break;
         }
     }
-    Vec::new()
+    all
 }
 
 /// `patch` with another text for one of its files.

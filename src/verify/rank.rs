@@ -47,7 +47,7 @@ mod tests {
     use crate::verify::Strength;
 
     fn evidence(strength: Option<(usize, usize)>, agreement: usize) -> Evidence {
-        let of = |(killed, mutants)| Strength { mutants, killed, survivors: vec![], one_way: 0 };
+        let of = |(killed, mutants)| Strength { mutants, killed, survivors: vec![], ..Strength::default() };
         Evidence { strength: strength.map(of), agreement, ..Evidence::default() }
     }
 

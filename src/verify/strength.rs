@@ -7,6 +7,7 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use super::Around;
 use super::Gate;
 use super::Miss;
 use super::Strength;
@@ -175,11 +176,28 @@ impl Tally {
         self.made() >= MOST || sure || hopeless
     }
 
+    /// Whether a mutant is of the code around a patch that has mutants of its
+    /// own in the same place.
+    fn is_around(&self, mutant: &PatchMutant) -> bool {
+        let own = |other: &PatchMutant| other.of_patch && other.hunk == mutant.hunk;
+        !mutant.of_patch && self.killed.iter().chain(&self.survived).any(own)
+    }
+
+    /// What the code around the patch adds, and the rest alone.
+    fn split(&self) -> (Option<Around>, Vec<&PatchMutant>, Vec<&PatchMutant>) {
+        let killed: Vec<&PatchMutant> = self.killed.iter().filter(|one| !self.is_around(one)).collect();
+        let survived: Vec<&PatchMutant> = self.survived.iter().filter(|one| !self.is_around(one)).collect();
+        let around =
+            Around { mutants: self.made() - killed.len() - survived.len(), killed: self.killed.len() - killed.len() };
+        ((around.mutants > 0).then_some(around), killed, survived)
+    }
+
     /// The floor: one kill in each hunk that has mutants, half of all, and no
     /// decision that could as well be a constant. A
     /// patch that only takes code away and cannot be measured is below it.
     fn verdict(&self, patch: &Patch) -> Result<Option<Strength>, Miss> {
-        let mutants = self.made();
+        let (around, killed, survived) = self.split();
+        let mutants = killed.len() + survived.len();
         if mutants == 0 {
             let (added, _) = patch.size();
             return if added == 0 {
@@ -190,16 +208,16 @@ impl Tally {
         }
         let strength = Strength {
             mutants,
-            killed: self.killed.len(),
-            survivors: self.survived.iter().map(words).collect(),
+            killed: killed.len(),
+            survivors: survived.iter().map(|mutant| words(mutant)).collect(),
             one_way: self.one_way,
+            around,
         };
-        let bare = self
-            .survived
+        let bare = survived
             .iter()
-            .find(|mutant| !self.killed.iter().any(|killed| killed.hunk == mutant.hunk))
-            .filter(|_| !self.killed.is_empty());
-        let undecided = self.survived.iter().find(|mutant| mutant.decides);
+            .find(|mutant| !killed.iter().any(|killed| killed.hunk == mutant.hunk))
+            .filter(|_| !killed.is_empty());
+        let undecided = survived.iter().find(|mutant| mutant.decides);
         let weak = if let Some(mutant) = undecided {
             Some(format!("no test knows more than one answer of line {} of `{}`", mutant.line, mutant.path))
         } else if let Some(mutant) = bare {
@@ -259,6 +277,13 @@ mod tests {
             let tally = Tally { killed: of(&killed), survived: of(&survived), one_way: 0 };
             assert_eq!(tally.verdict(&patch).is_ok(), holds, "{killed:?} {survived:?}");
         }
+        let wide = |hunk| PatchMutant { of_patch: false, ..mutant(hunk) };
+        let tally = Tally { killed: vec![mutant(0), wide(0)], survived: vec![wide(0), wide(0)], one_way: 0 };
+        let strength = tally.verdict(&patch).expect("what stands around is no part of it").expect("measured");
+        assert_eq!((strength.mutants, strength.killed), (1, 1));
+        assert_eq!(strength.around, Some(Around { mutants: 3, killed: 1 }));
+        let none_of_its_own = Tally { killed: vec![wide(0)], survived: vec![wide(0), wide(0)], one_way: 0 };
+        assert!(none_of_its_own.verdict(&patch).is_err());
         let weak = Tally { killed: vec![], survived: vec![mutant(0)], one_way: 0 }.verdict(&patch).expect_err("weak");
         assert_eq!(
             weak.detail,
