@@ -110,7 +110,13 @@ pub(super) fn suite(suite: Option<SuiteCounts>) -> String {
 pub(super) fn strength(strength: Option<&Strength>) -> String {
     match strength {
         Some(Strength { mutants: 0, .. }) => "not measured (no mutants of these lines)".to_owned(),
-        Some(strength) => format!("{} of {} mutants killed", strength.killed, strength.mutants),
+        Some(strength) => {
+            let own = format!("{} of {} mutants killed", strength.killed, strength.mutants);
+            match strength.around {
+                Some(around) => format!("{own}, and {} of {} of the code around", around.killed, around.mutants),
+                None => own,
+            }
+        }
         None => "not measured".to_owned(),
     }
 }
@@ -245,6 +251,15 @@ pub(super) fn summary(report: &RunReport) -> String {
 mod tests {
     use super::super::Earlier;
     use super::*;
+
+    #[test]
+    fn mutants_of_the_code_around_are_told_beside_those_of_the_patch() {
+        let one = Strength { mutants: 1, killed: 1, ..Strength::default() };
+        let around = Some(crate::verify::Around { mutants: 4, killed: 3 });
+        assert_eq!(strength(Some(&one)), "1 of 1 mutants killed");
+        let told = strength(Some(&Strength { around, ..one }));
+        assert_eq!(told, "1 of 1 mutants killed, and 3 of 4 of the code around");
+    }
 
     #[test]
     fn what_was_cut_off_or_paid_before_is_told_beside_what_was_paid() {
