@@ -3,6 +3,7 @@
 //!
 //! Builds each stage's own configuration; runs nothing.
 
+pub mod age;
 pub mod ci;
 pub mod connection;
 pub mod duration;

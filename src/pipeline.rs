@@ -189,14 +189,23 @@ async fn heal_failures(
     }
     let unmended = cases.into_iter().filter(|(_, ended)| ended.proposals.is_empty());
     *open = unmended.map(|(case, _)| case.diagnosis).collect();
-    for row in &rows {
+    tell_outcomes(&rows, tools);
+    Ok(rows)
+}
+
+/// Tells how each failure ended.
+fn tell_outcomes(rows: &[FailureReport], tools: &Tools) {
+    for row in rows {
+        let best = row.proposals.first().filter(|_| row.is_verified());
         tools.events.emit(Event::Outcome {
             id: row.id.clone(),
             outcome: row.outcome.clone(),
             reason: row.reason.clone(),
+            fingerprint: row.fingerprint.clone(),
+            proposal: best.map(|proposal| proposal.id.clone()),
+            source: best.map(|proposal| format!("{} {}", proposal.source.kind, proposal.source.name)),
         });
     }
-    Ok(rows)
 }
 
 /// Keeps the patch of several failures as a proposal of its own.

@@ -12,6 +12,7 @@ pub mod markdown;
 pub mod reason;
 pub mod request;
 pub mod sarif;
+pub mod stats;
 pub mod text;
 mod words;
 

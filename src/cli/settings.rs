@@ -13,6 +13,7 @@ use heal::options::Sandbox;
 use heal::options::ScratchMethod;
 use heal::options::Settings;
 use heal::options::SuiteScope;
+use heal::options::age;
 use heal::options::duration;
 use heal::options::files::File;
 use heal::propose::model::budget::Caps;
@@ -199,6 +200,30 @@ pub fn files(repo: &Path) -> Result<File, OptionsError> {
     let user = user_file().map(|path| File::read(&path)).transpose()?.unwrap_or_default();
     let repository = repository_file(repo).map(|path| File::read_repository(&path)).transpose()?.unwrap_or_default();
     Ok(repository.over(user))
+}
+
+/// How long the texts of runs are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Those of runs that began before may go; `None` where nothing says so.
+    pub before: Option<jiff::Timestamp>,
+    /// Whether the user's own file says so: then they go by themselves.
+    pub by_itself: bool,
+}
+
+/// What the user's file and the repository's say of it: of two ages the
+/// longer, for a repository must not have a record dropped that its user
+/// keeps.
+///
+/// # Errors
+/// As for [`files`].
+pub fn retention(repo: &Path) -> Result<Retention, OptionsError> {
+    let user = user_file().map(|path| File::read(&path)).transpose()?.unwrap_or_default();
+    let repository = repository_file(repo).map(|path| File::read_repository(&path)).transpose()?.unwrap_or_default();
+    let now = jiff::Timestamp::now();
+    let before = |file: &File| file.retention.as_deref().and_then(|text| age::ago(text, now).ok());
+    let by_itself = user.retention.is_some();
+    Ok(Retention { before: before(&user).into_iter().chain(before(&repository)).min(), by_itself })
 }
 
 /// The environment variables that the user's own configuration names for its

@@ -55,6 +55,9 @@ pub struct File {
     pub connection: Option<Connections>,
     /// What models cost; the user's file only.
     pub price: Option<BTreeMap<String, PriceFile>>,
+    /// How long the texts of a run are kept (`90d`). By the user's file they
+    /// are dropped then; a repository's can only keep them longer.
+    pub retention: Option<String>,
     /// Containment: a word, or a table. A repository may only ask for
     /// `strict`.
     #[serde(deserialize_with = "sandbox")]
@@ -132,6 +135,9 @@ impl File {
         for text in [&file.timeout, &file.test_timeout].into_iter().flatten() {
             super::duration::parse(text).map_err(invalid)?;
         }
+        if let Some(text) = &file.retention {
+            super::age::ago(text, jiff::Timestamp::now()).map_err(invalid)?;
+        }
         for (name, price) in file.price.iter().flatten() {
             if price.price().is_none() {
                 return Err(invalid(format!(
@@ -204,6 +210,8 @@ impl File {
             base_url: self.base_url.or(other.base_url),
             connection: self.connection.or(other.connection),
             price: self.price.or(other.price),
+            // Of two, see `settings::retention`.
+            retention: self.retention.or(other.retention),
             sandbox: SandboxFile {
                 mode: match self.sandbox.mode {
                     Some(Sandbox::Strict) => self.sandbox.mode,
