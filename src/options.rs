@@ -8,11 +8,13 @@ pub mod ci;
 pub mod connection;
 pub mod duration;
 pub mod files;
+pub mod shard;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use self::connection::Connections;
+use self::shard::Shard;
 use crate::process::Network;
 use crate::propose::model::budget::Caps;
 use crate::propose::model::price::Prices;
@@ -111,6 +113,8 @@ pub struct Settings {
     /// Print what a model would be sent, and stop.
     pub show_context: bool,
     /// A gate that `verify` leaves out, so that heal's own tests can show what
+    /// Heal this share of the failures only.
+    pub shard: Option<Shard>,
     /// it alone catches; never set in a release.
     pub without_gate: Option<String>,
 }

@@ -35,6 +35,7 @@ use std::time::Instant;
 use crate::detect;
 use crate::diagnose;
 use crate::event::Event;
+use crate::failure::Failure;
 use crate::ledger::NewProposal;
 use crate::options::Settings;
 use crate::patch::Patch;
@@ -144,7 +145,9 @@ async fn heal_failures(
 ) -> Result<Vec<FailureReport>, PipelineError> {
     let mut rows = Vec::new();
     let mut healable = Vec::new();
-    for reproduction in &survey.reproductions {
+    // The others are run and seen as well: a diagnosis is the same in every shard.
+    let is_own = |failure: &Failure| settings.shard.is_none_or(|shard| shard.takes(&diagnose::root(failure)));
+    for reproduction in survey.reproductions.iter().filter(|one| is_own(&one.failure)) {
         match &reproduction.outcome {
             detect::Outcome::Reproduced => healable.push(reproduction.clone()),
             other => rows.push(case::abstained(&reproduction.failure, &[], Reason::of_outcome(other, reproduction))),
@@ -194,7 +197,7 @@ async fn heal_failures(
 }
 
 /// Tells how each failure ended.
-fn tell_outcomes(rows: &[FailureReport], tools: &Tools) {
+pub fn tell_outcomes(rows: &[FailureReport], tools: &Tools) {
     for row in rows {
         let best = row.proposals.first().filter(|_| row.is_verified());
         tools.events.emit(Event::Outcome {

@@ -17,7 +17,7 @@ pub mod text;
 mod words;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 pub use lay::clean;
 pub use lay::fit;

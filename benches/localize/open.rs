@@ -47,6 +47,7 @@ pub fn settings(tree: &Path, command: &[String]) -> Settings {
         scratch: ScratchMethod::Auto,
         show_context: false,
         without_gate: None,
+        shard: None,
     }
 }
 

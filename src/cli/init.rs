@@ -156,7 +156,7 @@ fn files(arguments: &Arguments) -> Result<Vec<(&'static str, String)>, Failed> {
 
 /// A command as a YAML scalar (YAML 1.2, 7.3.2: in single quotes only these
 /// are doubled).
-fn quoted(command: &str) -> String {
+pub fn quoted(command: &str) -> String {
     format!("'{}'", command.replace('\'', "''"))
 }
 

@@ -176,6 +176,7 @@ impl RunFlags {
         let mut names = self.models.clone();
         if names.is_empty() {
             names.extend(std::env::var("HEAL_MODEL").ok().filter(|name| !name.is_empty()));
+            shard: None,
         }
         if names.is_empty() {
             let files = files(&self.repo).map_err(|error| Failed::usage(error.to_string()))?;
