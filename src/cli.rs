@@ -19,6 +19,7 @@ pub mod interactive;
 pub mod log;
 pub mod man;
 pub mod output;
+pub mod policy;
 pub mod records;
 pub mod replay;
 pub mod resume;
@@ -150,6 +151,12 @@ pub enum Command {
     Init(init::Arguments),
     /// Say what works here: git, runner, scratch, sandbox, model
     Doctor {
+        /// Say how far heal may go with these paths, and who says so
+        #[arg(long)]
+        policy: bool,
+        /// A path to say it of; without any the rules are listed
+        #[arg(value_name = "PATH", requires = "policy")]
+        paths: Vec<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -217,7 +224,8 @@ fn run(cli: &Cli, look: output::Look) -> Result<i32, Failed> {
         Command::Init(arguments) => init::run(arguments),
         Command::Audit(arguments) => audit::run(arguments),
         Command::Stats(arguments) => stats::run(arguments, look),
-        Command::Doctor { json, repo } => checkup::run(repo, *json, look),
+        Command::Doctor { policy: true, paths, json, repo } => policy::run(repo, paths, *json, look),
+        Command::Doctor { json, repo, .. } => checkup::run(repo, *json, look),
         Command::Demo { keep } => showcase::run(*keep, look),
         Command::Completions { shell } => {
             output::result(&completions::render(&Cli::command(), *shell));

@@ -19,6 +19,7 @@ use crate::process::Network;
 use crate::propose::model::budget::Caps;
 use crate::propose::model::price::Prices;
 use crate::propose::provider::ModelName;
+use crate::verify::policy::rules::Policy;
 
 /// Which suite stands for "nothing else broke".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
@@ -104,17 +105,19 @@ pub struct Settings {
     pub allow: Vec<String>,
     /// Paths it may not.
     pub deny: Vec<String>,
+    /// How far heal may go by itself.
+    pub policy: Policy,
     /// Containment asked for.
     pub sandbox: Sandbox,
     /// The network that tests see.
     pub network: Network,
     /// Scratch method asked for.
     pub scratch: ScratchMethod,
+    /// Heal this share of the failures only.
+    pub shard: Option<Shard>,
     /// Print what a model would be sent, and stop.
     pub show_context: bool,
     /// A gate that `verify` leaves out, so that heal's own tests can show what
-    /// Heal this share of the failures only.
-    pub shard: Option<Shard>,
     /// it alone catches; never set in a release.
     pub without_gate: Option<String>,
 }

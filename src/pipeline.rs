@@ -190,7 +190,9 @@ async fn heal_failures(
     if let Some(whole) = joint::check(prepared, survey, &solved, &mut rows).await? {
         report.together = Some(together(&whole, &rows, tools)?);
     }
-    let unmended = cases.into_iter().filter(|(_, ended)| ended.proposals.is_empty());
+    // What the policy keeps from the rules it keeps from a model too.
+    let is_open = |ended: &Ended| ended.reason.as_ref().is_none_or(|reason| reason.word != "policy");
+    let unmended = cases.into_iter().filter(|(_, ended)| ended.proposals.is_empty() && is_open(ended));
     *open = unmended.map(|(case, _)| case.diagnosis).collect();
     tell_outcomes(&rows, tools);
     Ok(rows)

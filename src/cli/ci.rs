@@ -5,6 +5,7 @@
 
 mod admission;
 mod artifacts;
+mod base;
 mod desk;
 mod given;
 mod handover;
@@ -109,10 +110,9 @@ pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
         return jobs::run(job, look);
     }
     fix::check_reports(&arguments.reports)?;
-    let settings = arguments.flags.settings()?;
     let repository = {
         let launcher = setup::launcher(&heal::interrupt::Interrupt::new())?;
-        Repository::discover(&settings.repo, &launcher).map_err(PipelineError::from)?
+        Repository::discover(&arguments.flags.repo, &launcher).map_err(PipelineError::from)?
     };
     let mut arguments = arguments.clone();
     if arguments.flags.offline || arguments.shard.is_some() {
@@ -121,10 +121,12 @@ pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
     }
     let arguments = &arguments;
     let Some((mut ci, stranger)) = admit(&arguments.place, &repository)? else { return Ok(0) };
+    let base = base::Base::of(&ci, stranger, arguments.flags.offline, &repository)?;
+    let settings = arguments.flags.settings_under(base.file(&arguments.flags.repo, &repository)?)?;
     if look.verbosity > Verbosity::Quiet {
         output::message(&format!("heal: in {}, {}", ci.system.name(), what_runs(&ci)));
     }
-    heal(arguments, settings, &repository, &mut ci, stranger, look)
+    heal(arguments, settings, &repository, &base, &mut ci, stranger, look)
 }
 
 /// Where this runs and whether its code is a stranger's; `None`, with a word,
@@ -158,6 +160,7 @@ fn heal(
     arguments: &Arguments,
     mut settings: Settings,
     repository: &Repository,
+    base: &base::Base,
     ci: &mut Ci,
     stranger: bool,
     look: Look,
@@ -202,6 +205,7 @@ fn heal(
         place: &arguments.place,
         ci,
         repository,
+        base,
         settings: &settings,
         kit: &kit,
         artifacts: &arguments.artifacts,

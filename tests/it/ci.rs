@@ -2,6 +2,7 @@
 //! API on loopback: what stands there afterwards.
 
 mod forge;
+mod policy;
 mod requests;
 mod shards;
 mod untrusted;

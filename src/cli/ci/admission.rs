@@ -19,17 +19,26 @@ pub fn admitted(
     settings: &Settings,
 ) -> Result<(RunReport, Vec<(String, Patch)>), Failed> {
     let globs = |patterns: &[String]| policy::globs(patterns).map_err(|error| Failed::usage(error.to_string()));
-    let config =
-        policy::Config { allow: globs(&settings.allow)?, deny: globs(&settings.deny)?, ..policy::Config::default() };
+    let mut config = policy::Config {
+        allow: globs(&settings.allow)?,
+        deny: globs(&settings.deny)?,
+        rules: settings.policy.clone(),
+        ..policy::Config::default()
+    };
     let mut report = report.clone();
     let mut admitted = Vec::new();
     for failure in report.failures.iter_mut().filter(|failure| failure.is_verified()) {
         let Some(proposal) = failure.proposals.first_mut() else { continue };
+        config.kinds = vec![failure.kind];
         let patch = patches.iter().find(|(id, _)| *id == proposal.id).map(|(_, patch)| patch);
         // `Patch::new` again: a document may hold what no patch of heal's does.
         let patch = patch.map(|patch| Patch::new(patch.changes().to_vec()));
         let verdict = match &patch {
-            Some(patch) => policy::judge(patch, Author::Machine, &config).map_err(|miss| miss.detail),
+            Some(patch) => {
+                let judged = policy::judge(patch, Author::Machine, &config).map_err(|miss| miss.detail);
+                // The floors as well: the other job may have known of none.
+                judged.and_then(|()| config.applied(patch).shortfall(&proposal.evidence).map_or(Ok(()), Err))
+            }
             None => Err("the parcel does not hold the patch".to_owned()),
         };
         match (verdict, patch) {

@@ -15,6 +15,7 @@ use super::Failed;
 use super::Kit;
 use super::PlaceFlags;
 use super::artifacts;
+use super::base::Base;
 use super::desk;
 use super::orders;
 use super::orders::Whole;
@@ -29,6 +30,8 @@ pub struct Handover<'a> {
     pub ci: &'a Ci,
     /// The repository.
     pub repository: &'a Repository,
+    /// The tree that says who reviews.
+    pub base: &'a Base,
     /// How the forge is reached.
     pub settings: &'a Settings,
     /// The run's tools.
@@ -60,10 +63,12 @@ impl Handover<'_> {
     ) -> Result<RunReport, Failed> {
         let folder = artifacts::Folder::create(self.artifacts)?;
         let shown = self.kit.tools.shown.document(&report);
-        let batches = orders::of(&shown, "", self.ci, whole)?;
+        let batches = orders::of(&shown, "", self.ci, &self.settings.policy, whole)?;
         folder.patches(&batches)?;
         let plan = match self.delivers {
-            true => desk::Plan::new(self.place, self.ci, self.repository, self.settings, self.kit, &mut report)?,
+            true => {
+                desk::Plan::new(self.place, self.ci, self.repository, self.settings, self.kit, self.base, &mut report)?
+            }
             false => None,
         };
         let undelivered =

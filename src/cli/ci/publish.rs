@@ -18,6 +18,7 @@ use super::PlaceFlags;
 use super::Requests;
 use super::admission::admitted;
 use super::artifacts;
+use super::base::Base;
 use super::desk;
 use super::jobs::not_usable;
 use super::orders;
@@ -86,12 +87,13 @@ pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
     };
     let shown = kit.tools.shown.document(&report);
     let unasked = heal::options::ci::Ci { event: heal::options::ci::Event::Branch, ..ci.clone() };
-    let batches = orders::of(&shown, LABEL, &unasked, &whole)?;
+    let batches = orders::of(&shown, LABEL, &unasked, &settings.policy, &whole)?;
     let folder = artifacts::Folder::create(&arguments.artifacts)?;
     folder.patches(&batches)?;
+    let base = Base::checked_out(&repository);
     let place = PlaceFlags { base: arguments.place.base.clone().or(Some(String::new())), ..arguments.place.clone() };
     let runtime = setup::runtime()?;
-    let undelivered = match desk::Plan::new(&place, &unasked, &repository, &settings, &kit, &mut report)? {
+    let undelivered = match desk::Plan::new(&place, &unasked, &repository, &settings, &kit, &base, &mut report)? {
         Some(plan) => runtime.block_on(async {
             match arguments.pull {
                 Some(number) => plan.say(number, &batches, &mut report).await,

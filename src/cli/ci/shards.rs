@@ -26,6 +26,7 @@ use super::Kit;
 use super::PlaceFlags;
 use super::Requests;
 use super::admission::admitted;
+use super::base::Base;
 use super::handover::Handover;
 use super::jobs::not_usable;
 use crate::cli::apply;
@@ -102,16 +103,17 @@ pub fn hand_on(
 /// Runs `heal ci merge`; returns the exit code.
 pub fn merge(arguments: &MergeArguments, look: Look) -> Result<i32, Failed> {
     crate::cli::fix::check_reports(&arguments.reports)?;
-    let settings = arguments.flags.settings()?;
     let repository = {
         let launcher = setup::launcher(&Interrupt::new())?;
-        Repository::discover(&settings.repo, &launcher).map_err(PipelineError::from)?
+        Repository::discover(&arguments.flags.repo, &launcher).map_err(PipelineError::from)?
     };
     let mut place = arguments.place.clone();
     if arguments.flags.offline {
         place.request = Requests::None;
     }
     let Some((mut ci, stranger)) = super::admit(&place, &repository)? else { return Ok(0) };
+    let base = Base::of(&ci, stranger, arguments.flags.offline, &repository)?;
+    let settings = arguments.flags.settings_under(base.file(&arguments.flags.repo, &repository)?)?;
     let mut shares = Vec::new();
     for path in parcels(&arguments.parcels)? {
         shares.push(jobs::read::<Share>(&path, None).map_err(not_usable)?.0);
@@ -145,6 +147,7 @@ pub fn merge(arguments: &MergeArguments, look: Look) -> Result<i32, Failed> {
         place: &place,
         ci: &ci,
         repository: &repository,
+        base: &base,
         settings: &settings,
         kit: &kit,
         artifacts: &arguments.artifacts,
