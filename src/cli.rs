@@ -19,6 +19,7 @@ pub mod interactive;
 pub mod log;
 pub mod man;
 pub mod output;
+pub mod policy;
 pub mod records;
 pub mod replay;
 pub mod resume;
@@ -26,6 +27,7 @@ pub mod settings;
 pub mod setup;
 pub mod show;
 pub mod showcase;
+pub mod stats;
 pub mod verify;
 
 use std::path::PathBuf;
@@ -106,6 +108,12 @@ pub enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Drop the texts of old runs: reports, prompts, replies, patches
+        #[arg(long, conflicts_with = "json")]
+        prune: bool,
+        /// How old, as in 90d; what `retention` says where it is not given
+        #[arg(long, value_name = "AGE", requires = "prune")]
+        older_than: Option<String>,
         /// The repository
         #[arg(long, default_value = ".", value_name = "DIR")]
         repo: PathBuf,
@@ -137,10 +145,18 @@ pub enum Command {
     },
     /// Check that the record is as it was written
     Audit(audit::Arguments),
+    /// Count fixes, abstentions, time to repair and cost over all recorded runs
+    Stats(stats::Arguments),
     /// Write heal.toml and, with --ci, workflows for a pipeline
     Init(init::Arguments),
     /// Say what works here: git, runner, scratch, sandbox, model
     Doctor {
+        /// Say how far heal may go with these paths, and who says so
+        #[arg(long)]
+        policy: bool,
+        /// A path to say it of; without any the rules are listed
+        #[arg(value_name = "PATH", requires = "policy")]
+        paths: Vec<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -194,7 +210,8 @@ fn run(cli: &Cli, look: output::Look) -> Result<i32, Failed> {
         Command::Ci(arguments) => ci::run(arguments, look),
         Command::Apply { proposal, repo } => apply::apply(repo, proposal.as_deref()),
         Command::Undo { proposal, repo } => apply::undo(repo, proposal.as_deref()),
-        Command::Log { number, json, repo } => records::log(repo, *number, *json, look),
+        Command::Log { prune: true, older_than, repo, .. } => records::prune(repo, older_than.as_deref()),
+        Command::Log { number, json, repo, .. } => records::log(repo, *number, *json, look),
         Command::Show { run, json, diff, repo } => {
             let form = match (json, diff) {
                 (true, _) => Form::Json,
@@ -206,7 +223,9 @@ fn run(cli: &Cli, look: output::Look) -> Result<i32, Failed> {
         Command::Replay { run, json, repo } => replay::run(repo, run.as_deref().unwrap_or("last"), *json, look),
         Command::Init(arguments) => init::run(arguments),
         Command::Audit(arguments) => audit::run(arguments),
-        Command::Doctor { json, repo } => checkup::run(repo, *json, look),
+        Command::Stats(arguments) => stats::run(arguments, look),
+        Command::Doctor { policy: true, paths, json, repo } => policy::run(repo, paths, *json, look),
+        Command::Doctor { json, repo, .. } => checkup::run(repo, *json, look),
         Command::Demo { keep } => showcase::run(*keep, look),
         Command::Completions { shell } => {
             output::result(&completions::render(&Cli::command(), *shell));

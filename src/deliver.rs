@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod branch;
 pub mod mail;
+pub mod owners;
 pub mod request;
 pub mod undo;
 

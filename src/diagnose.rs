@@ -43,6 +43,7 @@ mod values;
 
 pub use classify::classify;
 pub use cluster::clusters;
+pub use cluster::root;
 pub use slice::estimate_tokens;
 
 /// A span of code that may hold the fault: a function, or the top level of a

@@ -173,6 +173,15 @@ pub enum Event {
         outcome: String,
         /// The abstention reason.
         reason: Option<String>,
+        /// The failure's fingerprint; empty in records of older versions.
+        #[serde(default)]
+        fingerprint: String,
+        /// The best proposal's id.
+        #[serde(default)]
+        proposal: Option<String>,
+        /// Where that came from (`rule swap-arguments`, `model openai/…`).
+        #[serde(default)]
+        source: Option<String>,
     },
     /// A proposal was put somewhere: `applied`, `branch`, `file`, `undone`.
     Delivered {

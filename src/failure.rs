@@ -28,6 +28,32 @@ pub enum Kind {
     Exit,
 }
 
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 7] = [
+        Kind::Assertion,
+        Kind::Exception,
+        Kind::CompileError,
+        Kind::Collection,
+        Kind::Timeout,
+        Kind::Crash,
+        Kind::Exit,
+    ];
+
+    /// Its word, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Assertion => "assertion",
+            Kind::Exception => "exception",
+            Kind::CompileError => "compile-error",
+            Kind::Collection => "collection",
+            Kind::Timeout => "timeout",
+            Kind::Crash => "crash",
+            Kind::Exit => "exit",
+        }
+    }
+}
+
 /// One line of a stack trace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Frame {

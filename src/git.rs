@@ -110,6 +110,15 @@ impl Repository {
         self.git.answer(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])
     }
 
+    /// Whether `revision` is a commit that is there.
+    ///
+    /// # Errors
+    /// git cannot be run.
+    pub fn has(&self, revision: &str) -> Result<bool, GitError> {
+        let name = format!("{revision}^{{commit}}");
+        Ok(self.git.answer(["rev-parse", "--verify", "--quiet", &name])?.is_some())
+    }
+
     /// The branch that is checked out; `None` where HEAD is detached.
     ///
     /// # Errors

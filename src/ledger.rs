@@ -3,26 +3,30 @@
 //! Events are hash-chained across runs, so that a rewritten or truncated
 //! record can be told ([`Ledger::verify`]); prompts, replies, patches and the
 //! texts an undo needs are kept as blobs under their digest. The only place
-//! that names SQLite. Never deletes anything, and never redacts: whoever
-//! hands text in has taken the secrets out.
+//! that names SQLite. Deletes nothing but what is pruned by the user's word,
+//! and never redacts: whoever hands text in has taken the secrets out.
 
 mod chain;
 mod export;
+mod facts;
 mod id;
 mod listener;
 mod proposals;
+mod prune;
 mod replies;
 mod runs;
 mod store;
 
 pub use chain::ChainState;
 pub use export::Row;
+pub use facts::Fact;
 pub use listener::LedgerListener;
 pub use proposals::DeliveryKind;
 pub use proposals::DeliveryRow;
 pub use proposals::NewProposal;
 pub use proposals::ProposalRow;
 pub use proposals::ProposalState;
+pub use prune::Pruned;
 pub use replies::Reply;
 pub use runs::RunRow;
 pub use runs::StoredEvent;
@@ -234,6 +238,12 @@ pub enum LedgerError {
         /// Some of those it may mean.
         matches: Vec<String>,
     },
+    /// What is asked for is not kept any more.
+    #[error("the texts of run {run} were pruned, its patches among them")]
+    Pruned {
+        /// Its id.
+        run: String,
+    },
     /// SQLite refuses for another reason.
     #[error("cannot {doing} the ledger `{path}`: {source}")]
     Sqlite {
@@ -262,6 +272,9 @@ impl LedgerError {
             LedgerError::Disk { .. } => "Make room on that disk, then run this again; nothing of yours is lost.".into(),
             LedgerError::Absent { .. } => "Run `heal fix` first.".into(),
             LedgerError::NoSuch { .. } => "List what there is with `heal log`.".into(),
+            LedgerError::Pruned { run } => {
+                format!("What is left of it: heal show {run}; how long runs are kept is for `retention` to say.")
+            }
             LedgerError::Ambiguous { .. } => "Give more of its id.".into(),
             LedgerError::Sqlite { .. } => "Check the file and its folder; nothing was deleted.".into(),
         }

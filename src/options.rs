@@ -3,19 +3,23 @@
 //!
 //! Builds each stage's own configuration; runs nothing.
 
+pub mod age;
 pub mod ci;
 pub mod connection;
 pub mod duration;
 pub mod files;
+pub mod shard;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use self::connection::Connections;
+use self::shard::Shard;
 use crate::process::Network;
 use crate::propose::model::budget::Caps;
 use crate::propose::model::price::Prices;
 use crate::propose::provider::ModelName;
+use crate::verify::policy::rules::Policy;
 
 /// Which suite stands for "nothing else broke".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
@@ -101,12 +105,16 @@ pub struct Settings {
     pub allow: Vec<String>,
     /// Paths it may not.
     pub deny: Vec<String>,
+    /// How far heal may go by itself.
+    pub policy: Policy,
     /// Containment asked for.
     pub sandbox: Sandbox,
     /// The network that tests see.
     pub network: Network,
     /// Scratch method asked for.
     pub scratch: ScratchMethod,
+    /// Heal this share of the failures only.
+    pub shard: Option<Shard>,
     /// Print what a model would be sent, and stop.
     pub show_context: bool,
     /// A gate that `verify` leaves out, so that heal's own tests can show what

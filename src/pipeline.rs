@@ -35,6 +35,7 @@ use std::time::Instant;
 use crate::detect;
 use crate::diagnose;
 use crate::event::Event;
+use crate::failure::Failure;
 use crate::ledger::NewProposal;
 use crate::options::Settings;
 use crate::patch::Patch;
@@ -144,7 +145,9 @@ async fn heal_failures(
 ) -> Result<Vec<FailureReport>, PipelineError> {
     let mut rows = Vec::new();
     let mut healable = Vec::new();
-    for reproduction in &survey.reproductions {
+    // The others are run and seen as well: a diagnosis is the same in every shard.
+    let is_own = |failure: &Failure| settings.shard.is_none_or(|shard| shard.takes(&diagnose::root(failure)));
+    for reproduction in survey.reproductions.iter().filter(|one| is_own(&one.failure)) {
         match &reproduction.outcome {
             detect::Outcome::Reproduced => healable.push(reproduction.clone()),
             other => rows.push(case::abstained(&reproduction.failure, &[], Reason::of_outcome(other, reproduction))),
@@ -187,16 +190,27 @@ async fn heal_failures(
     if let Some(whole) = joint::check(prepared, survey, &solved, &mut rows).await? {
         report.together = Some(together(&whole, &rows, tools)?);
     }
-    let unmended = cases.into_iter().filter(|(_, ended)| ended.proposals.is_empty());
+    // What the policy keeps from the rules it keeps from a model too.
+    let is_open = |ended: &Ended| ended.reason.as_ref().is_none_or(|reason| reason.word != "policy");
+    let unmended = cases.into_iter().filter(|(_, ended)| ended.proposals.is_empty() && is_open(ended));
     *open = unmended.map(|(case, _)| case.diagnosis).collect();
-    for row in &rows {
+    tell_outcomes(&rows, tools);
+    Ok(rows)
+}
+
+/// Tells how each failure ended.
+pub fn tell_outcomes(rows: &[FailureReport], tools: &Tools) {
+    for row in rows {
+        let best = row.proposals.first().filter(|_| row.is_verified());
         tools.events.emit(Event::Outcome {
             id: row.id.clone(),
             outcome: row.outcome.clone(),
             reason: row.reason.clone(),
+            fingerprint: row.fingerprint.clone(),
+            proposal: best.map(|proposal| proposal.id.clone()),
+            source: best.map(|proposal| format!("{} {}", proposal.source.kind, proposal.source.name)),
         });
     }
-    Ok(rows)
 }
 
 /// Keeps the patch of several failures as a proposal of its own.

@@ -12,11 +12,12 @@ pub mod markdown;
 pub mod reason;
 pub mod request;
 pub mod sarif;
+pub mod stats;
 pub mod text;
 mod words;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 pub use lay::clean;
 pub use lay::fit;
@@ -69,8 +70,9 @@ pub struct RunReport {
 /// A pull or merge request, a comment, or why there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestReport {
-    /// `opened`, `updated`, `unchanged`, `closed`, `commented`, `left` (a
-    /// person has done something about it) or `failed`.
+    /// `opened`, `updated`, `unchanged`, `closed`, `commented`, `branched` and
+    /// `withheld` (the policy lets heal go no further), `left` (a person has
+    /// done something about it) or `failed`.
     pub state: String,
     /// The failing tests it is about; empty where that is not known any more.
     pub failures: Vec<String>,

@@ -42,10 +42,12 @@ pub fn settings(tree: &Path, command: &[String]) -> Settings {
         jobs: 1,
         allow: Vec::new(),
         deny: Vec::new(),
+        policy: Default::default(),
         sandbox: Sandbox::Auto,
         network: Default::default(),
         scratch: ScratchMethod::Auto,
         show_context: false,
+        shard: None,
         without_gate: None,
     }
 }

@@ -107,10 +107,15 @@ impl Audit {
 
 fn in_words(audit: &Audit) -> String {
     let mut out = match &audit.state {
-        ChainState::Intact { events, head } if head.is_empty() => format!("the chain is whole: {events} events\n"),
-        ChainState::Intact { events, head } => format!("the chain is whole: {events} events, head {head}\n"),
+        ChainState::Intact { events, head, .. } if head.is_empty() => format!("the chain is whole: {events} events\n"),
+        ChainState::Intact { events, head, .. } => format!("the chain is whole: {events} events, head {head}\n"),
         ChainState::Broken { why, .. } => format!("the chain is BROKEN: {why}\n"),
     };
+    if let ChainState::Intact { pruned, .. } = &audit.state
+        && *pruned > 0
+    {
+        out.push_str(&format!("runs whose texts were pruned, as the chain itself says: {pruned}\n"));
+    }
     for (head, held) in &audit.heads {
         out.push_str(&match held {
             true => format!("the head {head} is in it\n"),
@@ -136,9 +141,9 @@ fn in_words(audit: &Audit) -> String {
 
 /// `heal.audit/1`.
 fn in_json(audit: &Audit) -> String {
-    let (events, head, seq, why) = match &audit.state {
-        ChainState::Intact { events, head } => (Some(events), Some(head), None, None),
-        ChainState::Broken { seq, why } => (None, None, *seq, Some(why)),
+    let (events, head, pruned, seq, why) = match &audit.state {
+        ChainState::Intact { events, head, pruned } => (Some(events), Some(head), Some(pruned), None, None),
+        ChainState::Broken { seq, why } => (None, None, None, *seq, Some(why)),
     };
     let heads: Vec<_> = audit.heads.iter().map(|(head, held)| json!({"head": head, "held": held})).collect();
     let torn: Vec<_> = audit.torn.iter().map(|one| json!({"commit": one.commit, "run": one.run})).collect();
@@ -147,7 +152,7 @@ fn in_json(audit: &Audit) -> String {
         json!({
             "schema": "heal.audit/1",
             "sound": audit.is_sound(),
-            "chain": {"events": events, "head": head, "broken_at": seq, "why": why},
+            "chain": {"events": events, "head": head, "pruned": pruned, "broken_at": seq, "why": why},
             "heads": heads,
             "trailers": {"agree": audit.held, "torn": torn, "foreign": audit.foreign},
         })

@@ -3,12 +3,17 @@
 //! Finds out where it runs, heals, and puts the patches where a reviewer
 //! finds them. What it prints holds no workflow command but its own.
 
+mod admission;
 mod artifacts;
+mod base;
 mod desk;
 mod given;
+mod handover;
 pub mod jobs;
 mod orders;
+mod plan;
 mod publish;
+mod shards;
 
 use std::path::PathBuf;
 
@@ -19,6 +24,7 @@ use heal::options::Settings;
 use heal::options::ci::Ci;
 use heal::options::ci::System;
 use heal::options::ci::Trust;
+use heal::options::shard::Shard;
 use heal::pipeline;
 use heal::pipeline::PipelineError;
 use heal::pipeline::seen::Seen;
@@ -41,7 +47,7 @@ pub use orders::message;
 #[derive(Clone, Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
-    /// One of the four jobs for untrusted code
+    /// A job of its own
     #[command(subcommand)]
     pub job: Option<jobs::Job>,
     /// What and how to heal
@@ -53,6 +59,9 @@ pub struct Arguments {
     /// What the pipeline has seen
     #[command(flatten)]
     pub given: given::GivenFlags,
+    /// Heal this share of the failures only, as in 2/4; heal ci merge joins all
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
     /// The folder for reports and patches
     #[arg(long, default_value = "heal-artifacts", value_name = "DIR")]
     pub artifacts: PathBuf,
@@ -101,24 +110,38 @@ pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
         return jobs::run(job, look);
     }
     fix::check_reports(&arguments.reports)?;
-    let settings = arguments.flags.settings()?;
     let repository = {
         let launcher = setup::launcher(&heal::interrupt::Interrupt::new())?;
-        Repository::discover(&settings.repo, &launcher).map_err(PipelineError::from)?
+        Repository::discover(&arguments.flags.repo, &launcher).map_err(PipelineError::from)?
     };
-    let mut ci = surroundings(&arguments.place, &repository);
     let mut arguments = arguments.clone();
-    if arguments.flags.offline {
-        // Not even the forge is spoken to.
+    if arguments.flags.offline || arguments.shard.is_some() {
+        // Not even the forge is spoken to; for a shard `merge` does.
         arguments.place.request = Requests::None;
     }
     let arguments = &arguments;
+    let Some((mut ci, stranger)) = admit(&arguments.place, &repository)? else { return Ok(0) };
+    let base = base::Base::of(&ci, stranger, arguments.flags.offline, &repository)?;
+    let settings = arguments.flags.settings_under(base.file(&arguments.flags.repo, &repository)?)?;
+    if look.verbosity > Verbosity::Quiet {
+        output::message(&format!("heal: in {}, {}", ci.system.name(), what_runs(&ci)));
+    }
+    heal(arguments, settings, &repository, &base, &mut ci, stranger, look)
+}
+
+/// Where this runs and whether its code is a stranger's; `None`, with a word,
+/// where nothing is to be done.
+///
+/// # Errors
+/// Nothing may run here, or there is no token for what is wanted.
+fn admit(place: &PlaceFlags, repository: &Repository) -> Result<Option<(Ci, bool)>, Failed> {
+    let ci = surroundings(place, repository);
     let stranger = match ci.trust() {
         Trust::Own => false,
         Trust::Stranger => true,
         Trust::Heals { branch } => {
             output::message(&format!("{branch} is one of heal's own branches, which heal does not heal"));
-            return Ok(0);
+            return Ok(None);
         }
         Trust::Never { event } => {
             return Err(Failed::usage(format!(
@@ -128,11 +151,8 @@ pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
             )));
         }
     };
-    check_token(&arguments.place, &ci, stranger)?;
-    if look.verbosity > Verbosity::Quiet {
-        output::message(&format!("heal: in {}, {}", ci.system.name(), what_runs(&ci)));
-    }
-    heal(arguments, settings, &repository, &mut ci, stranger, look)
+    check_token(place, &ci, stranger)?;
+    Ok(Some((ci, stranger)))
 }
 
 /// Heals, delivers, reports.
@@ -140,15 +160,19 @@ fn heal(
     arguments: &Arguments,
     mut settings: Settings,
     repository: &Repository,
+    base: &base::Base,
     ci: &mut Ci,
     stranger: bool,
     look: Look,
 ) -> Result<i32, Failed> {
     let given = Given::read(&arguments.given, repository)?;
     given.apply(&mut settings);
+    let mut notes = Vec::new();
+    if let Some(shard) = arguments.shard {
+        settings = shards::shared(settings, shard, &mut notes);
+    }
     let kit = setup::kit(&setup::Line::typed(), &settings, arguments.flags.events.as_deref(), look, false)?;
-    let mut notes = kit.notes.clone();
-    notes.extend(given.notes.iter().cloned());
+    notes.extend(kit.notes.iter().chain(&given.notes).cloned());
     if stranger {
         ci.token = None;
         settings.offline = true;
@@ -177,31 +201,26 @@ fn heal(
         Err(error) => return Err(fix::close(&kit, error.into())),
     };
     report.notes.extend(notes);
-    let folder = artifacts::Folder::create(&arguments.artifacts)?;
-    let shown = kit.tools.shown.document(&report);
-    let orders = orders::of(&shown, "", ci, &|id| orders::recorded(id, &kit.tools, repository))?;
-    folder.patches(&orders)?;
-    let undelivered = if stranger {
-        None
-    } else {
-        let passed = given.passed.iter().chain(&seen.passed);
-        let desk = desk::Plan::new(&arguments.place, ci, repository, &settings, &kit, &mut report)?;
-        match desk {
-            Some(plan) => runtime.block_on(plan.carry_out(&orders, passed, &mut report, &kit.tools)),
-            None => None,
-        }
+    let handover = handover::Handover {
+        place: &arguments.place,
+        ci,
+        repository,
+        base,
+        settings: &settings,
+        kit: &kit,
+        artifacts: &arguments.artifacts,
+        reports: &arguments.reports,
+        json: arguments.flags.json,
+        delivers: !stranger && arguments.shard.is_none(),
+        look,
     };
-    if let Some(code) = undelivered.filter(|_| report.exit <= 1) {
-        report.exit = code;
+    let whole = |id: &str| orders::recorded(id, &kit.tools, repository);
+    let passed = given.passed.iter().chain(&seen.passed);
+    let shown = handover.carry_out(report, passed, &whole, &runtime)?;
+    match arguments.shard {
+        Some(shard) => shards::hand_on(shard, &shown, seen, &given.passed, &kit, &arguments.artifacts),
+        None => Ok(shown.exit),
     }
-    let shown = fix::record(&kit, &report)?;
-    kit.progress.finish();
-    folder.reports(&shown)?;
-    for path in &arguments.reports {
-        fix::write_report(path, &shown)?;
-    }
-    tell(arguments.flags.json, &shown, ci, look)?;
-    Ok(report.exit)
 }
 
 /// What the environment, the repository and the flags say, the later over the

@@ -20,6 +20,7 @@ use super::interactive;
 use super::output;
 use super::output::Failed;
 use super::output::Look;
+use super::records;
 use super::resume;
 use super::settings::RunFlags;
 use super::setup;
@@ -109,6 +110,12 @@ pub fn record(kit: &Kit, report: &RunReport) -> Result<RunReport, Failed> {
     let report = kit.tools.shown.document(report);
     kit.tools.events.emit(heal::event::Event::Finished { exit: report.exit, seconds: report.time.total_s });
     kit.tools.ledger.finish(&kit.tools.run, report.exit, &report::json::render(&report)).map_err(Failed::ledger)?;
+    if let Some(before) = kit.keep_since
+        && let Err(error) = kit.tools.ledger.prune(&records::moment(before), Some(&kit.tools.run), false)
+    {
+        // Worth no lost run; the next one tries again.
+        output::message(&format!("note: texts of old runs were not dropped: {error}"));
+    }
     match kit.listener.take_error() {
         Some(error) => Err(Failed::ledger(error)),
         None => Ok(report),

@@ -81,10 +81,22 @@ const TEMPLATES: &[Template] = &[
         needs_model: false,
     },
     Template {
+        system: System::Gitlab,
+        path: ".gitlab/heal-untrusted.yml",
+        text: include_str!("init/gitlab-untrusted.yml"),
+        needs_model: true,
+    },
+    Template {
         system: System::Forgejo,
         path: ".forgejo/workflows/heal.yml",
         text: include_str!("init/forgejo.yml"),
         needs_model: false,
+    },
+    Template {
+        system: System::Forgejo,
+        path: ".forgejo/workflows/heal-untrusted.yml",
+        text: include_str!("init/forgejo-untrusted.yml"),
+        needs_model: true,
     },
 ];
 
@@ -94,7 +106,9 @@ const CONFIGURATION: &str = "# How heal works in this repository; what is left o
     # (~/.config/heal/config.toml) and never stands here.\n\
     @COMMAND@\n\
     # deny = [\"src/generated/**\"]   # no patch may touch these\n\
-    # timeout = \"20m\"               # for a whole run\n";
+    # timeout = \"20m\"               # for a whole run\n\
+    # [policy]                      # how far heal may go by itself in a pipeline\n\
+    # level = \"request\"             # explain, diff, branch or request\n";
 
 /// Runs `heal init`; returns the exit code.
 pub fn run(arguments: &Arguments) -> Result<i32, Failed> {
@@ -117,8 +131,8 @@ pub fn run(arguments: &Arguments) -> Result<i32, Failed> {
     for path in there {
         output::message(&format!("left {path} as it is"));
     }
-    if arguments.ci == Some(System::Github) && arguments.model.is_none() {
-        output::message("pull requests of strangers are healed with a model alone: heal init --ci github --model …");
+    if arguments.ci.is_some() && arguments.model.is_none() {
+        output::message("requests of strangers are healed with a model alone: heal init --ci … --model PROVIDER/NAME");
     }
     Ok(0)
 }
@@ -156,7 +170,7 @@ fn files(arguments: &Arguments) -> Result<Vec<(&'static str, String)>, Failed> {
 
 /// A command as a YAML scalar (YAML 1.2, 7.3.2: in single quotes only these
 /// are doubled).
-fn quoted(command: &str) -> String {
+pub fn quoted(command: &str) -> String {
     format!("'{}'", command.replace('\'', "''"))
 }
 
@@ -223,6 +237,38 @@ mod tests {
                 script = line.trim_start().starts_with("run: |") || (script && indent >= 10);
                 assert!(!(script || line.trim_start().starts_with("run:")) || !line.contains("${{"), "{path}: {line}");
             }
+        }
+    }
+
+    #[test]
+    fn on_gitlab_and_forgejo_too_no_job_holds_a_secret_and_runs_strangers_code() {
+        for (system, secrets) in [
+            (System::Forgejo, &["secrets.", "github.token"][..]),
+            (System::Gitlab, &["environment:", "HEAL_TOKEN", "API_KEY"]),
+        ] {
+            let all = written(system, Some("anthropic/claude-x"));
+            let (_, text) = all.iter().find(|(path, _)| path.contains("untrusted")).expect("a workflow");
+            // Comments name secrets, jobs hold them.
+            let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+            let starts = |line: &str| {
+                let job = line.trim().strip_suffix(':').filter(|name| !name.contains(' '));
+                job.map(|name| name.trim_start_matches("heal-").to_owned())
+                    .filter(|name| ["request", "reproduce", "ask", "verify", "publish"].contains(&name.as_str()))
+            };
+            let mut job = String::new();
+            let mut seen = std::collections::BTreeSet::new();
+            for line in lines {
+                if let Some(name) = starts(line).filter(|_| line.len() - line.trim_start().len() <= 2) {
+                    seen.insert(name.clone());
+                    job = name;
+                }
+                let holds = secrets.iter().any(|secret| line.contains(secret));
+                assert!(!holds || matches!(job.as_str(), "ask" | "publish"), "{job}: {line}");
+                let script = line.trim_start().starts_with("heal ci") || line.trim_start().starts_with("- heal ci");
+                assert!(!script || !line.contains("${{"), "{line}");
+            }
+            assert_eq!(seen.len(), 5, "{text}");
+            assert!(!text.contains("pull_request_target"), "{text}");
         }
     }
 

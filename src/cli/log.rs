@@ -36,6 +36,7 @@ pub fn json(runs: &[RunRow]) -> String {
             "command": run.command,
             "base": {"commit": run.commit, "dirty": run.dirty},
             "exit": run.exit,
+            "pruned": run.pruned,
             "outcome": outcome(run),
         })
     };
@@ -45,6 +46,9 @@ pub fn json(runs: &[RunRow]) -> String {
 /// How a run ended, in a few words.
 fn outcome(run: &RunRow) -> String {
     let Some(exit) = run.exit else { return "not finished".to_owned() };
+    if run.pruned.is_some() {
+        return format!("exit {exit}, pruned");
+    }
     let report = run.report.as_deref().and_then(|report| serde_json::from_str::<RunReport>(report).ok());
     // A report of another heal, or of a command that writes none.
     let Some(report) = report else { return format!("exit {exit}") };
@@ -80,6 +84,7 @@ mod tests {
             exit,
             finished: exit.map(|_| "2026-11-24T02:48:37.000Z".into()),
             report: report.map(str::to_owned),
+            pruned: None,
         }
     }
 

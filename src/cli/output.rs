@@ -87,8 +87,13 @@ impl Failed {
 impl Failed {
     /// The record cannot be used, or nothing in it has the name asked for.
     pub fn ledger(error: LedgerError) -> Failed {
-        let asked =
-            matches!(error, LedgerError::NoSuch { .. } | LedgerError::Ambiguous { .. } | LedgerError::Absent { .. });
+        let asked = matches!(
+            error,
+            LedgerError::NoSuch { .. }
+                | LedgerError::Ambiguous { .. }
+                | LedgerError::Absent { .. }
+                | LedgerError::Pruned { .. }
+        );
         Failed { code: if asked { 2 } else { 70 }, message: format!("{error}\n  {}", error.hint()) }
     }
 }

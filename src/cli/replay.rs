@@ -35,6 +35,7 @@ pub fn run(repo: &Path, given: &str, as_json: bool, look: Look) -> Result<i32, F
     let ledger = records::open(repo)?;
     let run = ledger.run(given).map_err(Failed::ledger)?;
     let recorded = resume::recorded(&ledger, &run)?;
+    resume::refuse_pruned(&run)?;
     let Some(then) = run.report.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok()) else {
         return Err(Failed::usage(format!(
             "the run {} never finished, so there is nothing to compare with\n  Go on with it: heal fix --resume {}",

@@ -8,6 +8,7 @@
 use clap::Parser;
 use heal::event::Event;
 use heal::ledger::Ledger;
+use heal::ledger::LedgerError;
 use heal::ledger::RunRow;
 
 use super::Cli;
@@ -42,6 +43,7 @@ pub fn resumed(now: &Arguments, given: &str) -> Result<(Arguments, String), Fail
         )));
     }
     let recorded = recorded(&ledger, &run)?;
+    refuse_pruned(&run)?;
     let mut arguments = now.clone();
     arguments.flags = now.flags.clone().over(recorded.flags);
     arguments.apply |= recorded.apply;
@@ -51,6 +53,18 @@ pub fn resumed(now: &Arguments, given: &str) -> Result<(Arguments, String), Fail
         arguments.reports = recorded.reports;
     }
     Ok((arguments, run.id))
+}
+
+/// Refuses a run whose answers are not kept any more: they would be paid for
+/// again.
+///
+/// # Errors
+/// It was pruned.
+pub fn refuse_pruned(run: &RunRow) -> Result<(), Failed> {
+    match run.pruned {
+        Some(_) => Err(Failed::ledger(LedgerError::Pruned { run: run.id.clone() })),
+        None => Ok(()),
+    }
 }
 
 fn last_unfinished(ledger: &Ledger) -> Result<RunRow, Failed> {

@@ -13,12 +13,14 @@ use heal::options::Sandbox;
 use heal::options::ScratchMethod;
 use heal::options::Settings;
 use heal::options::SuiteScope;
+use heal::options::age;
 use heal::options::duration;
 use heal::options::files::File;
 use heal::propose::model::budget::Caps;
 use heal::propose::provider::ModelName;
 use heal::propose::provider::ProviderKind;
 use heal::trace::condense;
+use heal::verify::policy::rules::Policy;
 
 use super::output::Failed;
 
@@ -103,13 +105,55 @@ const MAX_COST: f64 = 1.0;
 const MAX_TOKENS: u64 = 400_000;
 
 impl RunFlags {
+    /// The flags of a command that takes none of them but where it is.
+    pub fn of(repo: &Path) -> RunFlags {
+        RunFlags {
+            repo: repo.to_owned(),
+            tests: Vec::new(),
+            trace: None,
+            models: Vec::new(),
+            base_url: None,
+            offline: false,
+            suite: None,
+            candidates: None,
+            rounds: None,
+            max_cost: None,
+            max_tokens: None,
+            max_calls: None,
+            timeout: None,
+            test_timeout: None,
+            jobs: None,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            sandbox: None,
+            scratch: None,
+            json: false,
+            events: None,
+            show_context: false,
+            command: Vec::new(),
+        }
+    }
+
     /// The settings of the run, without the models: those need consent.
     ///
     /// # Errors
     /// A file that cannot be read, or a value that makes no sense.
     pub fn settings(&self) -> Result<Settings, Failed> {
+        self.settings_under(None)
+    }
+
+    /// The same for a request's tree, where what heal may do is for `base` to
+    /// say, the file of the branch that it goes to.
+    ///
+    /// # Errors
+    /// As for [`RunFlags::settings`].
+    pub fn settings_under(&self, base: Option<File>) -> Result<Settings, Failed> {
         let usage = |error: OptionsError| Failed::usage(error.to_string());
-        let files = files(&self.repo).map_err(usage)?;
+        let files = files_under(&self.repo, base).map_err(usage)?;
+        let mut policy = Policy::default();
+        for (file, written) in &files.policies {
+            policy = policy.with(file, written).map_err(Failed::usage)?;
+        }
         let jobs =
             self.jobs.or(files.jobs).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let positive = |value: usize, flag: &str| {
@@ -154,12 +198,14 @@ impl RunFlags {
             jobs: positive(jobs, "--jobs")?,
             allow: if self.allow.is_empty() { files.allow.clone().unwrap_or_default() } else { self.allow.clone() },
             deny,
+            policy,
             sandbox: match (self.sandbox, files.sandbox.mode) {
                 (_, Some(Sandbox::Strict)) => Sandbox::Strict,
                 (flag, file) => flag.or(file).unwrap_or_default(),
             },
             network: files.sandbox.network.unwrap_or_default(),
             scratch: self.scratch.unwrap_or_default(),
+            shard: None,
             show_context: self.show_context,
             // For heal's own tests; a release has no such door.
             without_gate: cfg!(debug_assertions).then(|| std::env::var("HEAL_TEST_WITHOUT_GATE").ok()).flatten(),
@@ -196,9 +242,42 @@ impl RunFlags {
 /// # Errors
 /// A file that cannot be read, or sets what it may not.
 pub fn files(repo: &Path) -> Result<File, OptionsError> {
+    files_under(repo, None)
+}
+
+/// The same, the repository's file under that of a base.
+fn files_under(repo: &Path, base: Option<File>) -> Result<File, OptionsError> {
     let user = user_file().map(|path| File::read(&path)).transpose()?.unwrap_or_default();
     let repository = repository_file(repo).map(|path| File::read_repository(&path)).transpose()?.unwrap_or_default();
+    let repository = match base {
+        Some(base) => repository.under(base),
+        None => repository,
+    };
     Ok(repository.over(user))
+}
+
+/// How long the texts of runs are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Those of runs that began before may go; `None` where nothing says so.
+    pub before: Option<jiff::Timestamp>,
+    /// Whether the user's own file says so: then they go by themselves.
+    pub by_itself: bool,
+}
+
+/// What the user's file and the repository's say of it: of two ages the
+/// longer, for a repository must not have a record dropped that its user
+/// keeps.
+///
+/// # Errors
+/// As for [`files`].
+pub fn retention(repo: &Path) -> Result<Retention, OptionsError> {
+    let user = user_file().map(|path| File::read(&path)).transpose()?.unwrap_or_default();
+    let repository = repository_file(repo).map(|path| File::read_repository(&path)).transpose()?.unwrap_or_default();
+    let now = jiff::Timestamp::now();
+    let before = |file: &File| file.retention.as_deref().and_then(|text| age::ago(text, now).ok());
+    let by_itself = user.retention.is_some();
+    Ok(Retention { before: before(&user).into_iter().chain(before(&repository)).min(), by_itself })
 }
 
 /// The environment variables that the user's own configuration names for its

@@ -41,6 +41,8 @@ pub struct Kit {
     pub listener: Arc<LedgerListener>,
     /// What a person should know of the preparations.
     pub notes: Vec<String>,
+    /// The texts of runs that began before are dropped when this one ends.
+    pub keep_since: Option<jiff::Timestamp>,
 }
 
 /// heal's own executable.
@@ -132,6 +134,7 @@ pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look, 
         resumes: line.resumes.clone(),
     });
     let nonce_key = nonce_key(&ledger);
+    let retention = super::settings::retention(&settings.repo).map_err(|error| Failed::usage(error.to_string()))?;
     let earlier = line
         .resumes
         .as_deref()
@@ -155,7 +158,8 @@ pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look, 
         nonce_key,
         tree,
     };
-    Ok(Kit { tools, progress, listener, notes })
+    let keep_since = retention.before.filter(|_| retention.by_itself);
+    Ok(Kit { tools, progress, listener, notes, keep_since })
 }
 
 /// The repository's ledger; in memory where the repository cannot be written.

@@ -28,6 +28,14 @@ pub enum ShowError {
         /// Its exit code; `None` where it never finished.
         exit: Option<i32>,
     },
+    /// Its report is not kept any more.
+    #[error("the report of run {run} was pruned on {at}")]
+    Pruned {
+        /// Its id.
+        run: String,
+        /// When.
+        at: String,
+    },
     /// Its report cannot be read by this heal.
     #[error("the report of run {run} cannot be read: {detail}")]
     Unreadable {
@@ -49,6 +57,7 @@ impl ShowError {
             ShowError::NoReport { run, exit: Some(exit) } => {
                 format!("It ended with exit code {exit}. See what happened: heal show {run}")
             }
+            ShowError::Pruned { run, .. } => format!("What is left of it: heal show {run}"),
             ShowError::Unreadable { run, .. } => format!("See it as it is with `heal show {run} --json`."),
         }
     }
@@ -66,6 +75,7 @@ pub fn text(run: &RunRow, events: &[StoredEvent], width: usize, colour: bool) ->
     out.push_str(&format!("{} on {}{dirty}\n\n", clean(&run.started), clean(commit)));
     match report_of(run) {
         Ok(report) => out.push_str(&report::text::in_full(&report, width, colour)),
+        Err(error @ ShowError::Pruned { .. }) => out.push_str(&format!("{error}\n")),
         Err(error @ ShowError::NoReport { .. }) => out.push_str(&format!("{error}\n{}\n", error.hint())),
         Err(error) => return Err(error),
     }
@@ -107,6 +117,10 @@ pub fn diff(run: &RunRow) -> Result<String, ShowError> {
 }
 
 fn recorded(run: &RunRow) -> Result<&str, ShowError> {
+    if let Some(at) = &run.pruned {
+        let day = clean(at.get(..10).unwrap_or(at));
+        return Err(ShowError::Pruned { run: run.id.clone(), at: day });
+    }
     let report = run.report.as_deref().filter(|report| !report.trim().is_empty());
     report.ok_or_else(|| ShowError::NoReport { run: run.id.clone(), exit: run.exit })
 }
@@ -136,6 +150,7 @@ mod tests {
             exit: report.as_ref().map(|_| 0),
             finished: None,
             report,
+            pruned: None,
         }
     }
 
@@ -167,6 +182,9 @@ mod tests {
     fn a_run_without_a_report_or_a_patch_says_what_to_do() {
         let unfinished = run(None);
         assert!(text(&unfinished, &[], 80, false).expect("shown").contains("heal fix --resume 01JD"));
+        let pruned = RunRow { pruned: Some("2026-12-24T02:48:35.120Z".into()), ..run(Some(String::new())) };
+        assert!(text(&pruned, &[], 80, false).expect("shown").contains("was pruned on 2026-12-24\n"));
+        assert!(matches!(diff(&pruned), Err(ShowError::Pruned { .. })));
         let mut failed = run(Some(String::new()));
         failed.exit = Some(70);
         assert!(text(&failed, &[], 80, false).expect("shown").contains("exit code 70"));

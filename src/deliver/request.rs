@@ -185,6 +185,16 @@ pub trait Dialect: std::fmt::Debug + Send + Sync {
     fn comment(&self, number: u64, text: &str) -> Call;
     /// Writes an old comment anew.
     fn edit_comment(&self, number: u64, id: u64, text: &str) -> Call;
+    /// Looks a user up, where a review can be asked for by number alone.
+    fn find_user(&self, _name: &str) -> Option<Call> {
+        None
+    }
+    /// Reads that user's number.
+    fn read_user(&self, _answer: &serde_json::Value, _name: &str) -> Option<u64> {
+        None
+    }
+    /// Asks for reviews; `numbers` are those of [`Dialect::find_user`].
+    fn request_review(&self, number: u64, owners: &[String], numbers: &[u64]) -> Call;
     /// How many a page holds.
     fn page_size(&self) -> usize;
     /// Whether a refusal (its status and words) means that the request is
@@ -215,6 +225,11 @@ impl ForgeKind {
     }
 }
 
+/// The value of git's `Authorization` header for a token of this forge.
+pub fn push_authorization(kind: ForgeKind, token: &Secret) -> Secret {
+    kind.dialect("").push_authorization(token)
+}
+
 /// A pull request as GitHub tells it, and Forgejo after it.
 fn pull(answer: &serde_json::Value, merged: bool) -> Option<Found> {
     Some(Found {
@@ -225,6 +240,19 @@ fn pull(answer: &serde_json::Value, merged: bool) -> Option<Found> {
         body: answer["body"].as_str().unwrap_or_default().to_owned(),
         merged,
     })
+}
+
+/// Asks for reviews as GitHub and Forgejo want it: users, and teams of the
+/// repository's own organisation by their bare names.
+fn requested_reviewers(path: String, repository: &str, owners: &[String]) -> Call {
+    let organisation = repository.split('/').next().unwrap_or_default();
+    let own = |team: &String| {
+        let (of, name) = team.split_once('/')?;
+        of.eq_ignore_ascii_case(organisation).then(|| name.to_owned())
+    };
+    let users: Vec<&String> = owners.iter().filter(|owner| !owner.contains('/')).collect();
+    let teams: Vec<String> = owners.iter().filter_map(own).collect();
+    Call::with(Method::Post, path, serde_json::json!({ "reviewers": users, "team_reviewers": teams }))
 }
 
 /// A comment as those two tell it.

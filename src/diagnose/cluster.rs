@@ -32,8 +32,8 @@ pub fn clusters(failures: &[Failure]) -> Vec<Vec<usize>> {
     groups
 }
 
-/// What two failures of one fault share.
-fn root(failure: &Failure) -> String {
+/// What two failures of one fault share; the same in every run of one tree.
+pub fn root(failure: &Failure) -> String {
     let frames: Vec<&Frame> = failure.frames.iter().filter(|frame| is_code(failure, frame)).collect();
     let exception = failure.message.split([':', '\n', '(']).next().unwrap_or_default().trim();
     if frames.is_empty() || failure.kind == Kind::Timeout {

@@ -15,6 +15,7 @@ use crate::http::Secret;
 use crate::patch::Patch;
 use crate::process::Command;
 use crate::process::Exit;
+use crate::source::RelPath;
 
 /// Schemes that are pushed over, and the setting that lets git.
 const SCHEMES: [(&str, &str); 3] =
@@ -141,8 +142,28 @@ impl Outbox {
     /// # Errors
     /// git cannot be run.
     pub fn has(&self, commit: &str) -> Result<bool, GitError> {
-        let name = format!("{commit}^{{commit}}");
-        Ok(self.repository.git.answer(["rev-parse", "--verify", "--quiet", &name])?.is_some())
+        self.repository.has(commit)
+    }
+
+    /// Fetches the last commit of a branch without its history; returns the
+    /// name it has here.
+    ///
+    /// # Errors
+    /// The server does not give it.
+    pub fn fetch_branch(&self, remote: &Remote, branch: &str) -> Result<String, PushError> {
+        let name = "refs/heal/base";
+        let refs = format!("+refs/heads/{branch}:{name}");
+        let args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1", "--", &remote.url, &refs];
+        self.speak(remote, branch, &args)?;
+        Ok(name.to_owned())
+    }
+
+    /// The bytes of `path` in `revision`; `None` where there is none.
+    ///
+    /// # Errors
+    /// git cannot be run.
+    pub fn show(&self, revision: &str, path: &RelPath) -> Result<Option<Vec<u8>>, GitError> {
+        self.repository.show(revision, path)
     }
 
     /// Fetches one commit without its history.
@@ -275,7 +296,6 @@ mod tests {
 
     use super::super::fixture::Fixture;
     use super::*;
-    use crate::source::RelPath;
 
     fn patch() -> Patch {
         Patch::of_file(RelPath::new("a.py").expect("path"), "x = 1\n", "x = 2\n")

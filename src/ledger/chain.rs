@@ -3,12 +3,14 @@
 //! A row's digest is BLAKE3 over the digest before it and the row's own
 //! fields, each with its length, so that no two rows read alike. Documents
 //! that are kept beside the chain (reports, proposals, deliveries) enter it
-//! through a row that holds their digest. The chain proves that what it
+//! through a row that holds their digest; so does what was pruned, which is
+//! then no contradiction. The chain proves that what it
 //! covers was not changed *without rewriting all that follows*: whoever can
 //! write the file can rewrite it whole, which only a head kept elsewhere (a
 //! commit trailer, a pull request) shows.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
@@ -33,6 +35,8 @@ pub enum ChainState {
         events: u64,
         /// Digest of the last; empty where there is none.
         head: String,
+        /// Runs whose texts were pruned, as the chain itself says.
+        pruned: usize,
     },
     /// Something was changed.
     Broken {
@@ -130,10 +134,21 @@ pub(super) fn sum(fields: &[&str]) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
+/// What a row of the chain calls it where the texts of a run are dropped.
+pub(super) const PRUNED: &str = "pruned";
+
+/// What the chain says was pruned.
+#[derive(Default)]
+struct Dropped {
+    runs: HashSet<String>,
+    blobs: HashSet<String>,
+}
+
 fn check(connection: &Connection) -> Result<ChainState, Problem> {
     let mut before = digest(ORIGIN.as_bytes());
     let mut events = 0;
     let mut sealed: BTreeMap<(String, String), String> = BTreeMap::new();
+    let mut pruned = Dropped::default();
     let mut statement = connection.prepare("SELECT seq, run, at, event, digest FROM events ORDER BY seq")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -153,14 +168,26 @@ fn check(connection: &Connection) -> Result<ChainState, Problem> {
         };
         if event["event"] == "kept" {
             let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
-            // The last seal counts: a run that was resumed is finished twice.
-            sealed.insert((text("kept"), text("id")), text("digest"));
+            let (kept, id, sum) = (text("kept"), text("id"), text("digest"));
+            if kept == PRUNED {
+                pruned.runs.insert(id.clone());
+                let blobs = event["blobs"].as_array().into_iter().flatten();
+                pruned.blobs.extend(blobs.filter_map(|blob| blob.as_str().map(str::to_owned)));
+            }
+            // The last seal counts: a run that was resumed is finished twice,
+            // and what is pruned is sealed as it is then. Nothing else changes.
+            let may_change = kept == "report" || (kept == "proposal" && pruned.runs.contains(&run));
+            let earlier = sealed.insert((kept.clone(), id.clone()), sum.clone());
+            if earlier.is_some_and(|earlier| earlier != sum && !may_change) {
+                return broken(format!("row {seq} of run {run} says otherwise of {kept} {id} than one before it"));
+            }
         }
     }
-    if let Some(why) = contradiction(connection, &sealed)? {
+    if let Some(why) = contradiction(connection, &sealed, &pruned)? {
         return Ok(ChainState::Broken { seq: None, why });
     }
-    Ok(ChainState::Intact { events, head: if events == 0 { String::new() } else { before } })
+    let head = if events == 0 { String::new() } else { before };
+    Ok(ChainState::Intact { events, head, pruned: pruned.runs.len() })
 }
 
 /// The documents kept beside the chain: their kind, and for each its id and
@@ -171,12 +198,14 @@ const KEPT: &[(&str, &str)] = &[
     ("reply", "SELECT CAST(n AS TEXT), prompt_digest, model, prompt, reply FROM replies"),
     ("proposal", "SELECT id, run, failure, patch, diff, evidence FROM proposals"),
     ("delivery", "SELECT CAST(n AS TEXT), proposal, kind, detail, before FROM deliveries"),
+    (PRUNED, "SELECT id, pruned FROM runs WHERE pruned IS NOT NULL"),
 ];
 
 /// What does not agree between the chain's seals and what is kept.
 fn contradiction(
     connection: &Connection,
     sealed: &BTreeMap<(String, String), String>,
+    pruned: &Dropped,
 ) -> Result<Option<String>, Problem> {
     for (kept, sql) in KEPT {
         let mut statement = connection.prepare(sql)?;
@@ -199,15 +228,16 @@ fn contradiction(
             return Ok(Some(format!("a {kept} that the chain speaks of is gone")));
         }
     }
-    changed_blob(connection)
+    changed_blob(connection, pruned)
 }
 
-fn changed_blob(connection: &Connection) -> Result<Option<String>, Problem> {
+fn changed_blob(connection: &Connection, pruned: &Dropped) -> Result<Option<String>, Problem> {
     let mut statement = connection.prepare("SELECT digest, bytes FROM blobs")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let name: String = row.get(0)?;
-        if digest(row.get_ref(1)?.as_blob().map_err(|error| Problem::Damaged(error.to_string()))?) != name {
+        let bytes = row.get_ref(1)?.as_blob().map_err(|error| Problem::Damaged(error.to_string()))?;
+        if digest(bytes) != name && !(bytes.is_empty() && pruned.blobs.contains(&name)) {
             return Ok(Some(format!("blob {name} is not what was written")));
         }
     }

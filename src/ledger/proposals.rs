@@ -14,6 +14,7 @@ use super::LedgerError;
 use super::Problem;
 use super::chain;
 use super::now;
+use super::replies::is_pruned;
 use super::replies::keep_blob;
 use super::replies::text_of;
 use super::runs;
@@ -251,16 +252,19 @@ impl Ledger {
     }
 }
 
-const SELECT: &str = "SELECT proposals.id, run, failure, blobs.bytes, diff, evidence, state FROM proposals \
-                      JOIN blobs ON blobs.digest = proposals.patch";
+const SELECT: &str = "SELECT proposals.id, run, failure, blobs.bytes, diff, evidence, state, proposals.patch \
+                      FROM proposals JOIN blobs ON blobs.digest = proposals.patch";
 
-type Stored = (String, String, String, Vec<u8>, String, String, String);
+type Stored = (String, String, String, Vec<u8>, String, String, String, String);
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?))
 }
 
-fn row_of((id, run, failure, patch, diff, evidence, state): Stored) -> Result<ProposalRow, Problem> {
+fn row_of((id, run, failure, patch, diff, evidence, state, name): Stored) -> Result<ProposalRow, Problem> {
+    if is_pruned(&name, &patch) {
+        return Err(LedgerError::Pruned { run }.into());
+    }
     let patch = serde_json::from_str(&text_of(patch)?)?;
     let state = STATES.iter().find(|(_, name)| *name == state).map(|(state, _)| *state);
     let state = state.ok_or_else(|| Problem::Damaged(format!("proposal {id} is in no known state")))?;
@@ -276,7 +280,13 @@ fn delivery_of(connection: &Connection, row: &Row<'_>) -> Result<DeliveryRow, Pr
         let bytes = match file.blob {
             Some(blob) => {
                 let sql = "SELECT bytes FROM blobs WHERE digest = ?1";
-                Some(connection.query_row(sql, [blob], |row| row.get(0))?)
+                let bytes: Vec<u8> = connection.query_row(sql, [&blob], |row| row.get(0))?;
+                if is_pruned(&blob, &bytes) {
+                    let run = row.get::<_, String>(1)?;
+                    let run = run.rsplit_once('.').map_or(run.as_str(), |(run, _)| run).to_owned();
+                    return Err(LedgerError::Pruned { run }.into());
+                }
+                Some(bytes)
             }
             None => None,
         };

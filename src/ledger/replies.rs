@@ -57,7 +57,8 @@ impl Ledger {
         })
     }
 
-    /// The first reply that `model` gave to this request, in any run.
+    /// The first reply that `model` gave to this request, in any run; `None`
+    /// also where it was pruned.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -66,10 +67,13 @@ impl Ledger {
             let sql = "SELECT blobs.digest, blobs.bytes, replies.at FROM replies \
                        JOIN blobs ON blobs.digest = replies.reply \
                        WHERE prompt_digest = ?1 AND model = ?2 ORDER BY n LIMIT 1";
-            let row = connection
+            let row: Option<(String, Vec<u8>, String)> = connection
                 .query_row(sql, [prompt_digest, model], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
             let Some((digest, bytes, at)) = row else { return Ok(None) };
+            if is_pruned(&digest, &bytes) {
+                return Ok(None);
+            }
             Ok(Some(Reply { digest, text: text_of(bytes)?, at }))
         })
     }
@@ -82,14 +86,16 @@ impl Ledger {
         self.write("write", false, |transaction| keep_blob(transaction, bytes))
     }
 
-    /// The bytes kept under `digest`; `None` where there are none.
+    /// The bytes kept under `digest`; `None` where there are none, or none any
+    /// more.
     ///
     /// # Errors
     /// The ledger cannot be read.
     pub fn blob(&self, digest: &str) -> Result<Option<Vec<u8>>, LedgerError> {
         self.read("read", |connection| {
             let sql = "SELECT bytes FROM blobs WHERE digest = ?1";
-            Ok(connection.query_row(sql, [digest], |row| row.get(0)).optional()?)
+            let bytes: Option<Vec<u8>> = connection.query_row(sql, [digest], |row| row.get(0)).optional()?;
+            Ok(bytes.filter(|bytes| !is_pruned(digest, bytes)))
         })
     }
 }
@@ -97,9 +103,18 @@ impl Ledger {
 pub(super) fn keep_blob(transaction: &Transaction<'_>, bytes: &[u8]) -> Result<String, Problem> {
     let name = digest(bytes);
     transaction
-        .prepare_cached("INSERT INTO blobs (digest, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        // One that was pruned is there again.
+        .prepare_cached(
+            "INSERT INTO blobs (digest, bytes) VALUES (?1, ?2) \
+             ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes WHERE length(blobs.bytes) = 0",
+        )?
         .execute(params![name, bytes])?;
     Ok(name)
+}
+
+/// Whether the blob `name` holds nothing any more.
+pub(super) fn is_pruned(name: &str, bytes: &[u8]) -> bool {
+    bytes.is_empty() && name != digest(b"")
 }
 
 pub(super) fn text_of(bytes: Vec<u8>) -> Result<String, Problem> {

@@ -35,6 +35,9 @@ pub struct RunRow {
     /// Its report, the JSON of the contract; `None` for a run that never
     /// finished.
     pub report: Option<String>,
+    /// When its report and texts were pruned: RFC 3339, UTC; `None` where they
+    /// are kept.
+    pub pruned: Option<String>,
 }
 
 /// One row of the chain.
@@ -139,7 +142,7 @@ impl Ledger {
     }
 }
 
-const SELECT: &str = "SELECT id, started, command, base_commit, dirty, exit, finished, report FROM runs";
+const SELECT: &str = "SELECT id, started, command, base_commit, dirty, exit, finished, report, pruned FROM runs";
 
 fn row_of(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     Ok(RunRow {
@@ -151,6 +154,7 @@ fn row_of(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         exit: row.get(5)?,
         finished: row.get(6)?,
         report: row.get(7)?,
+        pruned: row.get(8)?,
     })
 }
 

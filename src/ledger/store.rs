@@ -30,7 +30,8 @@ const APPLICATION_ID: i64 = 0x6865_616c;
 
 /// The schema's history: entry `n` leads from version `n` to `n + 1`. Entries
 /// are added, never changed.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE runs (
         n           INTEGER PRIMARY KEY,
         id          TEXT NOT NULL UNIQUE,
@@ -83,7 +84,11 @@ const MIGRATIONS: &[&str] = &["
         before   TEXT NOT NULL
     ) STRICT;
     CREATE INDEX deliveries_of_proposal ON deliveries (proposal, n);
-    "];
+    ",
+    "
+    ALTER TABLE runs ADD COLUMN pruned TEXT;
+    ",
+];
 
 /// Opens for writing; makes the folder, the file and the schema.
 pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {

@@ -16,6 +16,8 @@ use super::connection::Connections;
 use crate::process::Network;
 use crate::propose::model::price::Price;
 use crate::propose::model::price::Prices;
+use crate::verify::policy::rules::Policy;
+use crate::verify::policy::rules::Says;
 
 /// What either file may hold. Every field is optional.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -55,6 +57,16 @@ pub struct File {
     pub connection: Option<Connections>,
     /// What models cost; the user's file only.
     pub price: Option<BTreeMap<String, PriceFile>>,
+    /// How far heal may go by itself. A repository's counts beside the user's:
+    /// the stricter of both.
+    pub policy: Option<Says>,
+    /// The policies of this file and those it was laid over, with the file's
+    /// name.
+    #[serde(skip)]
+    pub policies: Vec<(String, Says)>,
+    /// How long the texts of a run are kept (`90d`). By the user's file they
+    /// are dropped then; a repository's can only keep them longer.
+    pub retention: Option<String>,
     /// Containment: a word, or a table. A repository may only ask for
     /// `strict`.
     #[serde(deserialize_with = "sandbox")]
@@ -122,15 +134,25 @@ impl File {
     /// # Errors
     /// It cannot be read, is no TOML, or holds an unknown key.
     pub fn read(path: &Path) -> Result<File, OptionsError> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
-            Err(source) => return Err(OptionsError::Read { path: path.to_path_buf(), source }),
-        };
+        match std::fs::read_to_string(path) {
+            Ok(text) => File::parse(&text, path),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(File::default()),
+            Err(source) => Err(OptionsError::Read { path: path.to_path_buf(), source }),
+        }
+    }
+
+    /// The file that `text` is; `path` says where it is from.
+    ///
+    /// # Errors
+    /// It is no TOML, or holds an unknown key.
+    fn parse(text: &str, path: &Path) -> Result<File, OptionsError> {
         let invalid = |message: String| OptionsError::Invalid { path: path.to_path_buf(), message };
-        let mut file: File = toml::from_str(&text).map_err(|error| invalid(error.to_string()))?;
+        let mut file: File = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
         for text in [&file.timeout, &file.test_timeout].into_iter().flatten() {
             super::duration::parse(text).map_err(invalid)?;
+        }
+        if let Some(text) = &file.retention {
+            super::age::ago(text, jiff::Timestamp::now()).map_err(invalid)?;
         }
         for (name, price) in file.price.iter().flatten() {
             if price.price().is_none() {
@@ -138,6 +160,11 @@ impl File {
                     "`price.\"{name}\"` holds what is no amount of money: write dollars, as in 0.50"
                 )));
             }
+        }
+        if let Some(policy) = file.policy.take() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Policy::default().with(&name, &policy).map_err(invalid)?;
+            file.policies.push((name, policy));
         }
         let folder = path.parent().unwrap_or(Path::new(""));
         file.connection =
@@ -150,7 +177,19 @@ impl File {
     /// # Errors
     /// Also where it sets what only the user may.
     pub fn read_repository(path: &Path) -> Result<File, OptionsError> {
-        let file = File::read(path)?;
+        File::read(path)?.of_repository(path)
+    }
+
+    /// As [`File::read_repository`], of a file that is not on the disk.
+    ///
+    /// # Errors
+    /// As for [`File::read_repository`].
+    pub fn parse_repository(text: &str, path: &Path) -> Result<File, OptionsError> {
+        File::parse(text, path)?.of_repository(path)
+    }
+
+    fn of_repository(self, path: &Path) -> Result<File, OptionsError> {
+        let file = self;
         let refuse = |key: &str| OptionsError::NotAllowed { path: path.to_path_buf(), key: key.to_owned() };
         if file.model.is_some() {
             return Err(refuse("model"));
@@ -171,6 +210,16 @@ impl File {
             return Err(refuse("sandbox.network"));
         }
         Ok(file)
+    }
+
+    /// A request's own file under that of the branch it goes to: it may say how
+    /// its code is tested; what heal may do is the other's to say, and this one
+    /// can only lower it.
+    #[must_use]
+    pub fn under(self, base: File) -> File {
+        let allow = base.allow.clone();
+        let below = File { retention: None, ..base };
+        File { allow, ..self.over(below) }
     }
 
     /// This file's word, and the other's where it has none; caps are the
@@ -204,6 +253,10 @@ impl File {
             base_url: self.base_url.or(other.base_url),
             connection: self.connection.or(other.connection),
             price: self.price.or(other.price),
+            // Of two, see `settings::retention`.
+            retention: self.retention.or(other.retention),
+            policy: None,
+            policies: self.policies.into_iter().chain(other.policies).collect(),
             sandbox: SandboxFile {
                 mode: match self.sandbox.mode {
                     Some(Sandbox::Strict) => self.sandbox.mode,

@@ -70,6 +70,9 @@ pub async fn hunt(
     if let Some(reason) = Reason::of_hopeless(&case.diagnosis) {
         return Ok(Ended { reason: Some(reason), ..Ended::default() });
     }
+    if let Some(reason) = docket::closed(case, settings) {
+        return Ok(Ended { reason: Some(reason), ..Ended::default() });
+    }
     let (sender, receiver) = watch::channel(survey.baseline.clone());
     let late_baseline = run_baseline(prepared, survey, settings, tools, sender);
     let trials = docket::machine(prepared, case, settings)?;

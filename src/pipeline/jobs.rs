@@ -14,6 +14,7 @@
 
 mod ask;
 mod parcel;
+mod share;
 mod verify;
 
 use serde::Deserialize;
@@ -29,8 +30,13 @@ use crate::source::RelPath;
 pub use ask::ask;
 pub use parcel::Parcel;
 pub use parcel::ParcelError;
+pub use parcel::SHARED;
 pub use parcel::read;
 pub use parcel::write;
+pub use share::JoinError;
+pub use share::Joined;
+pub use share::Share;
+pub use share::join;
 pub use verify::verify;
 
 use super::PipelineError;

@@ -12,6 +12,8 @@ use crate::outcome::Status;
 pub struct Seen {
     /// The failures that nothing mends, diagnosed.
     pub open: Vec<Diagnosis>,
+    /// What failed, in the order of the suite.
+    pub failing: Vec<String>,
     /// Tests that passed before any patch, as the runner names them; one that failed in any run is not among them.
     pub passed: Vec<String>,
 }
@@ -22,6 +24,7 @@ impl Seen {
             survey.reproductions.iter().map(|reproduction| reproduction.failure.id.as_str()).collect();
         let passed = survey.first.tests.iter().filter(|test| test.status == Status::Passed);
         let passed = passed.filter(|test| !failed.contains(&test.id.as_str())).map(|test| test.id.clone());
-        Seen { open, passed: passed.collect() }
+        let passed = passed.collect();
+        Seen { open, failing: failed.into_iter().map(str::to_owned).collect(), passed }
     }
 }

@@ -43,7 +43,7 @@ fn normal(event: &Event) -> Option<String> {
         Event::Tried { source, verdict, detail, .. } if verdict == "verified" => {
             Some(format!("verified a patch by {source}{}", detail_of(detail)))
         }
-        Event::Outcome { id, outcome, reason } => {
+        Event::Outcome { id, outcome, reason, .. } => {
             let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
             Some(format!("{outcome}{reason}: {id}"))
         }
@@ -87,6 +87,12 @@ pub(super) mod tests {
     use super::*;
 
     /// A run, every event of it.
+    fn outcome(id: &str, outcome: &str, reason: Option<&str>) -> Event {
+        let (fingerprint, proposal, source) = (String::new(), None, None);
+        let (id, outcome, reason) = (id.to_owned(), outcome.to_owned(), reason.map(str::to_owned));
+        Event::Outcome { id, outcome, reason, fingerprint, proposal, source }
+    }
+
     pub(crate) fn run() -> Vec<Event> {
         let id = "tests/test_gcd.py::test_gcd".to_owned();
         let tried = |candidate: &str, verdict: &str, detail: &str| Event::Tried {
@@ -153,8 +159,8 @@ pub(super) mod tests {
                 may_be_billed: false,
             },
             tried("c2", "verified", ""),
-            Event::Outcome { id, outcome: "verified".into(), reason: None },
-            Event::Outcome { id: "t::b".into(), outcome: "abstained".into(), reason: Some("flaky".into()) },
+            outcome(&id, "verified", None),
+            outcome("t::b", "abstained", Some("flaky")),
             Event::Delivered { proposal: "01JD.1".into(), what: "applied".into() },
             Event::Note { text: "the work tree was not touched".into() },
             Event::Finished { exit: 0, seconds: 1.9 },

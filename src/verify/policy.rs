@@ -1,13 +1,20 @@
 //! Gate `policy`: who may touch what (DECISIONS 17).
 //!
-//! Looks at the patch alone; runs nothing. What it refuses is never applied,
+//! Looks at the patch alone; runs nothing. How far heal may go with it, [`rules`]
+//! say. What it refuses is never applied,
 //! not even in a scratch.
+
+pub mod rules;
 
 use globset::GlobSet;
 
+use self::rules::Applied;
+use self::rules::Level;
+use self::rules::Policy;
 use super::Gate;
 use super::Miss;
 use super::constructs;
+use crate::failure::Kind;
 use crate::language;
 use crate::patch::FileChange;
 use crate::patch::Patch;
@@ -40,11 +47,29 @@ pub struct Config {
     pub max_lines: usize,
     /// Files at most.
     pub max_files: usize,
+    /// How far heal may go by itself.
+    pub rules: Policy,
+    /// The failures that a patch is for.
+    pub kinds: Vec<Kind>,
+}
+
+impl Config {
+    /// What the rules say of a patch.
+    pub fn applied(&self, patch: &Patch) -> Applied {
+        self.rules.applied(patch.files(), &self.kinds)
+    }
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { allow: GlobSet::empty(), deny: GlobSet::empty(), max_lines: 200, max_files: 8 }
+        Config {
+            allow: GlobSet::empty(),
+            deny: GlobSet::empty(),
+            max_lines: 200,
+            max_files: 8,
+            rules: Policy::default(),
+            kinds: Vec::new(),
+        }
     }
 }
 
@@ -66,12 +91,37 @@ pub fn judge(patch: &Patch, author: Author, config: &Config) -> Result<(), Miss>
             ));
         }
     }
+    if author == Author::Machine {
+        let level = config.applied(patch).level;
+        if level.value == Level::Explain {
+            return miss(format!("heal is to explain failures there and to propose nothing ({})", level.by));
+        }
+    }
     for change in patch.changes() {
         if let Some(why) = refusal(change, author, config) {
             return miss(why);
         }
     }
     Ok(())
+}
+
+/// Why no patch of a machine's may touch `path`, as far as its name tells;
+/// `None` where one may.
+pub fn closed(path: &RelPath, config: &Config) -> Option<String> {
+    if let Some(what) = always_refused(path) {
+        return Some(format!("it is {what}"));
+    }
+    if config.deny.is_match(path.as_str()) {
+        return Some("it is denied by the policy".to_owned());
+    }
+    if config.allow.is_match(path.as_str()) {
+        return None;
+    }
+    match language::of_path(path) {
+        None => Some("it is no source file of a language heal knows".to_owned()),
+        Some(language) if (language.is_test_file)(path) => Some("it is a test file".to_owned()),
+        Some(_) => None,
+    }
 }
 
 fn refusal(change: &FileChange, author: Author, config: &Config) -> Option<String> {

@@ -15,6 +15,7 @@ use super::build;
 use super::mutants;
 use super::mutants::PatchMutant;
 use super::near::Near;
+use super::policy::rules::Applied;
 use super::target::Aim;
 use super::trial::TrialError;
 use crate::detect::Baseline;
@@ -64,8 +65,17 @@ enum Fate {
     Unknown,
 }
 
+/// How much is to be found out.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// What one run of the suite takes.
+    pub suite_took: Duration,
+    /// What the policy asks for.
+    pub floor: &'a Applied,
+}
+
 /// Measures the strength of `patch`; `None` where no mutant could be made or
-/// measured. `suite_took` is what one run of the suite takes.
+/// measured.
 ///
 /// # Errors
 /// Only where the tests cannot be run.
@@ -76,13 +86,14 @@ pub async fn judge(
     aim: &Aim,
     near: &Near,
     baseline: &Baseline,
-    suite_took: Duration,
+    asked: Asked<'_>,
 ) -> Result<Result<Option<Strength>, Miss>, TrialError> {
-    let until = Instant::now() + (suite_took * SUITES).clamp(LEAST, LONGEST);
+    let floor = asked.floor;
+    let until = Instant::now() + (asked.suite_took * SUITES).clamp(LEAST, LONGEST);
     let mut tally = Tally::default();
     let executed: Vec<_> = aim.failures.iter().flat_map(|failure| failure.executed.iter().cloned()).collect();
     for mutant in mutants::choose(patch, &executed, TRIES) {
-        if tally.is_enough() || Instant::now() > until || near.first.is_empty() {
+        if tally.is_enough(floor.min_killed.value) || Instant::now() > until || near.first.is_empty() {
             break;
         }
         match fate(bench, scratch, &mutant, aim, near, baseline).await? {
@@ -105,7 +116,7 @@ pub async fn judge(
             tally.one_way += 1;
         }
     }
-    Ok(tally.verdict(patch))
+    Ok(tally.verdict(patch, floor))
 }
 
 async fn fate(
@@ -169,9 +180,10 @@ impl Tally {
         self.killed.len() + self.survived.len()
     }
 
-    fn is_enough(&self) -> bool {
+    /// `wanted`: kills that the policy asks for.
+    fn is_enough(&self, wanted: usize) -> bool {
         let (killed, survived) = (self.killed.len(), self.survived.len());
-        let sure = survived == 0 && killed >= ENOUGH;
+        let sure = survived == 0 && killed >= ENOUGH.max(wanted);
         let hopeless = killed == 0 && survived >= HOPELESS || survived > MOST / 2;
         self.made() >= MOST || sure || hopeless
     }
@@ -195,12 +207,14 @@ impl Tally {
     /// The floor: one kill in each hunk that has mutants, half of all, and no
     /// decision that could as well be a constant. A
     /// patch that only takes code away and cannot be measured is below it.
-    fn verdict(&self, patch: &Patch) -> Result<Option<Strength>, Miss> {
+    fn verdict(&self, patch: &Patch, floor: &Applied) -> Result<Option<Strength>, Miss> {
         let (around, killed, survived) = self.split();
         let mutants = killed.len() + survived.len();
         if mutants == 0 {
             let (added, _) = patch.size();
-            return if added == 0 {
+            return if let Some(why) = floor.weakness(None) {
+                Err(Miss::new(&GATE, why))
+            } else if added == 0 {
                 Err(Miss::new(&GATE, "it only takes code away, and nothing shows that the tests would notice"))
             } else {
                 Ok(None)
@@ -225,12 +239,13 @@ impl Tally {
         } else if strength.killed * 2 < mutants {
             Some(format!("the tests notice {} of {mutants} small changes of the patched code", strength.killed))
         } else {
-            None
+            floor.weakness(Some((strength.killed, mutants)))
         };
         match weak {
             Some(why) => {
                 let examples = strength.survivors.iter().take(2).cloned().collect::<Vec<_>>().join("; ");
-                Err(Miss::new(&GATE, format!("{why}: {examples}")).with_output(strength.survivors.join("\n")))
+                let examples = if examples.is_empty() { examples } else { format!(": {examples}") };
+                Err(Miss::new(&GATE, format!("{why}{examples}")).with_output(strength.survivors.join("\n")))
             }
             None => Ok(Some(strength)),
         }
@@ -275,16 +290,24 @@ mod tests {
         ] {
             let of = |hunks: &[usize]| hunks.iter().map(|hunk| mutant(*hunk)).collect();
             let tally = Tally { killed: of(&killed), survived: of(&survived), one_way: 0 };
-            assert_eq!(tally.verdict(&patch).is_ok(), holds, "{killed:?} {survived:?}");
+            assert_eq!(tally.verdict(&patch, &Applied::default()).is_ok(), holds, "{killed:?} {survived:?}");
         }
+        let none = Applied::default();
         let wide = |hunk| PatchMutant { of_patch: false, ..mutant(hunk) };
         let tally = Tally { killed: vec![mutant(0), wide(0)], survived: vec![wide(0), wide(0)], one_way: 0 };
-        let strength = tally.verdict(&patch).expect("what stands around is no part of it").expect("measured");
+        let strength = tally.verdict(&patch, &none).expect("what stands around is no part of it").expect("measured");
         assert_eq!((strength.mutants, strength.killed), (1, 1));
         assert_eq!(strength.around, Some(Around { mutants: 3, killed: 1 }));
         let none_of_its_own = Tally { killed: vec![wide(0)], survived: vec![wide(0), wide(0)], one_way: 0 };
-        assert!(none_of_its_own.verdict(&patch).is_err());
-        let weak = Tally { killed: vec![], survived: vec![mutant(0)], one_way: 0 }.verdict(&patch).expect_err("weak");
+        assert!(none_of_its_own.verdict(&patch, &none).is_err());
+        let mut strict = Applied::default();
+        strict.min_killed.value = 3;
+        let two = Tally { killed: vec![mutant(0), mutant(0)], survived: vec![], one_way: 0 };
+        let few = two.verdict(&patch, &strict).expect_err("below the floor").detail;
+        assert!(few.contains("notice 2 small changes") && two.verdict(&patch, &none).is_ok(), "{few}");
+        assert!(Tally::default().verdict(&patch, &strict).is_err(), "nothing was measured");
+        let alone = Tally { killed: vec![], survived: vec![mutant(0)], one_way: 0 };
+        let weak = alone.verdict(&patch, &none).expect_err("weak");
         assert_eq!(
             weak.detail,
             "the tests notice 0 of 1 small changes of the patched code: a.py:12: nothing checks that `<` is not `<=`"
@@ -294,7 +317,7 @@ mod tests {
     #[test]
     fn a_deletion_that_cannot_be_measured_is_weak() {
         let patch = Patch::of_file(RelPath::new("a.py").expect("path"), "import a\nb\n", "b\n");
-        assert!(Tally::default().verdict(&patch).is_err());
-        assert_eq!(Tally::default().verdict(&patch.inverse()), Ok(None));
+        assert!(Tally::default().verdict(&patch, &Applied::default()).is_err());
+        assert_eq!(Tally::default().verdict(&patch.inverse(), &Applied::default()), Ok(None));
     }
 }

@@ -210,11 +210,13 @@ impl Trials {
             Ok(counts) => counts,
             Err(miss) => return Ok(Err(miss)),
         };
+        let floor = self.policy.applied(&patch);
         if self.asks(&stable::GATE) {
-            found.target = match stable::judge(&self.bench, scratch, &patch, &self.aim, baseline).await? {
-                Ok(target) => target,
-                Err(miss) => return Ok(Err(miss)),
-            };
+            found.target =
+                match stable::judge(&self.bench, scratch, &patch, &self.aim, baseline, floor.repeats.value).await? {
+                    Ok(target) => target,
+                    Err(miss) => return Ok(Err(miss)),
+                };
         }
         if self.asks(&cause::GATE)
             && let Err(miss) = cause::judge(&self.bench, scratch, &self.aim, longest).await?
@@ -228,11 +230,20 @@ impl Trials {
             };
         }
         if self.asks(&strength::GATE) {
-            found.strength =
-                match strength::judge(&self.bench, scratch, &patch, &self.aim, &near, baseline, took).await? {
-                    Ok(strength) => strength,
-                    Err(miss) => return Ok(Err(miss)),
-                };
+            found.strength = match strength::judge(
+                &self.bench,
+                scratch,
+                &patch,
+                &self.aim,
+                &near,
+                baseline,
+                strength::Asked { suite_took: took, floor: &floor },
+            )
+            .await?
+            {
+                Ok(strength) => strength,
+                Err(miss) => return Ok(Err(miss)),
+            };
             // After all gates: it is asked of the few that passed them.
             found.witnesses = witness::count(&self.bench, scratch, &patch, &self.aim, &near, baseline).await?;
         }

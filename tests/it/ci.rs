@@ -2,7 +2,9 @@
 //! API on loopback: what stands there afterwards.
 
 mod forge;
+mod policy;
 mod requests;
+mod shards;
 mod untrusted;
 
 use std::path::PathBuf;
@@ -30,7 +32,12 @@ pub struct Hosted {
 
 impl Hosted {
     pub fn new(kind: ForgeKind) -> Hosted {
-        let project = Project::new(SHOP);
+        Hosted::of(kind, SHOP)
+    }
+
+    /// A repository of these files instead.
+    pub fn of(kind: ForgeKind, files: &[(&str, &str)]) -> Hosted {
+        let project = Project::new(files);
         let bare = project.root.parent().expect("a parent").join("srv/ana/shop.git");
         std::fs::create_dir_all(bare.parent().expect("a parent")).expect("the folder");
         project.git(&["clone", "-q", "--bare", ".", bare.to_str().expect("text")]);

@@ -69,7 +69,7 @@ fn the_workflows_lint_clean() {
             ran.stderr.lines().filter_map(|line| line.strip_prefix("wrote ")).filter(|path| path.ends_with(".yml"));
         files.extend(written.map(|path| project.root.join(path)));
     }
-    assert_eq!(files.len(), 5);
+    assert_eq!(files.len(), 7);
     let action = Path::new(env!("CARGO_MANIFEST_DIR")).join("action.yml");
     is_clean(Command::new(python).args(["-m", "yamllint", "-s", "-d", YAMLLINT]).args(&files).arg(&action));
     let npm = dir.path().join("npm");

@@ -32,6 +32,7 @@ mod revert;
 mod sandbox;
 mod secrets;
 mod sieve;
+mod stats;
 mod streaming;
 mod trace;
 mod untouched;

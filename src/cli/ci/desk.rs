@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use heal::deliver::owners::Owners;
 use heal::deliver::request::Forge;
 use heal::deliver::request::ForgeError;
 use heal::deliver::request::Found;
@@ -26,17 +27,22 @@ use heal::options::ci::Ci;
 use heal::options::ci::Event;
 use heal::report::RequestReport;
 use heal::report::RunReport;
+use heal::verify::policy::rules::Level;
 
 use super::Failed;
 use super::Kit;
 use super::PlaceFlags;
 use super::Requests;
 use super::Tools;
+use super::base::Base;
 use super::orders::Batch;
 
 /// How long one call of the forge may take, and all attempts of it.
 pub const ATTEMPT: Duration = Duration::from_secs(30);
 pub const TOTAL: Duration = Duration::from_secs(150);
+
+/// Owners that are asked for a review at most (GitHub takes 15).
+const MOST_REVIEWERS: usize = 10;
 
 /// Where and how patches are handed over.
 pub struct Plan {
@@ -45,6 +51,8 @@ pub struct Plan {
     remote: Remote,
     base: String,
     draft: bool,
+    /// Who reviews what.
+    owners: Owners,
     /// The failing request, to comment on.
     pub request: Option<u64>,
     /// What closes a request that is done with.
@@ -63,6 +71,7 @@ impl Plan {
         repository: &Repository,
         settings: &Settings,
         kit: &Kit,
+        tree: &Base,
         report: &mut RunReport,
     ) -> Result<Option<Plan>, Failed> {
         if place.request == Requests::None {
@@ -95,7 +104,8 @@ impl Plan {
         let at = ci.run_url.as_ref().map(|url| format!(" ({url})")).unwrap_or_default();
         let why_closed = format!("The failing tests pass on {base} now{at}, so heal has closed this.");
         let draft = place.request == Requests::Draft;
-        Ok(Some(Plan { forge, outbox, remote, base, draft, request: ci.request(), why_closed }))
+        let owners = tree.owners(kind)?;
+        Ok(Some(Plan { forge, outbox, remote, base, draft, owners, request: ci.request(), why_closed }))
     }
 
     /// Hands over; adds to the report what became of each patch, and returns
@@ -126,8 +136,16 @@ impl Plan {
         let mut reason = None;
         for batch in batches {
             let Some(order) = &batch.order else { continue };
-            match self.desk().place(order, &open).await {
-                Ok(placed) => report.requests.push(self.placed(batch, placed, tools)),
+            let placed = match batch.applied.level.value {
+                Level::Explain | Level::Diff => {
+                    report.requests.push(withheld(batch));
+                    continue;
+                }
+                Level::Branch => self.desk().branch(order).await,
+                Level::Request => self.desk().place(order, &open).await,
+            };
+            match placed {
+                Ok(placed) => report.requests.push(self.placed(batch, placed, tools).await),
                 Err(error) if error.is_permission() => {
                     refused.push(batch);
                     reason = Some(error);
@@ -211,6 +229,21 @@ impl Plan {
         }
     }
 
+    /// Asks the owners of what was changed for a review of a new request; says
+    /// who was asked, or why nobody was. It is worth no failed run.
+    async fn ask_owners(&self, batch: &Batch, number: u64) -> String {
+        let mut owners = self.owners.of(&batch.files);
+        owners.truncate(MOST_REVIEWERS);
+        if owners.is_empty() || !batch.applied.reviewers.value {
+            return String::new();
+        }
+        match self.forge.request_review(number, &owners).await {
+            Ok(asked) if asked.is_empty() => String::new(),
+            Ok(asked) => format!("asked for a review: {}", asked.join(", ")),
+            Err(error) => format!("nobody could be asked for a review: {error}"),
+        }
+    }
+
     async fn comment(&self, number: u64, batches: &[&Batch]) -> Result<RequestReport, ForgeError> {
         let text: Vec<&str> = batches.iter().map(|batch| batch.comment.as_str()).collect();
         let url = place::comment(&self.forge, number, &text.join("\n\n---\n\n")).await?;
@@ -218,21 +251,42 @@ impl Plan {
         Ok(RequestReport { state: "commented".into(), failures, number: Some(number), url, why: String::new() })
     }
 
-    fn placed(&self, batch: &Batch, placed: Placed, tools: &Tools) -> RequestReport {
+    async fn placed(&self, batch: &Batch, placed: Placed, tools: &Tools) -> RequestReport {
         let (state, number, url, why) = match placed {
-            Placed::Opened { number, url } => ("opened", Some(number), url, String::new()),
+            Placed::Opened { number, url } => {
+                let why = self.ask_owners(batch, number).await;
+                ("opened", Some(number), url, why)
+            }
+            Placed::Branched { branch, pushed } => {
+                let what = if pushed { "is pushed" } else { "stands there already" };
+                let by = &batch.applied.level.by;
+                ("branched", None, String::new(), format!("{branch} {what}; heal may open no request for it ({by})"))
+            }
             Placed::Updated { number, url, pushed: true } => ("updated", Some(number), url, String::new()),
             Placed::Updated { number, url, pushed: false } => {
                 ("unchanged", Some(number), url, "the same patch stands there already".to_owned())
             }
             Placed::Left { why } => ("left", None, String::new(), why),
         };
-        if matches!(state, "opened" | "updated") {
+        if matches!(state, "opened" | "updated" | "branched") {
             // The record of where a patch went is worth no lost request.
-            let _ = tools.ledger.record_delivery(&batch.proposal, DeliveryKind::Branch, &url, &[]);
-            tools.events.emit(heal::event::Event::Delivered { proposal: batch.proposal.clone(), what: url.clone() });
+            let what = if url.is_empty() { &why } else { &url };
+            let _ = tools.ledger.record_delivery(&batch.proposal, DeliveryKind::Branch, what, &[]);
+            tools.events.emit(heal::event::Event::Delivered { proposal: batch.proposal.clone(), what: what.clone() });
         }
         RequestReport { state: state.into(), failures: batch.tests.clone(), number, url, why }
+    }
+}
+
+/// What the policy keeps among the artifacts.
+fn withheld(batch: &Batch) -> RequestReport {
+    let level = &batch.applied.level;
+    RequestReport {
+        state: "withheld".into(),
+        failures: batch.tests.clone(),
+        number: None,
+        url: String::new(),
+        why: format!("the patch is among the artifacts; heal may push nothing for it ({})", level.by),
     }
 }
 

@@ -69,6 +69,11 @@ impl Given {
         Ok(of(&tests))
     }
 
+    /// How many tests are to be healed; `None` where that is not known yet.
+    pub fn failing(&self) -> Option<usize> {
+        (self.is_green || !self.failed.is_empty()).then_some(self.failed.len())
+    }
+
     /// Whether a test that failed has this name.
     pub fn names(&self, test: &str) -> bool {
         self.failed.iter().any(|failed| failed == test)

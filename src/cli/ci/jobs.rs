@@ -1,5 +1,6 @@
-//! `heal ci reproduce`, `ask` and `verify`: three of the four jobs for
-//! untrusted code. `publish` is the fourth.
+//! The commands of `heal ci`: `reproduce`, `ask` and `verify`, three of the four
+//! jobs for untrusted code, of which `publish` is the fourth; `plan` and `merge`,
+//! which stand before and behind the jobs of one tree.
 //!
 //! What runs a stranger's code refuses to start beside a secret; what holds
 //! one runs no code.
@@ -19,7 +20,9 @@ use heal::pipeline::jobs::Reproduced;
 use super::artifacts;
 use super::given::Given;
 use super::given::GivenFlags;
+use super::plan;
 use super::publish;
+use super::shards;
 use crate::cli::consent;
 use crate::cli::fix;
 use crate::cli::output;
@@ -28,7 +31,7 @@ use crate::cli::output::Look;
 use crate::cli::settings::RunFlags;
 use crate::cli::setup;
 
-/// The four jobs.
+/// What a job does.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Job {
     /// Run untrusted code: reproduce, diagnose, try the rules; holds no secret
@@ -39,6 +42,10 @@ pub enum Job {
     Verify(Box<VerifyArguments>),
     /// Check the policy again and hand patches to the forge; runs no code
     Publish(Box<publish::Arguments>),
+    /// Say which jobs heal one tree together, as a matrix or a child pipeline
+    Plan(plan::Arguments),
+    /// Join what the shards of one tree found, and deliver it; runs no code
+    Merge(Box<shards::MergeArguments>),
 }
 
 /// The arguments of `heal ci reproduce`.
@@ -126,6 +133,8 @@ pub fn run(job: &Job, look: Look) -> Result<i32, Failed> {
         Job::Ask(arguments) => ask(arguments, look),
         Job::Verify(arguments) => verify(arguments, look),
         Job::Publish(arguments) => publish::run(arguments, look),
+        Job::Plan(arguments) => plan::run(arguments),
+        Job::Merge(arguments) => shards::merge(arguments, look),
     }
 }
 

@@ -5,6 +5,7 @@
 use heal::deliver::branch::Message;
 use heal::deliver::mail;
 use heal::deliver::request::Order;
+use heal::failure::Kind;
 use heal::git::Repository;
 use heal::options::ci::Ci;
 use heal::patch::Patch;
@@ -12,6 +13,9 @@ use heal::report;
 use heal::report::FailureReport;
 use heal::report::ProposalReport;
 use heal::report::RunReport;
+use heal::source::RelPath;
+use heal::verify::policy::rules::Applied;
+use heal::verify::policy::rules::Policy;
 
 use super::Failed;
 use super::Tools;
@@ -31,6 +35,10 @@ pub struct Batch {
     pub mail: String,
     /// What names the patch's file.
     pub fingerprint: String,
+    /// The files it touches.
+    pub files: Vec<RelPath>,
+    /// How far heal may go with it.
+    pub applied: Applied,
 }
 
 /// The whole patch of a proposal, by its id.
@@ -38,7 +46,7 @@ pub type Whole<'a> = dyn Fn(&str) -> Result<Patch, Failed> + 'a;
 
 /// The patches of a run, one for all failures that the same patch mends.
 /// `shown` is the report without secrets; `label` stands before every text.
-pub fn of(shown: &RunReport, label: &str, ci: &Ci, whole: &Whole<'_>) -> Result<Vec<Batch>, Failed> {
+pub fn of(shown: &RunReport, label: &str, ci: &Ci, rules: &Policy, whole: &Whole<'_>) -> Result<Vec<Batch>, Failed> {
     let mut groups: Vec<(Vec<&FailureReport>, &ProposalReport)> = Vec::new();
     for failure in shown.failures.iter().filter(|failure| failure.is_verified()) {
         let Some(best) = failure.proposals.first() else { continue };
@@ -47,7 +55,7 @@ pub fn of(shown: &RunReport, label: &str, ci: &Ci, whole: &Whole<'_>) -> Result<
             None => groups.push((vec![failure], best)),
         }
     }
-    groups.iter().map(|(failures, proposal)| batch(shown, label, failures, proposal, ci, whole)).collect()
+    groups.iter().map(|(failures, proposal)| batch(shown, label, failures, proposal, ci, rules, whole)).collect()
 }
 
 fn batch(
@@ -56,9 +64,11 @@ fn batch(
     failures: &[&FailureReport],
     proposal: &ProposalReport,
     ci: &Ci,
+    rules: &Policy,
     whole: &Whole<'_>,
 ) -> Result<Batch, Failed> {
     let patch = whole(&proposal.id)?;
+    let kinds: Vec<Kind> = failures.iter().map(|failure| failure.kind).collect();
     let message = message(report, failures, proposal);
     let mut fingerprints: Vec<String> = failures.iter().map(|failure| failure.fingerprint.clone()).collect();
     // They name a branch and a file.
@@ -75,6 +85,8 @@ fn batch(
         proposal: proposal.id.clone(),
         mail: mail::compose(&patch, &message, &date.map_err(Failed::own)?),
         comment: text(true),
+        applied: rules.applied(patch.files(), &kinds),
+        files: patch.files().into_iter().cloned().collect(),
         order: parent.filter(|_| !fingerprints.is_empty()).map(|parent| Order {
             fingerprints,
             tests: tests.clone(),

@@ -10,18 +10,15 @@ use std::path::PathBuf;
 use clap::Args;
 use heal::git::Repository;
 use heal::interrupt::Interrupt;
-use heal::options::Settings;
-use heal::patch::Patch;
 use heal::pipeline::PipelineError;
 use heal::pipeline::jobs;
 use heal::pipeline::jobs::Judged;
-use heal::report::RunReport;
-use heal::verify::policy;
-use heal::verify::policy::Author;
 
 use super::PlaceFlags;
 use super::Requests;
+use super::admission::admitted;
 use super::artifacts;
+use super::base::Base;
 use super::desk;
 use super::jobs::not_usable;
 use super::orders;
@@ -82,7 +79,7 @@ pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
     let repository = Repository::discover(&settings.repo, &launcher).map_err(PipelineError::from)?;
     let ci = super::surroundings(&arguments.place, &repository);
     let kit = setup::kit(&setup::Line::typed(), &settings, arguments.flags.events.as_deref(), look, false)?;
-    let (mut report, patches) = admitted(&judged, &settings)?;
+    let (mut report, patches) = admitted(&judged.report, &judged.patches, &settings)?;
     report.base.commit = Some(judged.commit.clone());
     let whole = |id: &str| {
         let found = patches.iter().find(|(other, _)| other == id).map(|(_, patch)| patch.clone());
@@ -90,12 +87,13 @@ pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
     };
     let shown = kit.tools.shown.document(&report);
     let unasked = heal::options::ci::Ci { event: heal::options::ci::Event::Branch, ..ci.clone() };
-    let batches = orders::of(&shown, LABEL, &unasked, &whole)?;
+    let batches = orders::of(&shown, LABEL, &unasked, &settings.policy, &whole)?;
     let folder = artifacts::Folder::create(&arguments.artifacts)?;
     folder.patches(&batches)?;
+    let base = Base::checked_out(&repository);
     let place = PlaceFlags { base: arguments.place.base.clone().or(Some(String::new())), ..arguments.place.clone() };
     let runtime = setup::runtime()?;
-    let undelivered = match desk::Plan::new(&place, &unasked, &repository, &settings, &kit, &mut report)? {
+    let undelivered = match desk::Plan::new(&place, &unasked, &repository, &settings, &kit, &base, &mut report)? {
         Some(plan) => runtime.block_on(async {
             match arguments.pull {
                 Some(number) => plan.say(number, &batches, &mut report).await,
@@ -113,97 +111,4 @@ pub fn run(arguments: &Arguments, look: Look) -> Result<i32, Failed> {
     folder.reports(&shown)?;
     super::tell(arguments.flags.json, &shown, &ci, look)?;
     Ok(report.exit)
-}
-
-/// The report with what the policy of this tree lets through; what it refuses
-/// is abstained on, with the reason.
-fn admitted(judged: &Judged, settings: &Settings) -> Result<(RunReport, Vec<(String, Patch)>), Failed> {
-    let globs = |patterns: &[String]| policy::globs(patterns).map_err(|error| Failed::usage(error.to_string()));
-    let config =
-        policy::Config { allow: globs(&settings.allow)?, deny: globs(&settings.deny)?, ..policy::Config::default() };
-    let mut report = judged.report.clone();
-    let mut patches = Vec::new();
-    for failure in report.failures.iter_mut().filter(|failure| failure.is_verified()) {
-        let Some(proposal) = failure.proposals.first_mut() else { continue };
-        let patch = judged.patches.iter().find(|(id, _)| *id == proposal.id).map(|(_, patch)| patch);
-        // `Patch::new` again: a document may hold what no patch of heal's does.
-        let patch = patch.map(|patch| Patch::new(patch.changes().to_vec()));
-        let verdict = match &patch {
-            Some(patch) => policy::judge(patch, Author::Machine, &config).map_err(|miss| miss.detail),
-            None => Err("the parcel does not hold the patch".to_owned()),
-        };
-        match (verdict, patch) {
-            (Ok(()), Some(patch)) => {
-                // What is shown is what is pushed.
-                proposal.diff = patch.diff();
-                proposal.files = patch.files().into_iter().cloned().collect();
-                patches.push((proposal.id.clone(), patch));
-            }
-            (Ok(()), None) => {}
-            (Err(why), _) => {
-                failure.outcome = "abstained".into();
-                failure.reason = Some("policy".into());
-                failure.reason_why = Some(format!("the patch was refused when it was to be published: {why}"));
-                failure.proposals.clear();
-                report.exit = report.exit.max(1);
-            }
-        }
-    }
-    Ok((report, patches))
-}
-
-#[cfg(test)]
-mod tests {
-    use heal::patch::FileChange;
-    use heal::source::RelPath;
-
-    use super::*;
-
-    fn judged(path: &str, before: Option<&str>, after: &str) -> Judged {
-        let change = FileChange {
-            path: RelPath::new(path).expect("path"),
-            before: before.map(str::to_owned),
-            after: Some(after.to_owned()),
-        };
-        let report = include_str!("judged.json").replace("PATH", path);
-        Judged {
-            schema: "heal.ci.verify/1".into(),
-            asked: String::new(),
-            reproduced: String::new(),
-            commit: "c0ffee".into(),
-            report: serde_json::from_str(&report).expect("a report"),
-            patches: vec![("01J.1".into(), Patch::new(vec![change]))],
-            passed: Vec::new(),
-        }
-    }
-
-    fn settings() -> Settings {
-        use clap::Parser;
-        let cli = crate::cli::Cli::try_parse_from(["heal", "fix", "--deny", "secret/**"]).expect("parsed");
-        let crate::cli::Command::Fix(arguments) = cli.command else { panic!("fix") };
-        arguments.flags.settings().expect("settings")
-    }
-
-    #[test]
-    fn what_the_policy_of_this_tree_refuses_is_not_published() {
-        for (path, before, after, wanted) in [
-            ("shop.py", Some("x = 1\n"), "x = 2\n", None),
-            (".github/workflows/ci.yml", Some("a\n"), "b\n", Some(".github")),
-            ("tests/test_shop.py", Some("a = 1\n"), "a = 2\n", Some("test file")),
-            ("secret/key.py", Some("a = 1\n"), "a = 2\n", Some("denied")),
-            ("new.py", None, "a = 2\n", Some("creates")),
-            ("shop.py", Some("x = 1\n"), "import os\nx = os.system('id')\n", Some("brings into")),
-            ("shop.py", Some("x = 1\n"), "x = 1\n", Some("changes nothing")),
-        ] {
-            let (report, patches) = admitted(&judged(path, before, after), &settings()).expect("read");
-            let why = report.failures[0].reason_why.clone();
-            assert_eq!(patches.len(), usize::from(wanted.is_none()), "{path}: {why:?}");
-            assert_eq!(report.failures[0].is_verified(), wanted.is_none());
-            let told = why.unwrap_or_default();
-            assert!(wanted.is_none_or(|word| told.contains(word)), "{path}: {told}");
-        }
-        let mut other = judged("shop.py", Some("x = 1\n"), "x = 2\n");
-        other.patches[0].0 = "01J.2".into();
-        assert!(admitted(&other, &settings()).expect("read").1.is_empty());
-    }
 }

@@ -154,6 +154,60 @@ impl Forge {
         self.ask("update the comment", &call, Again::Harmless).await.map(|_| ())
     }
 
+    /// Asks `owners` for a review of a request; returns those who were asked.
+    /// Who cannot be asked (a group on GitLab, another organisation's team) is
+    /// left out, and one whom the forge refuses keeps no other from being asked.
+    ///
+    /// # Errors
+    /// See [`Forge::open_requests`]; also where nobody could be asked.
+    pub async fn request_review(&self, number: u64, owners: &[String]) -> Result<Vec<String>, ForgeError> {
+        let doing = "ask for a review";
+        let (mut known, mut numbers) = (Vec::new(), Vec::new());
+        for owner in owners {
+            let Some(call) = self.dialect.find_user(owner) else {
+                if !owner.contains('/') || self.is_of_this(owner) {
+                    known.push(owner.clone());
+                }
+                continue;
+            };
+            if owner.contains('/') {
+                continue;
+            }
+            let answer = self.ask("look up an owner", &call, Again::Harmless).await?;
+            if let Some(id) = self.dialect.read_user(&answer, owner) {
+                known.push(owner.clone());
+                numbers.push(id);
+            }
+        }
+        if known.is_empty() {
+            return Ok(known);
+        }
+        match self.ask(doing, &self.dialect.request_review(number, &known, &numbers), Again::Harmless).await {
+            Ok(_) => return Ok(known),
+            Err(ForgeError::Refused { .. } | ForgeError::NotFound { .. }) if known.len() > 1 => {}
+            Err(error) => return Err(error),
+        }
+        let (mut asked, mut refused) = (Vec::new(), None);
+        for (at, owner) in known.iter().enumerate() {
+            let ids: Vec<u64> = numbers.get(at).copied().into_iter().collect();
+            let call = self.dialect.request_review(number, std::slice::from_ref(owner), &ids);
+            match self.ask(doing, &call, Again::Harmless).await {
+                Ok(_) => asked.push(owner.clone()),
+                Err(error) => refused = Some(error),
+            }
+        }
+        match refused {
+            Some(error) if asked.is_empty() => Err(error),
+            _ => Ok(asked),
+        }
+    }
+
+    /// Whether a team belongs to the repository's own organisation.
+    fn is_of_this(&self, team: &str) -> bool {
+        let of = |name: &str| name.split('/').next().unwrap_or_default().to_ascii_lowercase();
+        of(team) == of(&self.project.name)
+    }
+
     async fn ask(&self, doing: &'static str, call: &Call, again: Again) -> Result<Value, ForgeError> {
         let token = self.project.token.as_ref().ok_or(ForgeError::NoToken { doing })?;
         let url = format!("{}{}", self.project.api, call.path);

@@ -16,6 +16,7 @@ use super::Tip;
 use super::basic;
 use super::issue_comment;
 use super::pull;
+use super::requested_reviewers;
 use super::segment;
 use super::tip;
 use crate::http::HeaderText;
@@ -112,6 +113,10 @@ impl Dialect for Forgejo {
 
     fn edit_comment(&self, _number: u64, id: u64, text: &str) -> Call {
         Call::with(Method::Patch, self.path(&format!("issues/comments/{id}")), json!({ "body": text }))
+    }
+
+    fn request_review(&self, number: u64, owners: &[String], _numbers: &[u64]) -> Call {
+        requested_reviewers(self.path(&format!("pulls/{number}/requested_reviewers")), &self.name, owners)
     }
 
     fn page_size(&self) -> usize {

@@ -17,6 +17,7 @@ use super::Tip;
 use super::basic;
 use super::issue_comment;
 use super::pull;
+use super::requested_reviewers;
 use super::segment;
 use crate::http::HeaderText;
 use crate::http::Method;
@@ -121,6 +122,10 @@ impl Dialect for Github {
 
     fn edit_comment(&self, _number: u64, id: u64, text: &str) -> Call {
         Call::with(Method::Patch, self.path(&format!("issues/comments/{id}")), json!({ "body": text }))
+    }
+
+    fn request_review(&self, number: u64, owners: &[String], _numbers: &[u64]) -> Call {
+        requested_reviewers(self.path(&format!("pulls/{number}/requested_reviewers")), &self.name, owners)
     }
 
     fn page_size(&self) -> usize {

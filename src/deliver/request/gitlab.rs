@@ -128,6 +128,21 @@ impl Dialect for Gitlab {
         Call::with(Method::Put, self.path(&format!("merge_requests/{number}/notes/{id}")), json!({ "body": text }))
     }
 
+    fn find_user(&self, name: &str) -> Option<Call> {
+        Some(Call::get(format!("/users?username={}", segment(name))))
+    }
+
+    fn read_user(&self, answer: &Value, name: &str) -> Option<u64> {
+        let named = |user: &&Value| user["username"].as_str().is_some_and(|other| other.eq_ignore_ascii_case(name));
+        answer.as_array()?.iter().find(named)?["id"].as_u64()
+    }
+
+    /// A group is nobody that could be asked.
+    fn request_review(&self, number: u64, _owners: &[String], numbers: &[u64]) -> Call {
+        let body = json!({ "reviewer_ids": numbers });
+        Call::with(Method::Put, self.path(&format!("merge_requests/{number}")), body)
+    }
+
     fn page_size(&self) -> usize {
         100
     }

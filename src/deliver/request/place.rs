@@ -61,6 +61,13 @@ pub enum Placed {
         /// Whether its branch got another commit.
         pushed: bool,
     },
+    /// A branch stands there, and no request: none was wanted.
+    Branched {
+        /// The branch.
+        branch: String,
+        /// Whether it got another commit.
+        pushed: bool,
+    },
     /// A person has done something about it; nothing was changed.
     Left {
         /// What, and where.
@@ -147,6 +154,27 @@ impl Desk<'_> {
             Some((request, _)) => self.update(request, &body, push).await,
             None => self.open(order, &branch, &body).await,
         }
+    }
+
+    /// Carries out an order that is to become a branch and no request. What
+    /// stands there already is known by the commit's own trailers.
+    ///
+    /// # Errors
+    /// As for [`Desk::place`].
+    pub async fn branch(&self, order: &Order) -> Result<Placed, PlaceError> {
+        let first = order.fingerprints.first().map(String::as_str).unwrap_or("unnamed");
+        let branch = format!("{PREFIX}{first}");
+        let tip = self.forge.branch(&branch).await?;
+        if let Some(why) = self.hands_off(order, &branch, tip.as_ref(), true).await? {
+            return Ok(Placed::Left { why });
+        }
+        let stamp = format!("Heal-Patch: {}\nHeal-Base: {}\n", order.patch.digest(), order.parent);
+        let pushed = !tip.as_ref().is_some_and(|tip| tip.message.trim_end().ends_with(stamp.trim_end()));
+        if pushed {
+            let stamped = Order { message: format!("{}{stamp}", order.message), ..order.clone() };
+            self.push(&stamped, &branch, tip.as_ref())?;
+        }
+        Ok(Placed::Branched { branch, pushed })
     }
 
     /// Why a person's word stands against the order.

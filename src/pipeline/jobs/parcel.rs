@@ -11,10 +11,13 @@ use serde::de::DeserializeOwned;
 use super::Asked;
 use super::Judged;
 use super::Reproduced;
+use super::Share;
 
 pub(super) const REPRODUCED: &str = "heal.ci.reproduce/1";
 pub(super) const ASKED: &str = "heal.ci.ask/1";
 pub(super) const JUDGED: &str = "heal.ci.verify/1";
+/// The schema of a shard's parcel.
+pub const SHARED: &str = "heal.ci.shard/1";
 
 /// Bytes of a parcel that are read.
 const MOST: u64 = 64 << 20;
@@ -43,6 +46,13 @@ impl Parcel for Asked {
 
 impl Parcel for Judged {
     const SCHEMA: &'static str = JUDGED;
+    fn schema(&self) -> &str {
+        &self.schema
+    }
+}
+
+impl Parcel for Share {
+    const SCHEMA: &'static str = SHARED;
     fn schema(&self) -> &str {
         &self.schema
     }

@@ -70,6 +70,7 @@ pub async fn verify(
             }
         }
     }
+    pipeline::tell_outcomes(&report.failures, tools);
     pipeline::finish(&mut report, &prepared, tools, began);
     let patches = patches(&report, &prepared);
     Ok(Judged {

@@ -61,6 +61,8 @@ pub struct State {
     /// Every call: method and path.
     pub calls: Vec<(String, String)>,
     pub protected: Vec<String>,
+    /// Who was asked for a review of which request.
+    pub reviewers: Vec<(u64, Value)>,
 }
 
 /// The stand-in, running.
@@ -187,6 +189,11 @@ impl Responder {
             ForgeKind::Gitlab => "/api/v4/projects/42/",
             ForgeKind::Forgejo => "/api/v1/repos/ana/shop/",
         };
+        if method == "GET" && route == "/api/v4/users" {
+            let name = path.split("username=").nth(1).unwrap_or_default();
+            let known = if name == "nobody" { json!([]) } else { json!([{"id": name.len() + 1000, "username": name}]) };
+            return ResponseTemplate::new(200).set_body_json(known);
+        }
         let Some(rest) = route.strip_prefix(project) else { return not_found() };
         let words: Vec<&str> = rest.split('/').collect();
         let (list, notes) = match self.kind {
@@ -196,6 +203,19 @@ impl Responder {
         match (method, &words[..]) {
             ("GET", [first]) if *first == list => self.list(state, path),
             ("POST", [first]) if *first == list => self.open(state, &body),
+            ("POST", ["pulls", number, "requested_reviewers"]) => {
+                let refused = body["reviewers"].as_array().is_some_and(|all| all.iter().any(|one| one == "nobody"));
+                if refused {
+                    let said = "Reviews may only be requested from collaborators.";
+                    return ResponseTemplate::new(422).set_body_json(json!({ "message": said }));
+                }
+                state.reviewers.push((number.parse().expect("a number"), body.clone()));
+                ResponseTemplate::new(201).set_body_json(json!({}))
+            }
+            ("PUT", ["merge_requests", number]) if body["reviewer_ids"].is_array() => {
+                state.reviewers.push((number.parse().expect("a number"), body.clone()));
+                ResponseTemplate::new(200).set_body_json(json!({}))
+            }
             ("PATCH" | "PUT", [first, number]) if *first == list => self.change(state, number, &body),
             ("GET", [_, number, last]) if *last == notes => {
                 let of = |(pull, id, text): &(u64, u64, String)| {
