@@ -166,7 +166,7 @@ mod tests {
             let run = ledger.begin("heal fix", None, false).expect("begun");
             ledger.keep_reply(&run, name, "m", &format!("prompt {name}"), &format!("reply {name}")).expect("kept");
             ledger.keep_reply(&run, &format!("{name} 2"), "m", "shared", "shared").expect("kept");
-            let patch = Patch::of_file(RelPath::new("a.py").expect("path"), "x = 1\n", &format!("x = '{name}'\n"));
+            let patch = Patch::of_file(RelPath::new("a.py").expect("path"), "x = 1\n", format!("x = '{name}'\n"));
             let proposal = NewProposal { failure: "t", patch: &patch, evidence: "{}" };
             let id = ledger.keep_proposal(&run, &proposal).expect("kept");
             let before = [(RelPath::new("a.py").expect("path"), Some(name.as_bytes()))];

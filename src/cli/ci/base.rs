@@ -62,9 +62,12 @@ impl Base {
         if repository.has(&here).map_err(PipelineError::from)? {
             return Ok(Base { objects: Objects::Here(repository.clone()), revision: here, is_own: false });
         }
+        if stranger {
+            // No token is used for a stranger's request, not even to read.
+            return Ok(Base { objects: Objects::Nowhere, revision: String::new(), is_own: false });
+        }
         match fetched(ci, target, offline, repository) {
             Ok((outbox, revision)) => Ok(Base { objects: Objects::Fetched(outbox), revision, is_own: false }),
-            Err(_) if stranger => Ok(Base { objects: Objects::Nowhere, revision: String::new(), is_own: false }),
             Err(why) => Err(missing(&format!("`{target}` that this request goes to"), &why)),
         }
     }
