@@ -19,6 +19,8 @@ import time
 import traceback
 
 SETTINGS = "HEAL_CHANNEL"
+# Seconds that a process has for its way out after failing tests.
+WAY_OUT = 5.0
 TEXT_LIMIT = 2000
 OUTPUT_LIMIT = 12000
 INNER_FRAMES = 60
@@ -128,6 +130,21 @@ class Channel(object):
         except OSError:
             # heal sees the gap: without an end record nothing counts.
             pass
+
+    def end(self, code):
+        """The last record. A run in which tests failed is ended soon after it.
+
+        What a failing test leaves behind (a pool of workers that nobody closes)
+        may keep the process for ever. The thread that ends it is no Python, so
+        that no lock holds it up. A run that passed has to end by itself.
+        """
+        self.write("end", exit=code)
+        if code == 1:
+            try:
+                self.nowhere = open(os.devnull, "w")
+                faulthandler.dump_traceback_later(WAY_OUT, exit=True, file=self.nowhere)
+            except (OSError, ValueError, AttributeError, RuntimeError):
+                pass
 
 
 def shorten(text, limit):

@@ -404,4 +404,4 @@ def pytest_sessionfinish(session):
     HEAL.channel.write("modules", modules=heal_channel.loaded_modules())
     if not HEAL.worker:
         HEAL.probe.answer()
-        HEAL.channel.write("end", exit=int(session.exitstatus))
+        HEAL.channel.end(int(session.exitstatus))

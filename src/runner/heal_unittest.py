@@ -265,7 +265,7 @@ class Program(unittest.TestProgram):
         CHANNEL.write("modules", modules=heal_channel.loaded_modules())
         PROBE.answer()
         code = 0 if self.result.wasSuccessful() else 1
-        CHANNEL.write("end", exit=code)
+        CHANNEL.end(code)
         sys.exit(code)
 
 

@@ -304,3 +304,14 @@ fn of_two_names_that_no_test_tells_apart_neither_is_verified() {
         assert!(why.contains("nothing shows which of the two is meant") && why.contains("`hexadecimal`"), "{why}");
     }
 }
+
+#[test]
+fn a_failing_test_that_keeps_its_process_from_ending_is_healed() {
+    // Like a pool of workers that a failed test did not close. The test's own
+    // limit does not count here: the test has ended.
+    let test = "import atexit\nimport time\nimport unittest\n\nfrom rates import rate\n\n\nclass RateTest(unittest.TestCase):\n    def test_ten(self):\n        if rate(10) != 5:\n            atexit.register(time.sleep, 900)\n        self.assertEqual([rate(9), rate(10), rate(11)], [0, 5, 5])\n\n    def test_more(self):\n        self.assertEqual(rate(11), 5)\n";
+    let code = "def rate(quantity):\n    if quantity > 10:\n        return 5\n    return 0\n";
+    let project = Project::new(&[("rates.py", code), ("test_rates.py", test)]);
+    let json = project.heal(&["explain", "--json", "--timeout", "5m"]).code(0).json();
+    assert_eq!(json["failures"][0]["message"], "AssertionError: Lists differ: [0, 0, 5] != [0, 5, 5]", "{json:#}");
+}
