@@ -3,6 +3,7 @@
 //! A static graph, as far as names tell: three calls deep, each weighing less
 //! than the one before, and nothing after the line that failed.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 
@@ -59,12 +60,13 @@ pub(crate) struct Reached {
 
 /// Lines that the failing test executed; empty where that is not known.
 pub(crate) struct Executed<'a> {
-    by_path: HashMap<&'a RelPath, BTreeSet<u32>>,
+    // In order: what is made of it goes into prompts.
+    by_path: BTreeMap<&'a RelPath, BTreeSet<u32>>,
 }
 
 impl<'a> Executed<'a> {
     pub(crate) fn new(executed: &'a [(RelPath, Vec<u32>)]) -> Executed<'a> {
-        let mut by_path: HashMap<&RelPath, BTreeSet<u32>> = HashMap::new();
+        let mut by_path: BTreeMap<&RelPath, BTreeSet<u32>> = BTreeMap::new();
         for (path, lines) in executed {
             by_path.entry(path).or_default().extend(lines);
         }

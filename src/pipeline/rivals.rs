@@ -159,8 +159,8 @@ fn demote(ended: &mut Ended, detail: &str) {
 
 /// Why evidence that would do for others does not for a rule, which knows
 /// nothing of the code's purpose: no mutant was measured or half of them live,
-/// a branch of it is taken one way only, or of all tests only the failing one
-/// runs what it changes. `cured`: tests that failed before and pass now.
+/// a branch of it is taken one way only, of all tests only the failing one runs
+/// what it changes, or a single mutant is all that was noticed. `cured`: tests that failed before and pass now.
 fn weakness(evidence: &Evidence, cured: usize) -> Option<String> {
     let Some(strength) = &evidence.strength else {
         return Some(
@@ -179,6 +179,10 @@ fn weakness(evidence: &Evidence, cured: usize) -> Option<String> {
     }
     let around = strength.around.unwrap_or_default();
     let (killed, mutants) = (strength.killed + around.killed, strength.mutants + around.mutants);
+    if around.mutants == 0 && cured > 1 {
+        // The patch is all there is of the function, and several tests say so.
+        return None;
+    }
     (killed < LEAST_KILLED || killed * 2 <= mutants).then(|| match around.mutants {
         0 => "a single small change of it could be measured, and none of the code around it".to_owned(),
         of => format!(
@@ -238,7 +242,8 @@ mod tests {
             (evidence(5, 5, 0, Some(0)), 1, Some("only the failing test")),
             (evidence(5, 5, 0, Some(0)), 2, None),
             (Evidence { strength: None, ..evidence(0, 0, 0, Some(3)) }, 1, Some("nothing shows")),
-            (evidence(1, 1, 0, Some(3)), 2, Some("none of the code around it")),
+            (evidence(1, 1, 0, Some(3)), 1, Some("none of the code around it")),
+            (evidence(1, 1, 0, Some(3)), 2, None),
             (with_around(3, 4), 2, None),
             (with_around(1, 4), 2, Some("notice 1 of 4")),
         ] {

@@ -120,3 +120,49 @@ fn caller_in(index: &Index<'_>, file: &Rc<SourceFile>, place: Place, executed: &
     });
     found.into_iter().next()
 }
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+    use crate::diagnose::Suspect;
+    use crate::diagnose::tree::Tree;
+    use crate::source::Lines;
+    use crate::source::RelPath;
+
+    fn path(text: &str) -> RelPath {
+        RelPath::new(text).expect("a path")
+    }
+
+    #[test]
+    fn the_caller_that_ran_is_shown_wherever_it_is() {
+        let rules = "def rate(n):\n    return n // 10\n\n\ndef best(n):\n    return rate(n) + rate(n + 1)\n";
+        let shop = "from rules import rate\n\n\ndef idle(n):\n    return rate(n)\n\n\ndef price(n):\n    return 100 - rate(n)\n";
+        let tree = Tree::of(&[("rules.py", rules), ("shop.py", shop), ("also.py", shop)]);
+        let files = tree.paths();
+        let index = Index::new(&tree, &files, RelPath::root());
+        let file = index.load_path(&path("rules.py")).expect("parsed");
+        let definition = file.named("rate")[0];
+        let suspect = Suspect {
+            path: path("rules.py"),
+            lines: Lines::new(1, 2),
+            symbol: "rate".into(),
+            score: 1.0,
+            reasons: vec![],
+            hot: vec![],
+        };
+        let ranked = Ranked { suspect, file, definition: Some(definition) };
+        for (ran, caller) in [
+            (vec![], Some("best")),
+            (vec![(path("rules.py"), vec![2, 6])], Some("best")),
+            (vec![(path("rules.py"), vec![2]), (path("shop.py"), vec![9])], Some("price")),
+            (vec![(path("rules.py"), vec![2]), (path("shop.py"), vec![9]), (path("also.py"), vec![5])], Some("idle")),
+            (vec![(path("rules.py"), vec![2])], None),
+        ] {
+            let items = callers(&index, &[&ranked], &Executed::new(&ran));
+            let shown: Vec<&str> = items.iter().filter_map(|item| item.symbol.as_deref()).collect();
+            assert_eq!(shown, Vec::from_iter(caller), "{ran:?}");
+        }
+    }
+}
