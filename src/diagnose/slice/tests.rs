@@ -249,7 +249,7 @@ fn around_a_suspect_stand_what_sets_its_state_and_what_calls_it() {
         message: "ValueError".into(),
         expected: None,
         actual: None,
-        frames: vec![frame("test_app.py", 5, "test_depth"), frame("split.py", 13, "_depth_of")],
+        frames: vec![frame("split.py", 13, "_depth_of"), frame("test_app.py", 5, "test_depth")],
         output: String::new(),
     };
     let files = [("split.py", split), ("test_app.py", test)];

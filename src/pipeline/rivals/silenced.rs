@@ -18,10 +18,10 @@ use crate::patch::Patch;
 /// How statements begin that raise an error on purpose.
 const RAISING: &[&str] = &["raise ", "throw ", "panic!", "panic(", "return Err("];
 
-/// Whether the test of the last frame's error got one more clause. `frames`
-/// begin with the outermost.
+/// Whether the condition of the error that was raised in the first of `frames`
+/// got one more clause.
 pub(super) fn is_silenced(patch: &Patch, frames: &[Frame]) -> bool {
-    let Some((path, line)) = frames.last().and_then(|frame| Some((frame.path.as_ref()?, frame.line?))) else {
+    let Some((path, line)) = frames.first().and_then(|frame| Some((frame.path.as_ref()?, frame.line?))) else {
         return false;
     };
     let change = patch.changes().iter().find(|change| &change.path == path);
@@ -97,8 +97,8 @@ mod tests {
                 symbol: None,
             };
             let patch = Patch::of_file(path.clone(), text, text.replace(old, new));
-            assert_eq!(is_silenced(&patch, &[frame(1), frame(line)]), silenced, "{old} -> {new} at {line}");
-            assert!(!is_silenced(&patch, &[frame(line), frame(1)]), "only the innermost frame counts");
+            assert_eq!(is_silenced(&patch, &[frame(line), frame(1)]), silenced, "{old} -> {new} at {line}");
+            assert!(!is_silenced(&patch, &[frame(1), frame(line)]), "only the innermost frame counts");
         }
         assert!(!is_silenced(&Patch::default(), &[]));
     }
