@@ -18,7 +18,9 @@ use crate::diagnose::index::Index;
 use crate::diagnose::index::Place;
 use crate::diagnose::resolve;
 use crate::diagnose::suspect::Ranked;
+use crate::language::Reference;
 use crate::language::ReferenceKind;
+use crate::source::Lines;
 
 /// Methods shown because they set what a suspect reads.
 const SETTERS: usize = 2;
@@ -86,17 +88,17 @@ pub(super) fn callers(index: &Index<'_>, shown: &[&Ranked], executed: &Executed<
         let place = Place { file: ranked.file.id, definition };
         let known = |file: &SourceFile, definition: usize| {
             let lines = file.definition(definition).lines;
-            let is = |id: usize, other: &crate::source::Lines| id == file.id && lines.overlaps(other);
+            let is = |id: usize, other: &Lines| id == file.id && lines.overlaps(other);
             shown.iter().any(|other| is(other.file.id, &other.suspect.lines))
                 || items.iter().any(|item| is(item.file.id, &item.lines))
         };
         let elsewhere = executed.paths().filter(|path| **path != ranked.file.path).take(SEARCHED);
-        let files = std::iter::once(ranked.file.clone()).chain(elsewhere.filter_map(|path| index.load_path(path)));
-        let found = files.filter_map(|file| {
+        let mut files = std::iter::once(ranked.file.clone()).chain(elsewhere.filter_map(|path| index.load_path(path)));
+        let found = files.find_map(|file| {
             let (caller, line) = caller_in(index, &file, place, executed)?;
             (!known(&file, caller)).then_some((file, caller, line))
         });
-        let Some((file, caller, line)) = found.into_iter().next() else { continue };
+        let Some((file, caller, line)) = found else { continue };
         let elided = excerpt::of_suspect(&file, caller, &[line], &[(line, 1.0)], executed);
         let caller = file.definition(caller);
         items.push(Item { elided, ..plain(&file, caller.lines, &caller.qualified) });
@@ -107,9 +109,8 @@ pub(super) fn callers(index: &Index<'_>, shown: &[&Ranked], executed: &Executed<
 /// The first function of `file` that calls `place`, and the call's line.
 fn caller_in(index: &Index<'_>, file: &Rc<SourceFile>, place: Place, executed: &Executed<'_>) -> Option<(usize, u32)> {
     let (there, called) = index.at(place)?;
-    let name = called.qualified.rsplit(['.', ':']).next()?.to_owned();
-    let calls = file.outline.references.iter().filter(|found| found.kind == ReferenceKind::Call && found.name == name);
-    let found = calls.filter_map(|reference| {
+    let is_call = |found: &&Reference| found.kind == ReferenceKind::Call && found.name == called.name;
+    file.outline.references.iter().filter(is_call).find_map(|reference| {
         let caller = file.enclosing(reference.line).filter(|caller| file.definition(*caller).kind.is_callable())?;
         let itself = file.id == there.id && caller == place.definition;
         if itself || file.is_test_code(caller) || !executed.ran(&file.path, reference.line) {
@@ -117,8 +118,7 @@ fn caller_in(index: &Index<'_>, file: &Rc<SourceFile>, place: Place, executed: &
         }
         let targets = resolve::targets(index, file, Some(caller), reference, true);
         targets.iter().any(|(target, weight)| *target == place && *weight >= 0.3).then_some((caller, reference.line))
-    });
-    found.into_iter().next()
+    })
 }
 
 #[cfg(test)]
@@ -128,7 +128,6 @@ mod tests {
     use super::*;
     use crate::diagnose::Suspect;
     use crate::diagnose::tree::Tree;
-    use crate::source::Lines;
     use crate::source::RelPath;
 
     fn path(text: &str) -> RelPath {
