@@ -27,10 +27,14 @@ const TIME: Duration = Duration::from_secs(40);
 
 impl Hunt<'_> {
     /// Takes what passed the sieve out of the crew's queue, before that is
-    /// thrown away.
+    /// thrown away; and what differs from a verified patch in a name alone,
+    /// sieved or not: not every runner has a sieve.
     pub(super) fn keep_passers(&mut self) {
-        let passers = &self.passers;
-        let waiting = self.crew.take_waiting(|candidate| passers.contains(&candidate.id));
+        let (passers, proposals) = (&self.passers, &self.ended.proposals);
+        let is_rival = |patch: &Patch| proposals.iter().any(|proposal| is_namesake(&proposal.patch, patch));
+        let waiting = self.crew.take_waiting(|candidate| {
+            passers.contains(&candidate.id) || candidate.origin.kind == RULE && is_rival(&candidate.patch)
+        });
         self.untried.extend(waiting);
     }
 
@@ -47,6 +51,10 @@ impl Hunt<'_> {
         }
         let best = best.patch.clone();
         let until = Instant::now() + TIME;
+        // What is on trial already may be a rival as well.
+        self.crew.clear();
+        self.enough_at = Some(until);
+        self.drain(None).await?;
         let mut untried = std::mem::take(&mut self.untried);
         untried.truncate(LOOKED_AT);
         let mut unlike = Vec::new();
@@ -60,7 +68,7 @@ impl Hunt<'_> {
             untried = rest;
         }
         if unlike.is_empty() {
-            return Ok(untried.len());
+            return Ok(self.crew.left() + untried.len());
         }
         let what = format!("{} of {looked_at} more that pass behave otherwise", unlike.len());
         self.tools.events.emit(Event::Stage { name: "rivals".into(), what });
