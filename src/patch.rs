@@ -75,6 +75,21 @@ impl Patch {
         Patch { changes: changes.collect() }
     }
 
+    /// What this patch changes of a tree in which `laid`, a part of it, lies
+    /// already; `None` where it leaves a file of `laid` alone.
+    pub fn after(&self, laid: &Patch) -> Option<Patch> {
+        let is_here = |path: &RelPath| self.changes.iter().any(|mine| &mine.path == path);
+        if !laid.changes.iter().all(|change| is_here(&change.path)) {
+            return None;
+        }
+        let changes = self.changes.iter().map(|change| {
+            let under = laid.changes.iter().find(|other| other.path == change.path);
+            let before = under.map_or(&change.before, |other| &other.after);
+            FileChange { before: before.clone(), ..change.clone() }
+        });
+        Some(Patch { changes: changes.filter(|change| change.before != change.after).collect() })
+    }
+
     /// One patch with the changes of both.
     ///
     /// # Errors
@@ -222,6 +237,16 @@ mod tests {
             "diff --git a/a b.py b/a b.py\n--- a/a b.py\n+++ b/a b.py\n@@ -1,2 +1,2 @@\n x = 1\n-y = 2\n\\ No newline at end of file\n+y = 3\n\\ No newline at end of file\n"
         );
         assert!(Patch::of_file(path("é.py"), "x\n", "y\n").diff().contains(r#""a/\303\251.py""#));
+    }
+
+    #[test]
+    fn what_a_larger_patch_adds_to_one_that_lies_is_told() {
+        let of = |after: &str| Patch::of_file(path("a.py"), "x = 1\n", after);
+        let added = of("x = 3\n").after(&of("x = 2\n"));
+        assert_eq!(added, Some(Patch::of_file(path("a.py"), "x = 2\n", "x = 3\n")));
+        assert_eq!(of("x = 2\n").after(&of("x = 2\n")), Some(Patch::default()));
+        assert_eq!(of("x = 2\n").after(&Patch::default()), Some(of("x = 2\n")));
+        assert_eq!(of("x = 2\n").after(&Patch::of_file(path("b.py"), "", "y\n")), None);
     }
 
     #[test]

@@ -336,6 +336,7 @@ impl Hunt<'_> {
                         self.verified(&tried.candidate, &proved.evidence);
                     }
                 }
+                self.crew.go_on();
             }
         }
         if let Verdict::Missed(miss) = &tried.verdict {
@@ -358,8 +359,12 @@ impl Hunt<'_> {
         let first = self.enough_at.map_or(until, |at| at.min(until));
         self.crew.leave_late();
         self.call_rivals(candidate);
-        if self.ended.proposals.len() >= 3 {
+        if candidate.origin.kind == rivals::RULE {
+            // Many of them behave as this one does: comparing costs one run of
+            // the tests, a trial a dozen.
             self.keep_passers();
+        }
+        if self.ended.proposals.len() >= 3 {
             self.crew.clear();
         }
         self.enough_at = Some(first);

@@ -16,14 +16,18 @@ use super::rivals::is_namesake;
 use crate::event::Event;
 use crate::patch::Patch;
 use crate::propose::Candidate;
+use crate::verify::Verdict;
 use crate::verify::probe;
 use crate::verify::probe::Probe;
 
 /// Passers that are looked at, the likeliest first.
 const LOOKED_AT: usize = 30;
 
-/// Wall time for comparing them and for the trials that follow from it.
-const TIME: Duration = Duration::from_secs(40);
+/// Wall time for comparing them and for the trials that follow from it: what
+/// the longest trial of a verified patch took, so many times, within bounds.
+const TRIALS: u32 = 4;
+const LEAST: Duration = Duration::from_secs(40);
+const LONGEST: Duration = Duration::from_secs(300);
 
 impl Hunt<'_> {
     /// Takes what passed the sieve out of the crew's queue, before that is
@@ -50,7 +54,9 @@ impl Hunt<'_> {
             return Ok(0);
         }
         let best = best.patch.clone();
-        let until = Instant::now() + TIME;
+        let took = self.tried.iter().filter(|tried| matches!(tried.verdict, Verdict::Verified(_)));
+        let took = took.map(|tried| tried.took).max().unwrap_or_default();
+        let until = Instant::now() + (took * TRIALS).clamp(LEAST, LONGEST);
         // What is on trial already may be a rival as well.
         self.crew.clear();
         self.enough_at = Some(until);

@@ -15,10 +15,12 @@ use super::hunt::GRACE;
 use super::hunt::Hunt;
 use super::prepare;
 use crate::event::Event;
+use crate::outcome::Status;
 use crate::patch::Patch;
 use crate::propose::Candidate;
 use crate::propose::rules;
 use crate::verify::Trials;
+use crate::verify::probe;
 use crate::verify::sieve;
 use crate::verify::sieve::Sieved;
 use crate::verify::sieve::Sifting;
@@ -92,17 +94,19 @@ impl Hunt<'_> {
         let shares = self.jobs.min(candidates.len().div_ceil(SHARE)).max(1);
         // A model that may know more does not wait for long.
         let time = if self.settings.offline || self.settings.models.is_empty() { TIME } else { GRACE };
+        let passing = self.survey.first.tests.iter().filter(|test| test.status == Status::Passed);
+        let near = Arc::new(probe::near(&self.case.aim, passing.map(|test| test.id.as_str())));
         let mut tasks = JoinSet::new();
         for share in 0..shares {
             let (bench, pool, trials) = (self.prepared.bench.clone(), self.prepared.pool.clone(), self.crew.trials());
-            let (aim, candidates) = (self.case.aim.clone(), candidates.clone());
+            let (aim, near, candidates) = (self.case.aim.clone(), near.clone(), candidates.clone());
             tasks.spawn(async move {
                 let mut scratch = prepare::take(&pool).await?;
                 let screened = candidates.clone();
                 let own = tokio::task::spawn_blocking(move || allowed(&trials, &screened, share, shares)).await;
                 let own = own.map_err(|error| PipelineError::Worker(error.to_string()))?;
                 let patches: Vec<&Patch> = own.iter().map(|index| &candidates[*index].patch).collect();
-                let sifting = sieve::sift(&bench, &mut *scratch, &aim, &patches, time).await?;
+                let sifting = sieve::sift(&bench, &mut *scratch, &aim, &near, &patches, time).await?;
                 Ok::<_, PipelineError>((own, sifting))
             });
         }

@@ -50,6 +50,9 @@ struct Queue {
     /// are tried again when nothing else waits.
     late: VecDeque<Late>,
     in_trial: usize,
+    /// Patches that verified and that nobody has looked at yet: they may spare
+    /// the trials of what waits.
+    unseen: usize,
     closed: bool,
     /// Time spent in first trials, and in second ones, by all workers.
     first_trials: Duration,
@@ -151,6 +154,14 @@ impl Crew {
         queue.late.clear();
     }
 
+    /// Goes on after a verified patch: what waits is what is to be tried.
+    pub fn go_on(&self) {
+        let mut queue = self.shared.lock();
+        queue.unseen = queue.unseen.saturating_sub(1);
+        drop(queue);
+        self.shared.changed.notify_waiters();
+    }
+
     /// Throws away what ran out of its first, brief time.
     pub fn leave_late(&self) {
         self.shared.lock().late.clear();
@@ -194,11 +205,12 @@ impl Shared {
                 if queue.closed {
                     return None;
                 }
-                if let Some(candidate) = queue.waiting.pop_front() {
+                let is_next = queue.unseen == 0;
+                if let Some(candidate) = queue.waiting.pop_front_if(|_| is_next) {
                     queue.in_trial += 1;
                     return Some(Work::Try(candidate));
                 }
-                if let Some(late) = queue.late.pop_front() {
+                if let Some(late) = queue.late.pop_front_if(|_| is_next) {
                     queue.in_trial += 1;
                     let spent = queue.late_trials > (queue.first_trials / 4).max(LATE_TRIALS);
                     return Some(if spent { Work::Leave(late) } else { Work::TryAgain(late) });
@@ -251,6 +263,7 @@ async fn work(shared: Arc<Shared>, sender: mpsc::UnboundedSender<Result<Tried, P
             Ok(Done::Ended(mut tried)) => {
                 if let Verdict::Verified(proved) = &tried.verdict {
                     tried.candidate.patch = proved.patch.clone();
+                    queue.unseen += 1;
                 }
                 Ok(tried)
             }

@@ -200,9 +200,11 @@ def pytest_collection_modifyitems(config, items):
 def pytest_runtestloop(session):
     if HEAL is None or HEAL.worker or not HEAL.sieve.on:
         return None
+    import heal_sieve_pytest
+
     # The parent's deadline is the one that ends a child.
     HEAL.deadline.works = False
-    HEAL.sieve.answer(session.items, HEAL.id)
+    HEAL.sieve.answer(heal_sieve_pytest.Items(session.items, HEAL.id))
     return True
 
 
@@ -285,11 +287,13 @@ def pytest_assertrepr_compare(op, left, right):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     if HEAL is not None and HEAL.sieve.on:
+        import heal_sieve_pytest
+
         # unittest's own failures come to pytest beside the call.
         for raised in [call.excinfo] if call.excinfo else getattr(item, "_excinfo", None) or ():
             HEAL.sieve.raised(raised.value)
-        if call.excinfo is not None and call.when == "call":
-            HEAL.sieve.failed(HEAL.id(item.nodeid), item, call.excinfo.value)
+        if call.excinfo is not None and call.when == "call" and heal_sieve_pytest.plain(item):
+            HEAL.sieve.failed(HEAL.id(item.nodeid), call.excinfo.value)
     if HEAL is None:
         yield
         return
@@ -359,7 +363,8 @@ def pytest_runtest_logreport(report):
     except ValueError:
         data = {}
     if HEAL.sieve.on:
-        HEAL.sieve.reported(data.get("id") or HEAL.id(report.nodeid), report, data.get("failure"))
+        name, expected = data.get("id") or HEAL.id(report.nodeid), hasattr(report, "wasxfail")
+        HEAL.sieve.reported(name, str(report.when), str(report.outcome), expected, data.get("failure"))
         return
     fields = {
         "id": data.get("id") or HEAL.id(report.nodeid),

@@ -1,8 +1,9 @@
 """heal's sieve: many candidates tried in one warm test process.
 
 The tests are collected once. For each candidate the process forks; the child
-puts the candidate's code into the live functions and runs the failing tests
-through pytest's own protocol, the parent takes note of what came of it. Only a
+puts the candidate's code into the live functions and runs the failing tests as
+their runner does (`heal_sieve_pytest`, `heal_sieve_unittest`), the parent takes
+note of what came of it. Only a
 clean failure of a test's own call counts against a candidate: whatever could
 come of the sieve itself is `unclear`, what cannot be swapped `unsuitable`.
 Never says that a candidate is right. Python 3.8 and later, standard library
@@ -32,11 +33,25 @@ TIMES, LEAST = 10, 0.4
 MANY, MANY_TIMES, MANY_LEAST = 8, 5, 0.1
 # Seconds for the failure without a candidate, whose report is made in full.
 VALIDATION = 10.0
+# Seconds of processor time, without a candidate, for the tests that passed and
+# are run once the failing ones pass.
+GUARDS = 1.0
 DETAIL = 200
 
 
 class Off(Exception):
     """Why this failure cannot be sieved, in words."""
+
+
+class System(object):
+    """What the sieve calls, as it is before any test can replace it."""
+
+    def __init__(self):
+        self.write, self.exit = os.write, os._exit
+        self.kill, self.killpg, self.waitpid = os.kill, os.killpg, os.waitpid
+        self.timer = signal.setitimer
+        # Wall time, and that of the processor for this process.
+        self.clock, self.spent = time.monotonic, time.process_time
 
 
 class Sieve(object):
@@ -48,15 +63,21 @@ class Sieve(object):
         self.channel = channel
         self.request = settings["sieve"]
         self.tree = settings["tree"]
-        self.functions = (os.write, os._exit, signal.setitimer, time.monotonic, os.killpg, os.kill, os.waitpid)
+        self.system = System()
         # The pipe's end, in a child.
         self.writer = None
         # Whether the child goes on behind a failure.
         self.every = False
         self.reports = []
+        # The tests that have ended, with the processor time until then and
+        # how many reasons there were by then.
+        self.ended = []
         self.unclean = None
         # (kind, message) of the failures without a candidate.
         self.usual = set()
+        # What is run for each candidate, and what for one that passes that.
+        self.targets, self.guards = [], []
+        self.guarding = 0.0
         self.late = 0
         self.why = None
         with open(self.request["file"], encoding="utf-8") as file:
@@ -69,22 +90,24 @@ class Sieve(object):
         else:
             self.why = "this Python has no audit hooks"
 
-    def answer(self, items, name_of):
-        """Tries the candidates; writes the one record that heal waits for."""
+    def answer(self, tests):
+        """Tries the candidates on the collected tests; writes the one record
+        that heal waits for."""
         answer = {"why": "", "failures": [], "verdicts": []}
         try:
             if self.why:
                 raise Off(self.why)
-            self.prepare(items, name_of)
-            answer["failures"] = self.validate(items, name_of)
-            self.sift(items, answer["verdicts"])
+            self.prepare(tests)
+            answer["failures"] = self.validate(tests)
+            self.find_guards(tests)
+            self.sift(tests, answer["verdicts"])
         except Off as why:
             answer["why"] = str(why)
         except Exception as error:
             answer["why"] = "the sieve failed: %s: %s" % (type(error).__name__, error)
         self.channel.write("sieve", sieve=answer)
 
-    def prepare(self, items, name_of):
+    def prepare(self, tests):
         """Looks at the process as it is when the tests are collected."""
         why = self.ran.stop() or self.effects.early
         if why:
@@ -95,30 +118,24 @@ class Sieve(object):
             raise Off("the tests start processes when they are collected")
         if "numba" in sys.modules:
             raise Off("functions may be compiled before they are called")
-        missing = set(self.request["expected"]) - {name_of(item.nodeid) for item in items}
+        missing = set(self.request["expected"]) - set(tests.names())
         if missing:
             raise Off("%s was not collected" % sorted(missing)[0])
-        config = items[0].config
-        # What the terminal would show is read by nobody, and costs as much as
-        # a test.
-        config.option.tbstyle, config.option.fulltrace = "line", False
-        reporter = config.pluginmanager.getplugin("terminalreporter")
-        if reporter is not None and hasattr(reporter, "_tw"):
-            reporter._tw._file = open(os.devnull, "w")
-        if getattr(config.option, "basetemp", None):
-            self.effects.own.append(os.path.abspath(str(config.option.basetemp)))
+        guards = set(self.request["guards"])
+        self.targets = [name for name in tests.names() if name not in guards]
+        tests.prepare(self.effects)
         self.known = heal_sieve_code.files(self.paths, self.tree, self.ran.of)
         # What is not loaded yet is loaded by each child as it stands.
         loaded = [path for path, file in self.known.items() if getattr(file, "names", None)]
         self.effects.watch(os.path.join(self.tree, path) for path in loaded)
 
-    def validate(self, items, name_of):
+    def validate(self, tests):
         """The failures of a child without a candidate, `[id, failure]` each."""
-        began = self.functions[3]()
+        began = self.system.clock()
         limit = float(self.request["limit"])
         # The report of a deep recursion takes longer than the test.
-        told, why = self.child(items, [], True, limit if self.request["endless"] else max(limit, VALIDATION))
-        self.usually = self.functions[3]() - began
+        told, why = self.child(tests, [], True, limit if self.request["endless"] else max(limit, VALIDATION))
+        self.usually = self.system.clock() - began
         if self.request["endless"]:
             if told is not None or not self.late:
                 raise Off("without a candidate the tests come to their end")
@@ -128,6 +145,9 @@ class Sieve(object):
             raise Off("without a candidate the tests do not come to their end: " + why)
         if told["reasons"] or self.effects.lasting():
             raise Off("the tests do more than compute: " + "".join(told["reasons"][:1]))
+        if self.request["holds"]:
+            self.hold(told["reports"])
+            return []
         failures = {}
         for report in told["reports"]:
             if report["outcome"] == "failed" and report["when"] == "call" and report["failure"]:
@@ -138,10 +158,46 @@ class Sieve(object):
             self.usual.add((failures[name]["kind"], failures[name]["message"]))
         return sorted(failures.items())
 
-    def sift(self, items, verdicts):
-        end = self.functions[3]() + float(self.request["seconds"])
+    def hold(self, reports):
+        """Raises `Off` where not all tests pass without a candidate."""
+        ended = {report["id"] for report in reports if report["when"] == "teardown"}
+        for report in reports:
+            if report["outcome"] != "passed" or report["expected"]:
+                raise Off("%s does not pass here" % report["id"])
+        for name in self.request["expected"]:
+            if name not in ended:
+                raise Off("%s does not end here" % name)
+
+    def find_guards(self, tests):
+        """Takes of the tests that passed those that pass here too, and do no
+        more than compute: whoever makes one of them fail is no repair."""
+        collected = set(tests.names())
+        names = [name for name in self.request["guards"] if name in collected]
+        if not names:
+            return
+        targets, self.targets = self.targets, names
+        told, _ = self.child(tests, [], True, 3 * GUARDS)
+        self.targets = targets
+        left_something = self.effects.lasting()
+        if left_something:
+            # Nothing of that may count against a candidate.
+            self.effects.forget()
+            self.usual.clear()
+            self.validate(tests)
+        if told is None or left_something:
+            return
+        bad = {report["id"] for report in told["reports"] if report["outcome"] != "passed" or report["expected"]}
+        before, known = 0.0, 0
+        for name, spent, reasons in told["ended"]:
+            if name not in bad and reasons == known and self.guarding + spent - before <= GUARDS:
+                self.guards.append(name)
+                self.guarding += spent - before
+            before, known = spent, reasons
+
+    def sift(self, tests, verdicts):
+        end = self.system.clock() + float(self.request["seconds"])
         for number, edits in enumerate(self.candidates):
-            if self.functions[3]() >= end:
+            if self.system.clock() >= end:
                 break
             try:
                 if not edits:
@@ -150,13 +206,13 @@ class Sieve(object):
             except Unsuitable as why:
                 verdicts.append([number, "unsuitable", str(why)[:DETAIL]])
                 continue
-            verdicts.append([number] + self.verdict(items, swaps))
+            verdicts.append([number] + self.verdict(tests, swaps))
 
-    def verdict(self, items, swaps):
+    def verdict(self, tests, swaps):
         marked = self.effects.lasting()
         many = self.late > MANY
         limit = max(self.usually * (MANY_TIMES if many else TIMES), MANY_LEAST if many else LEAST)
-        told, why = self.child(items, swaps, False, min(limit, float(self.request["limit"])))
+        told, why = self.child(tests, swaps, False, min(limit, float(self.request["limit"])))
         if told is None:
             return ["unclear", why]
         last = told["reports"][-1] if told["reports"] else None
@@ -166,7 +222,7 @@ class Sieve(object):
             # What is skipped or expected to fail decides nothing.
             passed = all(report["outcome"] == "passed" and not report["expected"] for report in told["reports"])
             ended = {report["id"] for report in told["reports"] if report["when"] == "teardown"}
-            if passed and set(self.request["expected"]) <= ended:
+            if passed and set(self.request["expected"] + self.guards) <= ended:
                 return ["passed", ""]
             return ["unclear", "a test neither passes nor fails"]
         failure = last["failure"]
@@ -179,9 +235,14 @@ class Sieve(object):
             return ["unclear", "an earlier candidate left something behind"]
         if told["unclean"] and not usual:
             return ["unclear", told["unclean"]]
-        return ["same" if usual else "failed", failure["message"][:DETAIL]]
+        if self.request["holds"]:
+            return ["failed", failure["kind"]]
+        word = failure["message"][:DETAIL]
+        if last["id"] in self.guards:
+            return ["failed", "%s fails then: %s" % (last["id"], word)]
+        return ["same" if usual else "failed", word]
 
-    def child(self, items, swaps, every, limit):
+    def child(self, tests, swaps, every, limit):
         """What a child tells, or `None` and why it tells nothing."""
         held = sys.modules["random"].getstate() if "random" in sys.modules else None
         reader, writer = os.pipe()
@@ -193,12 +254,12 @@ class Sieve(object):
         if child == 0:
             try:
                 os.close(reader)
-                self.inside(items, swaps, every, limit, writer, held)
+                self.inside(tests, swaps, every, limit, writer, held)
             finally:
-                self.functions[1](1)
+                self.system.exit(1)
         os.close(writer)
         try:
-            data, late = self.listen(reader, 3 * limit + 1)
+            data, late = self.listen(reader, 3 * (limit + self.guards_limit()) + 1)
         finally:
             os.close(reader)
             status = self.end(child)
@@ -209,11 +270,14 @@ class Sieve(object):
             return None, "the process ended"
         return json.loads(data), ""
 
+    def guards_limit(self):
+        return max(self.guarding * TIMES, LEAST) if self.guards else 0.0
+
     def listen(self, reader, seconds):
-        end = self.functions[3]() + seconds
+        end = self.system.clock() + seconds
         data = b""
         while not data.endswith(b"\n"):
-            left = end - self.functions[3]()
+            left = end - self.system.clock()
             if left <= 0 or not select.select([reader], [], [], left)[0]:
                 return data, True
             more = os.read(reader, 65536)
@@ -224,21 +288,20 @@ class Sieve(object):
 
     def end(self, child):
         """Ends the child and all that it started."""
-        _, _, _, _, killpg, kill, waitpid = self.functions
-        done, status = waitpid(child, os.WNOHANG)
-        for end in (lambda: killpg(child, signal.SIGKILL), lambda: done or kill(child, signal.SIGKILL)):
+        done, status = self.system.waitpid(child, os.WNOHANG)
+        for end in [self.system.killpg] if done else [self.system.killpg, self.system.kill]:
             try:
-                end()
+                end(child, signal.SIGKILL)
             except OSError:
                 # It has ended, or has not yet made its own group.
                 pass
-        return status if done else waitpid(child, 0)[1]
+        return status if done else self.system.waitpid(child, 0)[1]
 
-    def inside(self, items, swaps, every, limit, writer, held):
+    def inside(self, tests, swaps, every, limit, writer, held):
         """The child's whole life."""
         os.setsid()
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
-        self.functions[2](signal.ITIMER_PROF, limit)
+        self.system.timer(signal.ITIMER_PROF, limit)
         self.writer, self.every = writer, every
         for name in {name for file in self.known.values() for name in getattr(file, "names", ())}:
             # Whoever wants to read the source is seen opening it.
@@ -248,12 +311,15 @@ class Sieve(object):
         if held is not None:
             # `random` takes a new seed after a fork.
             sys.modules["random"].setstate(held)
-        # Deep recursions end where they would have ended.
-        sys.setrecursionlimit(sys.getrecursionlimit() + own_frames())
+        # Deep recursions end where they would have ended; `tests.run` is one
+        # frame more.
+        sys.setrecursionlimit(sys.getrecursionlimit() + own_frames() + 1)
         self.effects.begin()
-        for index, item in enumerate(items):
-            following = items[index + 1] if index + 1 < len(items) else None
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        guards = [] if every else self.guards
+        tests.run(self.targets, guards)
+        if guards:
+            self.system.timer(signal.ITIMER_PROF, self.guards_limit())
+            tests.run(guards, [])
         self.tell()
 
     def raised(self, error):
@@ -262,47 +328,36 @@ class Sieve(object):
             self.unclean = self.unclean or unclean(error)
             self.effects.judging = False
 
-    def failed(self, name, item, error):
+    def failed(self, name, error):
         """Tells of a failed call at once, where a report could only say the
         same: making one reads sources and costs as much as the test."""
-        if self.writer is None or self.every or not self.plain(item) or not isinstance(error, Exception):
+        if self.writer is None or self.every or not isinstance(error, Exception):
             return
         kind, message = heal_channel.brief(error)
-        failure = {"kind": kind, "message": message}
-        self.reports.append({"id": name, "when": "call", "outcome": "failed", "expected": False, "failure": failure})
-        self.tell()
+        self.reported(name, "call", "failed", False, {"kind": kind, "message": message})
 
-    def plain(self, item):
-        """Whether nothing but pytest itself has a say in the test's report."""
-        if any(item.iter_markers("xfail")):
-            return False
-        hooks = item.ihook.pytest_runtest_makereport.get_hookimpls()
-        return all(hook.function.__module__.startswith(("_pytest.", "heal_pytest")) for hook in hooks)
-
-    def reported(self, name, report, failure):
-        """Takes note of a report; the first failure of a candidate is enough."""
+    def reported(self, name, when, outcome, expected, failure):
+        """Takes note of what came of a part of a test; the first failure of a
+        candidate is enough."""
         if self.writer is None:
             return
-        self.reports.append(
-            {
-                "id": name,
-                "when": str(report.when),
-                "outcome": str(report.outcome),
-                "expected": hasattr(report, "wasxfail"),
-                "failure": failure if report.outcome == "failed" else None,
-            }
-        )
-        if report.outcome == "failed" and not self.every:
+        report = {"id": name, "when": when, "outcome": outcome, "expected": expected}
+        report["failure"] = failure if outcome == "failed" else None
+        self.reports.append(report)
+        if when == "teardown":
+            reasons = len(self.effects.reasons) + self.effects.started_processes()
+            self.ended.append((name, self.system.spent(), reasons))
+        if outcome == "failed" and not self.every:
             self.tell()
 
     def tell(self):
         if self.effects.started_processes():
             self.effects.reasons.append("it starts a process")
-        told = {"reports": self.reports, "reasons": self.effects.reasons, "unclean": self.unclean}
+        told = {"reports": self.reports, "reasons": self.effects.reasons, "unclean": self.unclean, "ended": self.ended}
         data = json.dumps(told).encode("utf-8") + b"\n"
         while data:
-            data = data[self.functions[0](self.writer, data) :]
-        self.functions[1](0)
+            data = data[self.system.write(self.writer, data) :]
+        self.system.exit(0)
 
 
 def own_frames():

@@ -143,6 +143,9 @@ class Effects(object):
     def lasting(self):
         return self.shared[0] != 0
 
+    def forget(self):
+        self.shared[0] = 0
+
     def started_processes(self):
         """Whether the child has, or had, children of its own."""
         import resource

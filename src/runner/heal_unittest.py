@@ -45,6 +45,7 @@ for owner, name in (
     LINES.telling_of(owner, name)
 WANTED = heal_channel.Wanted(SETTINGS.get("selection"))
 PROBE = heal_channel.probe(SETTINGS, CHANNEL)
+SIEVE = heal_channel.sieve(SETTINGS, CHANNEL)
 
 
 # What kept a module from loading, by the test that stands in for it: unittest
@@ -117,12 +118,9 @@ class Result(unittest.TextTestResult):
         if error is not None:
             LINES.telling += 1
             try:
-                failure = DESCRIBER.describe(error[1])
+                failure = described(error[1], about)
             finally:
                 LINES.telling -= 1
-            compare(failure)
-            if about:
-                failure["message"] += " " + about
             self.heal["failure"] = failure
             self.heal["text"] = failure["message"]
 
@@ -161,6 +159,15 @@ class Result(unittest.TextTestResult):
         super().addUnexpectedSuccess(test)
         self.note("failed")
         self.heal["text"] = "unexpected success"
+
+
+def described(error, about):
+    """A test's failure as data; `about` is the subtest that it happened in."""
+    failure = DESCRIBER.describe(error)
+    compare(failure)
+    if about:
+        failure["message"] += " " + about
+    return failure
 
 
 def compare(failure):
@@ -249,15 +256,14 @@ class Program(unittest.TestProgram):
 
     def runTests(self):
         self.failfast = bool(SETTINGS.get("fail_fast"))
-        self.testRunner = unittest.TextTestRunner(
-            verbosity=self.verbosity,
-            failfast=self.failfast,
-            buffer=self.buffer,
-            warnings=self.warnings,
-            resultclass=Result,
-        )
         self.test = reordered(chosen(self.test))
         names = list(ids(self.test))
+        if SIEVE.on:
+            # From here, as the runner would be: deep recursions end alike.
+            SIEVE.answer(self.sieved(names))
+            CHANNEL.end(0)
+            sys.exit(0)
+        self.testRunner = self.runner(resultclass=Result)
         for start in range(0, len(names), 1000):
             CHANNEL.write("collected", ids=names[start : start + 1000])
         self.exit = True
@@ -267,6 +273,18 @@ class Program(unittest.TestProgram):
         code = 0 if self.result.wasSuccessful() else 1
         CHANNEL.end(code)
         sys.exit(code)
+
+    def runner(self, **named):
+        named.update(verbosity=self.verbosity, failfast=self.failfast, buffer=self.buffer, warnings=self.warnings)
+        return unittest.TextTestRunner(**named)
+
+    def sieved(self, names):
+        """The tests for the sieve, which runs them in children alone."""
+        import heal_sieve_unittest
+
+        # The parent's deadline is the one that ends a child.
+        DEADLINE.works = False
+        return heal_sieve_unittest.Suite(self.test, names, SIEVE, described, self.runner)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ const PROBE_FILES: &[(&str, &str)] = &[
 const SIEVE_FILES: &[(&str, &str)] = &[
     ("heal_sieve.py", include_str!("heal_sieve.py")),
     ("heal_sieve_code.py", include_str!("heal_sieve_code.py")),
+    ("heal_sieve_pytest.py", include_str!("heal_sieve_pytest.py")),
+    ("heal_sieve_unittest.py", include_str!("heal_sieve_unittest.py")),
     ("heal_sieve_watch.py", include_str!("heal_sieve_watch.py")),
 ];
 
@@ -135,6 +137,8 @@ fn open(
         json!({
             "file": candidates,
             "expected": question.expected,
+            "holds": question.holds,
+            "guards": question.guards,
             "endless": question.endless,
             "limit": question.limit.as_secs_f64(),
             "seconds": question.time.as_secs_f64(),

@@ -20,6 +20,12 @@ pub struct Question {
     pub candidates: Vec<Vec<Edit>>,
     /// The tests that fail, by id; a candidate passes when all of them do.
     pub expected: Vec<String>,
+    /// Whether they pass instead, and what is asked is which candidates they
+    /// notice; the word on one that fails is then the failure's kind.
+    pub holds: bool,
+    /// Tests of the same files that passed: whoever makes one of them fail is
+    /// discarded as well. The likeliest first; as many as the time allows.
+    pub guards: Vec<String>,
     /// Whether they are expected not to end, and not merely to fail.
     pub endless: bool,
     /// Time of the processor for one candidate at most.
@@ -55,11 +61,11 @@ pub struct Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sieved {
-    /// The failing tests pass.
+    /// The failing tests pass, and so do the guards.
     Passed,
     /// One fails as it does without the candidate.
     Same,
-    /// One fails in another way.
+    /// One fails in another way, or a guard does.
     Failed,
     /// What was seen may come of the sieve itself.
     Unclear,
@@ -143,6 +149,8 @@ mod tests {
         let question = Question {
             candidates: vec![vec![edit.clone()], vec![edit.clone(), edit]],
             expected: vec![],
+            holds: false,
+            guards: vec![],
             endless: false,
             limit: Duration::from_secs(1),
             time: Duration::from_secs(1),

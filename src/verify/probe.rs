@@ -161,7 +161,8 @@ pub fn near<'t>(aim: &Aim, known: impl IntoIterator<Item = &'t str>) -> Vec<Stri
     found.into_iter().take(MOST_NEAR).map(|(_, id)| id.to_owned()).collect()
 }
 
-fn selection(aim: &Aim, near: &[String]) -> Selection {
+/// The selection of the target with the tests `near` it.
+pub(super) fn selection(aim: &Aim, near: &[String]) -> Selection {
     match &aim.selection {
         Selection::All => Selection::All,
         Selection::Tests(ids) => {

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::probe;
 use super::target::Aim;
 use super::trial::TrialError;
 use crate::detect::Bench;
@@ -48,10 +49,14 @@ impl Sieved {
     }
 }
 
+fn has_sieve(bench: &Bench) -> bool {
+    matches!(bench.project.kind, RunnerKind::Pytest | RunnerKind::Unittest)
+}
+
 /// Why this failure cannot be sieved, whatever the candidates; `None` where
 /// it is worth trying.
 pub fn obstacle(bench: &Bench, aim: &Aim) -> Option<String> {
-    if bench.project.kind != RunnerKind::Pytest {
+    if !has_sieve(bench) {
         return Some(format!("tests of {} are not sieved", bench.project.kind.name()));
     }
     let Selection::Tests(ids) = &aim.selection else {
@@ -67,7 +72,8 @@ pub fn obstacle(bench: &Bench, aim: &Aim) -> Option<String> {
 
 /// Tries `patches` in one warm test process in `scratch`, which must be equal
 /// to the snapshot, and is left so; takes `time` at most after the start of
-/// the tests.
+/// the tests. What passes the target is tried on the tests `near` it too,
+/// which are known to pass.
 ///
 /// # Errors
 /// Only where the tests cannot be run.
@@ -75,6 +81,7 @@ pub async fn sift(
     bench: &Bench,
     scratch: &mut dyn Scratch,
     aim: &Aim,
+    near: &[String],
     patches: &[&Patch],
     time: Duration,
 ) -> Result<Sifting, TrialError> {
@@ -91,11 +98,13 @@ pub async fn sift(
     let question = Question {
         candidates,
         expected: aim.failures.iter().map(|reproduction| reproduction.failure.id.clone()).collect(),
+        holds: false,
+        guards: near.to_vec(),
         endless: aim.is_endless(),
         limit: bench.limits.brief,
         time,
     };
-    let mut request = bench.request(aim.selection.clone());
+    let mut request = bench.request(probe::selection(aim, near));
     request.sieve = Some(Arc::new(question));
     let report = bench.run(scratch, &request).await;
     scratch.restore()?;
@@ -105,6 +114,61 @@ pub async fn sift(
         return Ok(Sifting::off(patches.len(), why));
     };
     Ok(read(aim, patches.len(), &numbers, answer))
+}
+
+/// How tests notice a mutant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noticed {
+    /// By a check that fails.
+    ByCheck,
+    /// By an exception.
+    Otherwise,
+}
+
+/// Which of `mutants` the tests `tests` notice, which pass with the patch
+/// `laid`; in one warm test process in `scratch`, within `time` after the start
+/// of the tests. `None` says nothing: a mutant that no test notices here may
+/// still be noticed by an ordinary run.
+///
+/// # Errors
+/// Only where the tests cannot be run.
+pub async fn noticed(
+    bench: &Bench,
+    scratch: &mut dyn Scratch,
+    laid: &Patch,
+    tests: &[String],
+    mutants: &[&Patch],
+    time: Duration,
+) -> Result<Vec<Option<Noticed>>, TrialError> {
+    let mut found = vec![None; mutants.len()];
+    let suited = mutants.iter().enumerate();
+    let suited = suited.filter_map(|(number, mutant)| Some((number, edits(&mutant.after(laid)?)?)));
+    let (numbers, candidates): (Vec<usize>, Vec<Vec<Edit>>) = suited.unzip();
+    if !has_sieve(bench) || candidates.is_empty() {
+        return Ok(found);
+    }
+    let question = Question {
+        candidates,
+        expected: tests.to_vec(),
+        holds: true,
+        guards: Vec::new(),
+        endless: false,
+        limit: bench.limits.brief,
+        time,
+    };
+    scratch.lay(laid)?;
+    let mut request = bench.request(Selection::Tests(tests.to_vec()));
+    request.sieve = Some(Arc::new(question));
+    let report = bench.run(scratch, &request).await;
+    scratch.restore()?;
+    let answer = report?.sieve.unwrap_or_default();
+    for (number, sieved, kind) in answer.verdicts {
+        if let (Some(mutant), Sieved::Failed) = (numbers.get(number), sieved) {
+            let by_check = kind == "assertion";
+            found[*mutant] = Some(if by_check { Noticed::ByCheck } else { Noticed::Otherwise });
+        }
+    }
+    Ok(found)
 }
 
 fn edits(patch: &Patch) -> Option<Vec<Edit>> {

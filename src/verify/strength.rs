@@ -16,6 +16,8 @@ use super::mutants;
 use super::mutants::PatchMutant;
 use super::near::Near;
 use super::policy::rules::Applied;
+use super::sieve;
+use super::sieve::Noticed;
 use super::target::Aim;
 use super::trial::TrialError;
 use crate::detect::Baseline;
@@ -46,6 +48,11 @@ const HOPELESS: usize = 4;
 
 /// Mutants tried at most; those that do not compile are not measured.
 const TRIES: usize = 18;
+
+/// Mutants that one test process is asked about at first, and those for which
+/// it is worth its start.
+const TOGETHER: usize = ENOUGH + 1;
+const WORTH: usize = 2;
 
 /// Time for the mutants: a multiple of what the suite takes, within bounds.
 const SUITES: u32 = 4;
@@ -92,11 +99,27 @@ pub async fn judge(
     let until = Instant::now() + (asked.suite_took * SUITES).clamp(LEAST, LONGEST);
     let mut tally = Tally::default();
     let executed: Vec<_> = aim.failures.iter().flat_map(|failure| failure.executed.iter().cloned()).collect();
-    for mutant in mutants::choose(patch, &executed, TRIES) {
+    let chosen = mutants::choose(patch, &executed, TRIES);
+    let mut noticed = Vec::new();
+    for (at, mutant) in chosen.iter().enumerate() {
         if tally.is_enough(floor.min_killed.value) || Instant::now() > until || near.first.is_empty() {
             break;
         }
-        match fate(bench, scratch, &mutant, aim, near, baseline).await? {
+        if at == noticed.len() {
+            // Not all at once: a few are enough as a rule.
+            let some = if at == 0 { &chosen[..chosen.len().min(TOGETHER)] } else { &chosen[at..] };
+            noticed.extend(at_once(bench, scratch, patch, some, near, until).await?);
+        }
+        let by_then = match noticed[at] {
+            Some(how) if how == Noticed::ByCheck || !mutant.needs_check || !is_checked(aim) => Some(Fate::Killed),
+            _ => None,
+        };
+        let fate = match by_then {
+            Some(fate) => fate,
+            None => fate(bench, scratch, mutant, aim, near, baseline).await?,
+        };
+        let mutant = mutant.clone();
+        match fate {
             Fate::Killed => tally.killed.push(mutant),
             Fate::Survived => tally.survived.push(mutant),
             Fate::Unknown => {}
@@ -117,6 +140,24 @@ pub async fn judge(
         }
     }
     Ok(tally.verdict(patch, floor))
+}
+
+/// Which of the mutants the tests nearest to the patch notice, as far as one
+/// test process can tell for all of them.
+async fn at_once(
+    bench: &Bench,
+    scratch: &mut dyn Scratch,
+    patch: &Patch,
+    mutants: &[PatchMutant],
+    near: &Near,
+    until: Instant,
+) -> Result<Vec<Option<Noticed>>, TrialError> {
+    if mutants.len() < WORTH {
+        return Ok(vec![None; mutants.len()]);
+    }
+    let texts: Vec<&Patch> = mutants.iter().map(|mutant| &mutant.patch).collect();
+    let time = until.saturating_duration_since(Instant::now());
+    sieve::noticed(bench, scratch, patch, &near.first, &texts, time).await
 }
 
 async fn fate(

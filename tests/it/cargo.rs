@@ -440,7 +440,10 @@ fn only_selected_tests_are_run() {
 fn a_run_that_stops_at_the_first_failure_is_not_complete() {
     let report = SHOP.run_until("cargo test --workspace -- --test-threads=1", None, LONG, true);
     assert!(!report.complete);
-    assert_eq!(report.failures().count(), 1, "{:?}", ends(&report));
+    // How many more come before the process is ended is for the machine's load
+    // to say; the next test program is not started.
+    assert!(report.failures().next().is_some(), "{:?}", ends(&report));
+    assert!(!report.tests.iter().any(|test| test.id.starts_with("shop::hard")), "{:?}", ends(&report));
 }
 
 #[test]

@@ -4,7 +4,6 @@
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -28,6 +27,8 @@ use heal::source::RelPath;
 use heal::trace::places::Places;
 use pretty_assertions::assert_eq;
 
+use crate::ecosystem;
+
 fn must(command: &mut Command) -> String {
     let output = command.output().expect("the program starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -35,18 +36,9 @@ fn must(command: &mut Command) -> String {
     text(&output.stdout)
 }
 
-/// The folder of an environment with pytest, xdist, pytest-cov and uv.
+/// The folder of the environment with pytest.
 fn environment() -> &'static Path {
-    static MADE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = MADE.get_or_init(|| {
-        let dir = tempfile::Builder::new().prefix("heal-pytest-").tempdir().expect("a temporary directory");
-        let path = dir.path().join("venv");
-        must(Command::new("python3").args(["-m", "venv"]).arg(&path));
-        let install = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "setuptools"];
-        must(Command::new(path.join("bin/python")).args(install).args(["pytest", "pytest-xdist", "pytest-cov", "uv"]));
-        (dir, path)
-    });
-    path
+    ecosystem::python().parent().and_then(Path::parent).expect("the environment")
 }
 
 /// A project in a scratch of its own, and the user's tree where that differs.
@@ -153,8 +145,10 @@ fn run(command: &heal::process::Command) -> Finished {
     use std::os::unix::process::ExitStatusExt;
     let mut process = Command::new(&command.argv[0]);
     process.args(&command.argv[1..]).current_dir(&command.cwd).env_remove("VIRTUAL_ENV");
-    let path = format!("{}:{}", environment().join("bin").display(), std::env::var("PATH").unwrap_or_default());
-    process.env("PATH", path);
+    let own = std::env::var_os("PATH").unwrap_or_default();
+    let uv = ecosystem::uv().parent().expect("a folder").to_path_buf();
+    let folders = std::iter::once(environment().join("bin")).chain(std::env::split_paths(&own)).chain([uv]);
+    process.env("PATH", std::env::join_paths(folders).expect("a path"));
     for (name, value) in &command.env {
         match value {
             Some(value) => process.env(name, value),
@@ -368,10 +362,10 @@ fn uv_run_tests_the_scratch_and_leaves_the_users_environment_alone() {
     let user = tempfile::tempdir().expect("a temporary directory");
     let user_root = user.path().canonicalize().expect("the tree");
     write(&user_root, &files);
-    let uv = environment().join("bin/uv");
-    must(Command::new(&uv).args(["venv", "-q"]).current_dir(&user_root).env_remove("VIRTUAL_ENV"));
+    let uv = ecosystem::uv();
+    must(Command::new(uv).args(["venv", "-q"]).current_dir(&user_root).env_remove("VIRTUAL_ENV"));
     must(
-        Command::new(&uv)
+        Command::new(uv)
             .args(["pip", "install", "-q", "-e", ".", "pytest"])
             .current_dir(&user_root)
             .env_remove("VIRTUAL_ENV"),

@@ -1,16 +1,18 @@
-//! The sieve against ordinary trials, through the real pytest: what it
-//! discards fails on its own as well, what it passes passes, and the rest it
-//! leaves open.
+//! The sieve against ordinary trials, through the real pytest and unittest:
+//! what it discards fails on its own as well, what it passes passes, and the
+//! rest it leaves open.
 
 use std::time::Duration;
 
 use heal::detect::Outcome;
 use heal::detect::reproduce;
+use heal::outcome::Status;
 use heal::patch::Patch;
 use heal::runner::RunnerKind;
 use heal::runner::Selection;
 use heal::source::RelPath;
 use heal::verify::sieve;
+use heal::verify::sieve::Noticed;
 use heal::verify::sieve::Sieved;
 use heal::verify::sieve::Sifting;
 use heal::verify::target;
@@ -34,7 +36,8 @@ use Says::Fails;
 use Says::Open;
 use Says::Passes;
 
-/// A module `m.py`, the body of `test_m.py` with the failing test `test_it`,
+/// A module `m.py`, the body of `test_m.py` with the failing test `test_it` of
+/// pytest or, as its id says, of unittest,
 /// and candidates: what of the module they replace, by what.
 struct Table {
     what: &'static str,
@@ -46,22 +49,29 @@ struct Table {
 
 const IT: &str = "test_m.py::test_it";
 
+/// The same by unittest: an id without `::` is one of its own.
+const CASE: &str = "test_m.T.test_it";
+
 /// Sifts the table's candidates, and tries each as an ordinary trial would;
 /// asserts that the two agree.
 fn sifted(table: &Table) -> Sifting {
     let what = table.what;
-    let python = ecosystem::python().display().to_string();
     let files = [("m.py", table.module), ("test_m.py", table.tests)];
-    let command = [python.as_str(), "-m", "pytest"];
-    let stand = Stand::new(&files, RunnerKind::Pytest, &command, Duration::from_secs(5));
+    let by_unittest = !table.target.contains("::");
+    let (python, kind) = match by_unittest {
+        true => ("python3".to_owned(), RunnerKind::Unittest),
+        false => (ecosystem::python().display().to_string(), RunnerKind::Pytest),
+    };
+    let command = [python.as_str(), "-m", kind.name()];
+    let stand = Stand::new(&files, kind, &command, Duration::from_secs(5));
     let (bench, mut scratch) = (&stand.bench, stand.scratch());
     let selection = Selection::Tests(vec![table.target.to_owned()]);
-    let run = |scratch: &dyn heal::scratch::Scratch| {
+    let run = |scratch: &dyn heal::scratch::Scratch, selection: &Selection| {
         let mut request = bench.request(selection.clone());
         request.test_limit = Duration::from_secs(2);
         stand.runtime.block_on(bench.run(scratch, &request)).expect("run")
     };
-    let first = run(&*scratch);
+    let first = run(&*scratch, &selection);
     let failures: Vec<_> = first.failures().collect();
     assert_eq!(failures.len(), 1, "{what}: {first:#?}");
     let reproducing = reproduce::reproduce(bench, &mut *scratch, &first, &failures, false);
@@ -79,14 +89,20 @@ fn sifted(table: &Table) -> Sifting {
         .collect();
     let patches: Vec<&Patch> = patches.iter().collect();
     scratch.restore().expect("restored");
-    let sifting = sieve::sift(bench, &mut *scratch, &aim, &patches, Duration::from_secs(60));
+    let passing = run(&*scratch, &Selection::All);
+    let passing = passing.tests.iter().filter(|test| test.status == Status::Passed);
+    let near = heal::verify::probe::near(&aim, passing.map(|test| test.id.as_str()));
+    let sifting = sieve::sift(bench, &mut *scratch, &aim, &near, &patches, Duration::from_secs(60));
     let sifting = stand.runtime.block_on(sifting).expect("sifted");
     for (patch, (said, word)) in patches.iter().zip(&sifting.found) {
         // Without a verdict of the sieve there is nothing to compare.
         if *said == Sieved::Passed || said.is_discarded() {
             scratch.lay(patch).expect("laid");
-            let passes = target::judge(&aim, &run(&*scratch)).is_ok();
-            assert_eq!(*said == Sieved::Passed, passes, "{what}: {word}\n{}", patch.diff());
+            let passes = target::judge(&aim, &run(&*scratch, &selection)).is_ok();
+            let breaks = |id: &String| run(&*scratch, &Selection::Tests(vec![id.clone()])).failures().next().is_some();
+            // What it passes may still break a test that is no guard.
+            let agree = if said.is_discarded() { !passes || near.iter().any(breaks) } else { passes };
+            assert!(agree, "{what}: {said:?} {word}\n{}", patch.diff());
         }
     }
     scratch.restore().expect("restored");
@@ -352,4 +368,168 @@ fn a_failure_that_cannot_be_sieved_says_why() {
         assert_eq!(sifting.off.as_deref(), Some(why), "{what}");
         assert!(sifting.found.iter().all(|(said, _)| *said == Sieved::Unclear), "{what}");
     }
+}
+
+#[test]
+fn a_case_of_unittest_is_sieved_wherever_it_fails() {
+    for table in [
+        Table {
+            what: "a case with its setup, beside one that passes",
+            module: COUNT,
+            tests: "import unittest\nfrom m import count\n\n\nclass T(unittest.TestCase):\n    def setUp(self):\n        self.xs = [1, 2]\n        self.addCleanup(self.xs.clear)\n\n    def test_it(self):\n        self.assertEqual(count(self.xs), 2)\n\n    def test_none(self):\n        self.assertEqual(count([]), 0)\n",
+            target: CASE,
+            candidates: &[
+                ("+= 2", "+= 1", Passes),
+                ("+= 2", "+= 4", Fails),
+                ("return n", "return m", Fails),
+                ("return n", "while True:\n        pass", Open),
+                ("return n", "raise SystemExit(0)", Open),
+                ("return n", "__import__('os')._exit(0)", Open),
+                ("return n", "raise __import__('unittest').SkipTest()", Open),
+                ("return n", "open(__file__).read()\n    return 1", Open),
+                ("return n", "__import__('subprocess').call(['true'])\n    return 1", Open),
+                ("n = 0", "n = 0\n    xs = list(xs)", AsItIs),
+            ],
+        },
+        Table {
+            what: "subtests, of which the second fails",
+            module: COUNT,
+            tests: "import unittest\nfrom m import count\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        for n in range(3):\n            with self.subTest(n=n):\n                self.assertEqual(count([0] * n), n)\n",
+            target: CASE,
+            candidates: &[("+= 2", "+= 1", Passes), ("+= 2", "+= 3", Fails), ("return n", "return len(xs[1:])", Fails)],
+        },
+        Table {
+            what: "a coroutine",
+            module: "import asyncio\n\n\nasync def wait(n):\n    await asyncio.sleep(0)\n    return n + 1\n",
+            tests: "import unittest\nfrom m import wait\n\n\nclass T(unittest.IsolatedAsyncioTestCase):\n    async def test_it(self):\n        self.assertEqual(await wait(3), 3)\n",
+            target: CASE,
+            candidates: &[("n + 1", "n", Passes), ("n + 1", "n + 2", Fails)],
+        },
+        Table {
+            what: "a patched name, and a fixture of the class and of the module",
+            module: "LIMIT = 5\n\n\ndef low(n):\n    return n < LIMIT - 1\n",
+            tests: "import unittest\nfrom unittest import mock\nimport m\n\n\ndef setUpModule():\n    m.low(1)\n\n\nclass T(unittest.TestCase):\n    @classmethod\n    def setUpClass(cls):\n        cls.known = m.low(1)\n\n    @mock.patch('m.LIMIT', 3)\n    def test_it(self):\n        self.assertTrue(self.known)\n        self.assertTrue(m.low(2))\n",
+            target: CASE,
+            candidates: &[
+                ("LIMIT - 1", "LIMIT", Passes),
+                ("LIMIT - 1", "LIMIT - 2", Fails),
+                // It fails where the class is set up.
+                ("LIMIT - 1", "limit", Open),
+                ("LIMIT = 5", "LIMIT = 6", Open),
+            ],
+        },
+        Table {
+            what: "recursion as deep as it may be",
+            module: "import sys\n\n\ndef deep(n):\n    return 0 if n <= 1 else deep(n - 2)\n\n\ndef room():\n    depth, frame = 0, sys._getframe()\n    while frame:\n        depth, frame = depth + 1, frame.f_back\n    return sys.getrecursionlimit() - depth\n",
+            tests: "import unittest\nfrom m import *\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(deep(4), 1)\n",
+            target: CASE,
+            candidates: &[
+                ("0 if n <= 1", "1 if n <= 1", Passes),
+                ("deep(n - 2)", "deep(n)", Fails),
+                ("return 0 if n <= 1 else deep(n - 2)", "return room() % 2", AsItIs),
+                ("return 0 if n <= 1 else deep(n - 2)", "return 1 - room() % 2", AsItIs),
+                ("return 0 if n <= 1 else deep(n - 2)", "return room() // 2 % 2", AsItIs),
+                ("return 0 if n <= 1 else deep(n - 2)", "return room() // 4 % 2", AsItIs),
+            ],
+        },
+        Table {
+            what: "tests that `load_tests` makes",
+            module: COUNT,
+            tests: "import unittest\nfrom m import count\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(count([1]), 1)\n\n\ndef load_tests(loader, tests, pattern):\n    suite = unittest.TestSuite()\n    suite.addTest(T('test_it'))\n    return suite\n",
+            target: CASE,
+            candidates: &[("+= 2", "+= 1", Passes), ("+= 2", "+= 3", Fails)],
+        },
+    ] {
+        check(&table);
+    }
+}
+
+const GUARDED: &str =
+    "def rate(n):\n    if n >= 100:\n        return 10\n    if n > 10:\n        return 5\n    return 0\n";
+
+#[test]
+fn what_makes_a_test_beside_fail_is_left_out() {
+    let cases = "import unittest\nfrom m import rate\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(rate(10), 5)\n\n    def test_few(self):\n        self.assertEqual(rate(9), 0)\n";
+    let table = |what, beside: &str, few, none| {
+        let tests: &'static str = format!("{cases}{beside}").leak();
+        let candidates: &'static [_] = vec![
+            ("> 10", ">= 10", Passes),
+            ("return 0\n", "return 5\n", few),
+            ("return 0\n", "return 5 if n else 0\n", few),
+            ("> 10", "> 8", few),
+            ("> 10", ">= 10 or n < 1", none),
+            ("> 10", ">= 11", Fails),
+        ]
+        .leak();
+        Table { what, module: GUARDED, tests, target: CASE, candidates }
+    };
+    let none = "\n    def test_none(self):\n        self.assertEqual(rate(0), 0)\n";
+    let left = "\n    def test_left(self):\n        open('left', 'a').close()\n        self.assertEqual(rate(0), 0)\n";
+    let process = "\n    def test_process(self):\n        import subprocess\n        subprocess.call(['true'])\n        self.assertEqual(rate(0), 0)\n";
+    check(&table("beside one test", "", Fails, Passes));
+    check(&table("beside two", none, Fails, Fails));
+    // What a test does to the world would speak against the next candidate.
+    check(&table("beside one that starts a process", process, Fails, Passes));
+    check(&table("beside one that leaves a file", left, Passes, Passes));
+}
+
+#[test]
+fn a_case_of_unittest_that_cannot_be_sieved_says_why() {
+    for (what, tests, why) in [
+        (
+            "a failure in `setUp`",
+            "import unittest\nfrom m import count\n\n\nclass T(unittest.TestCase):\n    def setUp(self):\n        self.assertEqual(count([1]), 1)\n\n    def test_it(self):\n        pass\n",
+            "test_m.T.test_it does not fail here",
+        ),
+        (
+            "a process in the test",
+            "import subprocess\nimport sys\nimport unittest\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        told = subprocess.check_output([sys.executable, '-c', 'import m; print(m.count([1]))'])\n        self.assertEqual(told, b'1\\n')\n",
+            "the tests do more than compute: it starts a process",
+        ),
+    ] {
+        let candidates = &[("+= 2", "+= 1", Open), ("+= 2", "+= 3", Open)];
+        let sifting = sifted(&Table { what, module: COUNT, tests, target: CASE, candidates });
+        assert_eq!(sifting.off.as_deref(), Some(why), "{what}");
+        assert!(sifting.found.iter().all(|(said, _)| *said == Sieved::Unclear), "{what}");
+    }
+}
+
+/// Mutants of a patched module are noticed in the sieve where an ordinary run
+/// notices them; of the others it says nothing.
+#[test]
+fn the_sieve_notices_the_mutants_that_an_ordinary_run_notices() {
+    let tests = "import unittest\nfrom m import rate\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(rate(10), 5)\n\n    def test_few(self):\n        self.assertEqual(rate(9), 0)\n";
+    let stand = Stand::new(
+        &[("m.py", GUARDED), ("test_m.py", tests)],
+        RunnerKind::Unittest,
+        &["python3", "-m", "unittest"],
+        Duration::from_secs(5),
+    );
+    let mut scratch = stand.scratch();
+    let path = || RelPath::new("m.py").expect("a path");
+    let right = GUARDED.replace("> 10", ">= 10");
+    let laid = Patch::of_file(path(), GUARDED, right.clone());
+    let known = ["test_m.T.test_it", "test_m.T.test_few"].map(str::to_owned);
+    let table = [
+        (">= 10:", ">= 9:", Some(Noticed::ByCheck)),
+        ("return 0\n", "return nothing\n", Some(Noticed::Otherwise)),
+        ("return 0\n", "return 1\n", Some(Noticed::ByCheck)),
+        // No test is about a hundred, and a mutant may have no end.
+        (">= 100", "> 100", None),
+        ("return 0\n", "while True:\n        pass\n", None),
+        ("def rate(n)", "def rate(n, m=0)", None),
+    ];
+    let mutants: Vec<Patch> =
+        table.iter().map(|(from, to, _)| Patch::of_file(path(), GUARDED, right.replace(from, to))).collect();
+    let ask = |scratch: &mut dyn heal::scratch::Scratch, laid: &Patch| {
+        let mutants: Vec<&Patch> = mutants.iter().collect();
+        let asked = sieve::noticed(&stand.bench, scratch, laid, &known, &mutants, Duration::from_secs(60));
+        stand.runtime.block_on(asked).expect("asked")
+    };
+    for ((from, to, wanted), found) in table.iter().zip(ask(&mut *scratch, &laid)) {
+        assert_eq!(found, *wanted, "`{from}` becomes `{to}`");
+    }
+    // Where the tests fail without any mutant, nothing is said.
+    assert_eq!(ask(&mut *scratch, &Patch::default()), [None; 6]);
+    stand.close(scratch);
 }
