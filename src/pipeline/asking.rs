@@ -95,13 +95,23 @@ impl Hunt<'_> {
             }
             self.ended.counts.refused += answer.unusable.len();
             self.propose_of_model(&answer.model, answer.candidates);
-            self.drain(None).await?;
+            self.drain_of_model().await?;
             if self.is_done() {
                 return Ok(None);
             }
             feedback = self.feedback(before);
         }
         Ok(reason)
+    }
+
+    /// Takes results until the model's candidates are all tried, or what
+    /// verified is enough; those of rules stay where they are.
+    async fn drain_of_model(&mut self) -> Result<(), PipelineError> {
+        while self.crew.has_of_model() || self.unread() {
+            let Some(result) = self.next_result(self.enough_at).await? else { break };
+            self.record(result);
+        }
+        Ok(())
     }
 
     /// Whether something has verified and the time for others is over.

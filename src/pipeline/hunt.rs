@@ -291,7 +291,7 @@ impl Hunt<'_> {
     }
 
     /// Results that workers have sent and nobody has read.
-    fn unread(&self) -> bool {
+    pub(super) fn unread(&self) -> bool {
         self.crew.has_results()
     }
 

@@ -3,7 +3,8 @@
 //! Moves candidates through the gates; decides neither what is proposed nor
 //! when to stop.
 
-use std::collections::VecDeque;
+mod queue;
+
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,6 +13,11 @@ use std::time::Instant;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
+
+use queue::Late;
+use queue::MODEL;
+use queue::Queue;
+use queue::Work;
 
 use super::PipelineError;
 use super::prepare;
@@ -42,43 +48,6 @@ struct Shared {
     queue: Mutex<Queue>,
     changed: Notify,
 }
-
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<Candidate>,
-    /// Candidates whose target was still running at the brief deadline. They
-    /// are tried again when nothing else waits.
-    late: VecDeque<Late>,
-    in_trial: usize,
-    /// Patches that verified and that nobody has looked at yet: they may spare
-    /// the trials of what waits.
-    unseen: usize,
-    closed: bool,
-    /// Time spent in first trials, and in second ones, by all workers.
-    first_trials: Duration,
-    late_trials: Duration,
-}
-
-/// A candidate that needs more time, or never ends.
-struct Late {
-    candidate: Candidate,
-    miss: Miss,
-    took: Duration,
-}
-
-/// What a worker does next.
-enum Work {
-    /// The candidate's first trial.
-    Try(Candidate),
-    /// The same with the full deadline.
-    TryAgain(Late),
-    /// Too much time went into such candidates: it stays as it was.
-    Leave(Late),
-}
-
-/// Time that second trials may take together before they must stay below a
-/// quarter of that of the first ones: few of them end at all.
-const LATE_TRIALS: Duration = Duration::from_secs(20);
 
 /// A crew of workers and its queue.
 pub struct Crew {
@@ -124,7 +93,14 @@ impl Crew {
     /// Candidates that wait or are on trial.
     pub fn left(&self) -> usize {
         let queue = self.shared.lock();
-        queue.waiting.len() + queue.late.len() + queue.in_trial
+        queue.waiting.len() + queue.late.len() + queue.on_trial.len()
+    }
+
+    /// Whether candidates of a model wait or are on trial.
+    pub fn has_of_model(&self) -> bool {
+        let queue = self.shared.lock();
+        let mut pending = queue.waiting.iter().chain(queue.late.iter().map(|late| &late.candidate));
+        pending.any(|candidate| candidate.origin.kind == MODEL) || queue.on_trial.iter().any(|kind| kind == MODEL)
     }
 
     /// Whether results wait to be read.
@@ -205,15 +181,11 @@ impl Shared {
                 if queue.closed {
                     return None;
                 }
-                let is_next = queue.unseen == 0;
-                if let Some(candidate) = queue.waiting.pop_front_if(|_| is_next) {
-                    queue.in_trial += 1;
-                    return Some(Work::Try(candidate));
-                }
-                if let Some(late) = queue.late.pop_front_if(|_| is_next) {
-                    queue.in_trial += 1;
-                    let spent = queue.late_trials > (queue.first_trials / 4).max(LATE_TRIALS);
-                    return Some(if spent { Work::Leave(late) } else { Work::TryAgain(late) });
+                if queue.unseen == 0
+                    && let Some(work) = queue.next()
+                {
+                    queue.on_trial.push(work.kind());
+                    return Some(work);
                 }
             }
             changed.await;
@@ -234,6 +206,7 @@ async fn work(shared: Arc<Shared>, sender: mpsc::UnboundedSender<Result<Tried, P
     let mut scratch = None;
     while let Some(work) = shared.take().await {
         let began = Instant::now();
+        let kind = work.kind();
         let done = match work {
             Work::Leave(late) => Ok(Done::Ended(Tried {
                 candidate: late.candidate,
@@ -252,7 +225,9 @@ async fn work(shared: Arc<Shared>, sender: mpsc::UnboundedSender<Result<Tried, P
             }
         };
         let mut queue = shared.lock();
-        queue.in_trial -= 1;
+        if let Some(at) = queue.on_trial.iter().position(|other| *other == kind) {
+            queue.on_trial.swap_remove(at);
+        }
         let message = match done {
             Ok(Done::RanOut(late)) => {
                 queue.late.push_back(late);

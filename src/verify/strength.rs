@@ -100,7 +100,7 @@ pub async fn judge(
     let mut tally = Tally::default();
     let executed: Vec<_> = aim.failures.iter().flat_map(|failure| failure.executed.iter().cloned()).collect();
     let chosen = mutants::choose(patch, &executed, TRIES);
-    let mut noticed = Vec::new();
+    let (mut noticed, mut is_believed) = (Vec::new(), false);
     for (at, mutant) in chosen.iter().enumerate() {
         if tally.is_enough(floor.min_killed.value) || Instant::now() > until || near.first.is_empty() {
             break;
@@ -110,14 +110,20 @@ pub async fn judge(
             let some = if at == 0 { &chosen[..chosen.len().min(TOGETHER)] } else { &chosen[at..] };
             noticed.extend(at_once(bench, scratch, patch, some, near, until).await?);
         }
-        let by_then = match noticed[at] {
-            Some(how) if how == Noticed::ByCheck || !mutant.needs_check || !is_checked(aim) => Some(Fate::Killed),
-            _ => None,
+        let is_killed =
+            noticed[at].is_some_and(|how| how == Noticed::ByCheck || !mutant.needs_check || !is_checked(aim));
+        let fate = match is_killed && is_believed {
+            true => Fate::Killed,
+            false => fate(bench, scratch, mutant, aim, near, baseline).await?,
         };
-        let fate = match by_then {
-            Some(fate) => fate,
-            None => fate(bench, scratch, mutant, aim, near, baseline).await?,
-        };
+        if is_killed && !is_believed {
+            // Code that forges results could forge all of that answer at once;
+            // in a run of its own it has to notice the mutant.
+            is_believed = fate == Fate::Killed;
+            if !is_believed {
+                noticed = vec![None; chosen.len()];
+            }
+        }
         let mutant = mutant.clone();
         match fate {
             Fate::Killed => tally.killed.push(mutant),
