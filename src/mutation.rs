@@ -33,6 +33,7 @@ mod place;
 mod rust;
 pub mod scope;
 pub mod shape;
+mod spelling;
 mod statement;
 pub mod syntax;
 mod text;
@@ -123,6 +124,7 @@ pub static OPERATORS: &[&Operator] = &[
     &call::FUNCTION,
     &name::VARIABLE,
     &name::MEMBER,
+    &spelling::NAME,
     &literal::LITERAL,
     &literal::INITIAL,
     &guard::GUARD,

@@ -47,6 +47,8 @@ pub struct FileFacts<'a> {
     pub functions: Vec<(&'a str, usize)>,
     /// Variants and constants by their type's name, those of Rust.
     pub variants: HashMap<&'a str, Vec<&'a str>>,
+    /// How often each word of three letters or more stands in it.
+    pub words: HashMap<&'a str, usize>,
     /// Variables bound at the top level.
     globals: Vec<Name<'a>>,
 }
@@ -85,6 +87,10 @@ impl<'a> FileFacts<'a> {
     /// Reads the file.
     pub fn read(parsed: &'a Parsed, syntax: &'static Syntax) -> FileFacts<'a> {
         let mut facts = FileFacts::default();
+        let words = parsed.text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+        for word in words.filter(|word| word.len() >= 3 && !word.starts_with(|first: char| first.is_ascii_digit())) {
+            *facts.words.entry(word).or_default() += 1;
+        }
         syntax::each(parsed.tree.root_node(), 10 * NODE_LIMIT, &mut |node, parent| {
             if let Some((object, member)) = syntax.member_of(node).filter(|_| node.kind() == syntax.member.0) {
                 let called = parent.is_some_and(|parent| parent.kind() == syntax.call);

@@ -117,6 +117,25 @@ fn operators_make_these_changes_and_no_others() {
             "fn f(a: bool, b: bool) -> bool { a && b }",
             vec!["fn f(a: bool, b: bool) -> bool { a || b }"],
         ),
+        (
+            "misspelled-name",
+            "a.py",
+            "def f(prices):\n    return sum(pricse) + LIMTI\n\n\nLIMIT = 3\n",
+            vec![
+                "def f(prices):\n    return sum(prices) + LIMTI\n\n\nLIMIT = 3\n",
+                "def f(prices):\n    return sum(pricse) + LIMIT\n\n\nLIMIT = 3\n",
+            ],
+        ),
+        (
+            "misspelled-name",
+            "a.js",
+            "class A {\n  totl() { return this.itmes.length }\n  constructor() { this.items = [] }\n  add(x) { this.items.push(x) }\n}\n",
+            vec![
+                "class A {\n  totl() { return this.items.length }\n  constructor() { this.items = [] }\n  add(x) { this.items.push(x) }\n}\n",
+            ],
+        ),
+        // What is bound, or stands there twice, is no misspelling.
+        ("misspelled-name", "a.py", "def f(price, prices):\n    return lst(lst(prices))\n\n\nlist = 3\n", vec![]),
         ("yield-delegated", "a.py", "def f(x):\n    yield f(x.a)\n", vec!["def f(x):\n    yield from f(x.a)\n"]),
         (
             "statement-deleted",
