@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::PipelineError;
 use super::hunt::Hunt;
 use super::reason::Reason;
+use super::workers::MODEL;
 use crate::propose::Candidate;
 use crate::propose::model::Answer;
 use crate::propose::model::AskError;
@@ -128,7 +129,7 @@ impl Hunt<'_> {
     /// Puts candidates of a model before those of rules, and behind its own.
     fn propose_of_model(&mut self, source: &str, candidates: Vec<Candidate>) {
         self.propose(source, candidates);
-        self.crew.bring_forward(|candidate| candidate.origin.kind == "model");
+        self.crew.bring_forward(|candidate| candidate.origin.kind == MODEL);
     }
 
     /// Why a call brought nothing, as a reason to abstain.
@@ -159,7 +160,7 @@ impl Hunt<'_> {
         // other: an answered prompt must be found again.
         let mut tried: Vec<_> = self.tried[before..].iter().collect();
         tried.sort_by_key(|tried| tried.candidate.id.trim_start_matches('c').parse::<usize>().unwrap_or_default());
-        let of_model = tried.into_iter().filter(|tried| tried.candidate.origin.kind == "model");
+        let of_model = tried.into_iter().filter(|tried| tried.candidate.origin.kind == MODEL);
         let missed = of_model.filter_map(|tried| match &tried.verdict {
             Verdict::Missed(miss) => Some(Feedback {
                 candidate: tried.candidate.clone(),

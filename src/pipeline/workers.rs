@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 
 use queue::Late;
-use queue::MODEL;
+pub(super) use queue::MODEL;
 use queue::Queue;
 use queue::Work;
 

@@ -16,6 +16,7 @@ use crate::detect::Bench;
 use crate::failure::Kind;
 use crate::language;
 use crate::patch::Patch;
+use crate::runner::Report;
 use crate::runner::RunnerKind;
 use crate::runner::Selection;
 use crate::runner::sieve::Answer;
@@ -104,11 +105,7 @@ pub async fn sift(
         limit: bench.limits.brief,
         time,
     };
-    let mut request = bench.request(probe::selection(aim, near));
-    request.sieve = Some(Arc::new(question));
-    let report = bench.run(scratch, &request).await;
-    scratch.restore()?;
-    let report = report?;
+    let report = asked(bench, scratch, probe::selection(aim, near), question).await?;
     let Some(answer) = report.sieve else {
         let why = report.incomplete_why.unwrap_or_else(|| "the test process gave no answer".to_owned());
         return Ok(Sifting::off(patches.len(), why));
@@ -157,11 +154,8 @@ pub async fn noticed(
         time,
     };
     scratch.lay(laid)?;
-    let mut request = bench.request(Selection::Tests(tests.to_vec()));
-    request.sieve = Some(Arc::new(question));
-    let report = bench.run(scratch, &request).await;
-    scratch.restore()?;
-    let answer = report?.sieve.unwrap_or_default();
+    let report = asked(bench, scratch, Selection::Tests(tests.to_vec()), question).await?;
+    let answer = report.sieve.unwrap_or_default();
     for (number, sieved, kind) in answer.verdicts {
         if let (Some(mutant), Sieved::Failed) = (numbers.get(number), sieved) {
             let by_check = kind == "assertion";
@@ -169,6 +163,21 @@ pub async fn noticed(
         }
     }
     Ok(found)
+}
+
+/// Runs the tests with a question to the sieve, and leaves the scratch equal
+/// to the snapshot.
+async fn asked(
+    bench: &Bench,
+    scratch: &mut dyn Scratch,
+    selection: Selection,
+    question: Question,
+) -> Result<Report, TrialError> {
+    let mut request = bench.request(selection);
+    request.sieve = Some(Arc::new(question));
+    let report = bench.run(scratch, &request).await;
+    scratch.restore()?;
+    Ok(report?)
 }
 
 fn edits(patch: &Patch) -> Option<Vec<Edit>> {

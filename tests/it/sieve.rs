@@ -132,6 +132,18 @@ fn check(table: &Table) {
 
 const COUNT: &str = "def count(xs):\n    n = 0\n    for x in xs:\n        n += 2\n    return n\n";
 
+const DEEP: &str = "import sys\n\n\ndef deep(n):\n    return 0 if n <= 1 else deep(n - 2)\n\n\ndef room():\n    depth, frame = 0, sys._getframe()\n    while frame:\n        depth, frame = depth + 1, frame.f_back\n    return sys.getrecursionlimit() - depth\n";
+
+/// The room that is left tells how deep the test itself stands.
+const DEEPER: &[(&str, &str, Says)] = &[
+    ("0 if n <= 1", "1 if n <= 1", Passes),
+    ("deep(n - 2)", "deep(n)", Fails),
+    ("return 0 if n <= 1 else deep(n - 2)", "return room() % 2", AsItIs),
+    ("return 0 if n <= 1 else deep(n - 2)", "return 1 - room() % 2", AsItIs),
+    ("return 0 if n <= 1 else deep(n - 2)", "return room() // 2 % 2", AsItIs),
+    ("return 0 if n <= 1 else deep(n - 2)", "return room() // 4 % 2", AsItIs),
+];
+
 #[test]
 #[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn functions_wherever_they_live_are_swapped() {
@@ -221,17 +233,10 @@ fn functions_wherever_they_live_are_swapped() {
         },
         Table {
             what: "recursion as deep as it may be",
-            module: "import sys\n\n\ndef deep(n):\n    return 0 if n <= 1 else deep(n - 2)\n\n\ndef room():\n    depth, frame = 0, sys._getframe()\n    while frame:\n        depth, frame = depth + 1, frame.f_back\n    return sys.getrecursionlimit() - depth\n",
+            module: DEEP,
             tests: "from m import *\n\n\ndef test_it():\n    assert deep(4) == 1\n",
             target: IT,
-            candidates: &[
-                ("0 if n <= 1", "1 if n <= 1", Passes),
-                ("deep(n - 2)", "deep(n)", Fails),
-                ("return 0 if n <= 1 else deep(n - 2)", "return room() % 2", AsItIs),
-                ("return 0 if n <= 1 else deep(n - 2)", "return 1 - room() % 2", AsItIs),
-                ("return 0 if n <= 1 else deep(n - 2)", "return room() // 2 % 2", AsItIs),
-                ("return 0 if n <= 1 else deep(n - 2)", "return room() // 4 % 2", AsItIs),
-            ],
+            candidates: DEEPER,
         },
         Table {
             what: "unittest's own cases",
@@ -426,17 +431,10 @@ fn a_case_of_unittest_is_sieved_wherever_it_fails() {
         },
         Table {
             what: "recursion as deep as it may be",
-            module: "import sys\n\n\ndef deep(n):\n    return 0 if n <= 1 else deep(n - 2)\n\n\ndef room():\n    depth, frame = 0, sys._getframe()\n    while frame:\n        depth, frame = depth + 1, frame.f_back\n    return sys.getrecursionlimit() - depth\n",
+            module: DEEP,
             tests: "import unittest\nfrom m import *\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(deep(4), 1)\n",
             target: CASE,
-            candidates: &[
-                ("0 if n <= 1", "1 if n <= 1", Passes),
-                ("deep(n - 2)", "deep(n)", Fails),
-                ("return 0 if n <= 1 else deep(n - 2)", "return room() % 2", AsItIs),
-                ("return 0 if n <= 1 else deep(n - 2)", "return 1 - room() % 2", AsItIs),
-                ("return 0 if n <= 1 else deep(n - 2)", "return room() // 2 % 2", AsItIs),
-                ("return 0 if n <= 1 else deep(n - 2)", "return room() // 4 % 2", AsItIs),
-            ],
+            candidates: DEEPER,
         },
         Table {
             what: "tests that `load_tests` makes",

@@ -71,7 +71,7 @@ impl Queue {
 }
 
 /// The kind of a model's candidates.
-pub(super) const MODEL: &str = "model";
+pub(in crate::pipeline) const MODEL: &str = "model";
 
 /// Time that second trials may take together before they must stay below a
 /// quarter of that of the first ones: few of them end at all.
