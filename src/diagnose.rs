@@ -144,6 +144,10 @@ pub struct Slice {
     pub tokens: usize,
     /// What was left out to stay within the budget, in words.
     pub dropped: Vec<String>,
+    /// Functions that nothing is shown of and that the failing test ran, or
+    /// that are suspect; by file.
+    #[serde(default)]
+    pub beside: Vec<(RelPath, Vec<String>)>,
 }
 
 /// What sort of fault the failure points to.
@@ -346,6 +350,14 @@ pub fn diagnose(evidence: &Evidence<'_>, config: &Config) -> Option<Diagnosis> {
         recent: evidence.recent.iter().take(MOST_RECENT).cloned().collect(),
         slice,
     })
+}
+
+/// The code that `names` mean, as a model writes them (`path:Class.method`,
+/// `module.function`, `path`): definitions of the project's code, longer
+/// classes and files by their signatures. What is in `shown` already, what is
+/// not found and what is too much is told in [`Slice::dropped`].
+pub fn look_up(texts: &dyn Texts, files: &[RelPath], root: &RelPath, names: &[String], shown: &[&Slice]) -> Slice {
+    slice::wanted::cut(&index::Index::new(texts, files, root.clone()), names, shown)
 }
 
 #[cfg(test)]

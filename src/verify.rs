@@ -6,6 +6,7 @@ pub mod build;
 pub mod cause;
 pub mod constructs;
 pub mod control;
+mod data;
 pub mod distinct;
 pub mod integrity;
 pub mod minimal;

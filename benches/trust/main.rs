@@ -1,10 +1,10 @@
 //! Measures how often "verified" is wrong: seeds faults into a Python checkout
-//! with pytest, hides half of its tests, lets `heal fix --offline` work with
-//! the rest, and judges what it proposes by the hidden tests and by calls on
+//! with pytest, hides half of its tests, lets `heal fix` work with the rest
+//! (with `--offline`, or with the model that `--model` names), and judges what it proposes by the hidden tests and by calls on
 //! which it differs from the code before the fault.
 //!
 //! ```text
-//! cargo bench --bench trust -- --repo DIR --out ROWS.jsonl [--faults N] [--seed N] [--shard I/N] [--small] -- TEST_COMMAND…
+//! cargo bench --bench trust -- --repo DIR --out ROWS.jsonl [--faults N] [--seed N] [--shard I/N] [--small] [--model NAME --base-url URL] -- TEST_COMMAND…
 //! cargo bench --bench trust -- --table ROWS.jsonl…
 //! ```
 //!
@@ -85,6 +85,18 @@ struct Arguments {
     /// Seed the small changes of mutation testing
     #[arg(long)]
     small: bool,
+    /// Leave out faults that more tests than this show
+    #[arg(long)]
+    most: Option<usize>,
+    /// A model to ask, as heal takes it; without one rules alone propose
+    #[arg(long)]
+    model: Option<String>,
+    /// Where the model answers
+    #[arg(long, requires = "model")]
+    base_url: Option<String>,
+    /// Trials side by side, as heal takes them
+    #[arg(long)]
+    jobs: Option<usize>,
     /// Another heal than the one built with this
     #[arg(long)]
     heal: Option<PathBuf>,
@@ -220,6 +232,10 @@ impl Site<'_> {
             choose::order(self.arguments.seed, &format!("{} {} {}", seeded.id(), function.path, function.name))
         };
         let hidden = hide::half(&functions(clean), &functions(&failing), &order);
+        if self.arguments.most.is_some_and(|most| failing.len() > most) {
+            row.outcome = "more tests show it than were asked for".to_owned();
+            return Ok(row);
+        }
         let seen =
             failing.iter().filter_map(|id| TestFunction::of_id(id)).filter(|test| !hidden.contains(test)).count();
         row.failing = (failing.len(), seen);
@@ -272,11 +288,19 @@ impl Site<'_> {
         let identity = ["-c", "user.name=trust", "-c", "user.email=trust@localhost"];
         must(Command::new("git").arg("-C").arg(&copy).args(identity).args(["commit", "-q", "-m", "all"]))?;
         let heal = self.arguments.heal.clone().unwrap_or_else(|| env!("CARGO_BIN_EXE_heal").into());
-        let output = Command::new(heal)
-            .args(["fix", "--offline", "--json", "--no-progress", "--timeout", &self.arguments.timeout, "--"])
-            .args(&self.arguments.command)
-            .current_dir(&copy)
-            .output()?;
+        let mut command = Command::new(heal);
+        command.args(["fix", "--json", "--no-progress", "--timeout", &self.arguments.timeout]);
+        match &self.arguments.model {
+            Some(model) => command.args(["--model", model]),
+            None => command.arg("--offline"),
+        };
+        if let Some(url) = &self.arguments.base_url {
+            command.args(["--base-url", url]);
+        }
+        if let Some(jobs) = self.arguments.jobs {
+            command.args(["--jobs", &jobs.to_string()]);
+        }
+        let output = command.arg("--").args(&self.arguments.command).current_dir(&copy).output()?;
         serde_json::from_slice(&output.stdout).with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }

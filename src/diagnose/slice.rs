@@ -25,11 +25,13 @@ use crate::language::ReferenceKind;
 use crate::source::Lines;
 
 mod around;
+mod beside;
 mod excerpt;
 mod flow;
 mod imports;
 mod layout;
 pub(super) mod test_code;
+pub(super) mod wanted;
 
 use layout::Item;
 
@@ -107,6 +109,7 @@ pub(crate) fn cut(index: &Index<'_>, evidence: &Evidence<'_>, findings: &Finding
     }
     items.extend(definitions);
     let mut slice = layout::lay(items, config.budget_tokens, ENOUGH_TOKENS);
+    slice.beside = beside::names(index, &slice, &findings.suspects, &executed);
     if let Some(target) = &findings.target {
         slice.dropped.extend(data_files(index, &target.file, target.function));
     }

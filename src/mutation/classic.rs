@@ -200,10 +200,22 @@ fn constant<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
             let plain = text.len() > 2 && text.starts_with(['"', '\'']) && !text.starts_with("\"\"\"");
             if plain && !text.contains('{') {
                 push(text[..1].to_owned() + &text[..1], 0.7);
+            } else if let Some(pattern) = raw(text) {
+                // An empty pattern would match everywhere, and without an end.
+                let quote = &pattern[..1];
+                push(format!("{}~{quote}", &text[..text.len() - 1]), 0.7);
             }
         }
         _ => {}
     }
+}
+
+/// Python's `r'…'` behind its `r`, unless empty or of three quotes.
+fn raw(text: &str) -> Option<&str> {
+    let quoted = text.strip_prefix(['r', 'R'])?;
+    let quote = quoted.chars().next().filter(|first| matches!(first, '\'' | '"'))?;
+    let plain = quoted.len() > 2 && quoted.ends_with(quote) && !quoted[1..].starts_with(quote);
+    plain.then_some(quoted)
 }
 
 fn result<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {

@@ -9,8 +9,11 @@ use tokio::sync::mpsc;
 
 use super::PipelineError;
 use super::hunt::Hunt;
+use super::prepare::Prepared;
 use super::reason::Reason;
 use super::workers::MODEL;
+use crate::diagnose;
+use crate::diagnose::Slice;
 use crate::propose::Candidate;
 use crate::propose::model::Answer;
 use crate::propose::model::AskError;
@@ -31,6 +34,11 @@ impl Hunt<'_> {
         let (sender, mut arriving) = mpsc::unbounded_channel();
         asker.tell(sender);
         while asker.next_step(&feedback) != Step::Stop {
+            // A call that an interrupt has ended may have brought an answer: it
+            // is paid for and kept, and no other question follows it.
+            if let Some(stop) = self.tools.interrupt.raised() {
+                return Err(PipelineError::Stopped(stop));
+            }
             let asked = Instant::now();
             // Candidates on trial of a reply that is still arriving. Nothing is
             // concluded before all of it is in the record.
@@ -100,6 +108,11 @@ impl Hunt<'_> {
             if self.is_done() {
                 return Ok(None);
             }
+            if !answer.wanted.is_empty() {
+                self.tools.events.note(format!("{} asks to see {}", answer.model, answer.wanted.join(", ")));
+                let seen = self.look_up(&answer.wanted, asker.seen());
+                asker.show(seen);
+            }
             feedback = self.feedback(before);
         }
         Ok(reason)
@@ -107,7 +120,7 @@ impl Hunt<'_> {
 
     /// Takes results until the model's candidates are all tried, or what
     /// verified is enough; those of rules stay where they are.
-    async fn drain_of_model(&mut self) -> Result<(), PipelineError> {
+    pub(super) async fn drain_of_model(&mut self) -> Result<(), PipelineError> {
         while self.crew.has_of_model() || self.unread() {
             let Some(result) = self.next_result(self.enough_at).await? else { break };
             self.record(result);
@@ -152,6 +165,13 @@ impl Hunt<'_> {
             }
         };
         Ok(Reason::new(word, format!("{error}{}", hint.map(|hint| format!("; {hint}")).unwrap_or_default())))
+    }
+
+    /// The code that the model asks to see beside the slice and `seen`.
+    fn look_up(&self, names: &[String], seen: &Slice) -> Slice {
+        let Prepared { snapshot, bench, .. } = self.prepared;
+        let shown = [&self.case.diagnosis.slice, seen];
+        diagnose::look_up(&**snapshot, &snapshot.files(), &bench.project.root, names, &shown)
     }
 
     /// What the model should know of its answers so far.

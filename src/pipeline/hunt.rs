@@ -240,6 +240,9 @@ impl Hunt<'_> {
         let patience =
             if asker.is_none() || none_yet { None } else { Some(GRACE.saturating_sub(self.began.elapsed())) };
         self.drain(patience).await?;
+        // A model's patch for another failure, known to this hunt, may spare
+        // the question.
+        self.drain_of_model().await?;
         self.settle_rivals().await?;
         if self.is_done() {
             return Ok(None);

@@ -142,6 +142,16 @@ pub struct Feedback {
     pub output: String,
 }
 
+/// The gate that a patch misses which nothing speaks against.
+const STRENGTH: &str = "strength";
+
+impl Feedback {
+    /// Whether the tests pass with it, though they check it too little.
+    pub fn passes(&self) -> bool {
+        self.gate == STRENGTH
+    }
+}
+
 /// A patch of a reply that cannot be tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unusable {
@@ -163,6 +173,8 @@ pub struct Answer {
     pub candidates: Vec<Candidate>,
     /// Patches that cannot be tried.
     pub unusable: Vec<Unusable>,
+    /// Names of code that the model asks to see.
+    pub wanted: Vec<String>,
     /// Why there is no fix, where the model says so.
     pub no_fix: Option<String>,
     /// Why the reply ended.

@@ -358,6 +358,7 @@ mod tests {
                     },
                 ],
                 tokens: 84,
+                beside: Vec::new(),
                 dropped: vec!["fraction.py: Fraction.reduced (over the budget)".into()],
             },
         }

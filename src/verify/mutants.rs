@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use tree_sitter::Node;
 use tree_sitter::Parser;
 
+use super::data;
 use super::plant;
 use super::plant::Executed;
 use crate::language;
@@ -25,6 +26,9 @@ const PER_HUNK: usize = 60;
 /// A hunk with fewer of its own gets those of the code around it too: one
 /// mutant that is noticed says little.
 const LEAST: usize = 2;
+
+/// Parts of the names of what makes an error.
+const ERRORS: &[&str] = &["Error", "Exception", "errors.New", "Errorf", "panic"];
 
 /// A patch with one more change in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +49,10 @@ pub struct PatchMutant {
     /// Whether it changes lines that the patch itself writes, and not those
     /// around them.
     pub of_patch: bool,
+    /// Whether it changes a text that the patch did not bring, or that an error
+    /// carries: tests seldom look at those, and where it survives, that says
+    /// nothing against the patch.
+    pub slight: bool,
     /// Whether only a failing check counts as noticing it, and no exception:
     /// it stands in for code that may have taken the checks away.
     pub needs_check: bool,
@@ -57,8 +65,8 @@ pub struct PatchMutant {
 /// At most `most` mutants of `patch`: by turns from each hunk, places before
 /// variations of one place, the most telling first. A hunk with fewer than two
 /// gets those of the statement, then of the function around it. What stands outside
-/// functions can tamper with the tests themselves, so that its own mutants say
-/// little: the functions of its file that the test is known to enter
+/// functions and is no mere data can tamper with the tests themselves, so that its
+/// own mutants say little: the functions of its file that the test is known to enter
 /// (`executed`, of the unpatched tree) count as one more hunk.
 pub fn choose(patch: &Patch, executed: &Executed, most: usize) -> Vec<PatchMutant> {
     let mut of_hunks: Vec<Vec<PatchMutant>> = Vec::new();
@@ -75,7 +83,9 @@ pub fn choose(patch: &Patch, executed: &Executed, most: usize) -> Vec<PatchMutan
         if let Some(before) = &change.before {
             seen.insert(language::parse(language, before).tokens());
         }
-        let outside = spans.iter().any(|span| !is_in_function(&parsed, *span));
+        let before = change.before.as_deref().unwrap_or_default();
+        let tampers = |span: &Lines| !is_in_function(&parsed, *span) && !data::is_changed_alone(before, &parsed, *span);
+        let outside = spans.iter().any(tampers);
         for span in spans.iter().copied() {
             let hunk = of_hunks.len();
             of_hunks.push(of_hunk(patch, path, &parsed, &widened(&parsed, span), hunk, &mut seen));
@@ -123,7 +133,7 @@ fn of_hunk(
     let errors = parsed.errors();
     let mut all: Vec<PatchMutant> = Vec::new();
     for (width, lines) in spans.iter().enumerate() {
-        let has_own = !all.is_empty();
+        let has_own = all.iter().any(|mutant| !mutant.slight);
         let mut found = Vec::new();
         for mutant in by_place(mutation::mutants(parsed, *lines, mutation::CLASSIC)).into_iter().take(PER_HUNK) {
             let Some(mutated) = mutant.parse(parsed, &mut parser) else { continue };
@@ -133,6 +143,7 @@ fn of_hunk(
             // Of what stands around mutants of its own, no decision is the patch's.
             let other_way = if has_own { None } else { other_way(parsed, &mutant) };
             let other_way = other_way.map(|text| with(patch, path, text));
+            let slight = is_slight(patch, parsed, path, &mutant);
             let (path, words) = (path.clone(), mutant.note.clone());
             let decides = mutant.operator == "classic-truth" && !has_own;
             found.push(PatchMutant {
@@ -142,17 +153,39 @@ fn of_hunk(
                 decides,
                 other_way,
                 of_patch: width == 0,
+                slight,
                 needs_check: false,
                 path,
                 line: mutant.line,
             });
         }
         all.append(&mut found);
-        if all.len() >= LEAST {
+        if all.iter().filter(|mutant| !mutant.slight).count() >= LEAST {
             break;
         }
     }
     all
+}
+
+/// Whether `mutant` changes a text that stands in the unpatched file too, or
+/// in what makes an error.
+fn is_slight(patch: &Patch, parsed: &Parsed, path: &RelPath, mutant: &mutation::Mutant) -> bool {
+    let Some((bytes, _)) = mutant.edits.first().filter(|_| mutant.operator == "classic-constant") else { return false };
+    let text = parsed.text.get(bytes.clone()).unwrap_or_default();
+    if !text.ends_with(['"', '\'', '`']) {
+        return false;
+    }
+    let before = patch.changes().iter().find(|change| &change.path == path).and_then(|change| change.before.as_deref());
+    let mut around = parsed.tree.root_node().descendant_for_byte_range(bytes.start, bytes.end);
+    let mut is_of_error = false;
+    while let Some(node) = around.filter(|_| !is_of_error) {
+        let callee = node.child_by_field_name("function").or_else(|| node.child_by_field_name("constructor"));
+        let callee = callee.filter(|callee| callee.end_byte() <= bytes.start);
+        is_of_error = matches!(node.kind(), "raise_statement" | "throw_statement")
+            || callee.is_some_and(|callee| ERRORS.iter().any(|word| parsed.text_of(callee).contains(word)));
+        around = node.parent();
+    }
+    is_of_error || before.is_some_and(|before| before.contains(text))
 }
 
 /// `patch` with another text for one of its files.

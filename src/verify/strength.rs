@@ -224,12 +224,17 @@ struct Tally {
 
 impl Tally {
     fn made(&self) -> usize {
-        self.killed.len() + self.survived.len()
+        self.killed.len() + self.telling()
+    }
+
+    /// Survivors that say something.
+    fn telling(&self) -> usize {
+        self.survived.iter().filter(|mutant| !mutant.slight).count()
     }
 
     /// `wanted`: kills that the policy asks for.
     fn is_enough(&self, wanted: usize) -> bool {
-        let (killed, survived) = (self.killed.len(), self.survived.len());
+        let (killed, survived) = (self.killed.len(), self.telling());
         let sure = survived == 0 && killed >= ENOUGH.max(wanted);
         let hopeless = killed == 0 && survived >= HOPELESS || survived > MOST / 2;
         self.made() >= MOST || sure || hopeless
@@ -238,16 +243,17 @@ impl Tally {
     /// Whether a mutant is of the code around a patch that has mutants of its
     /// own in the same place.
     fn is_around(&self, mutant: &PatchMutant) -> bool {
-        let own = |other: &PatchMutant| other.of_patch && other.hunk == mutant.hunk;
+        let own = |other: &PatchMutant| other.of_patch && !other.slight && other.hunk == mutant.hunk;
         !mutant.of_patch && self.killed.iter().chain(&self.survived).any(own)
     }
 
     /// What the code around the patch adds, and the rest alone.
     fn split(&self) -> (Option<Around>, Vec<&PatchMutant>, Vec<&PatchMutant>) {
-        let killed: Vec<&PatchMutant> = self.killed.iter().filter(|one| !self.is_around(one)).collect();
-        let survived: Vec<&PatchMutant> = self.survived.iter().filter(|one| !self.is_around(one)).collect();
-        let around =
-            Around { mutants: self.made() - killed.len() - survived.len(), killed: self.killed.len() - killed.len() };
+        let (around, own): (Vec<_>, Vec<_>) = self.killed.iter().partition(|one| self.is_around(one));
+        let (killed_around, killed) = (around.len(), own);
+        let telling = self.survived.iter().filter(|one| !one.slight);
+        let (around, survived): (Vec<_>, Vec<_>) = telling.partition(|one| self.is_around(one));
+        let around = Around { mutants: killed_around + around.len(), killed: killed_around };
         ((around.mutants > 0).then_some(around), killed, survived)
     }
 
@@ -317,6 +323,7 @@ mod tests {
             decides: false,
             other_way: None,
             of_patch: true,
+            slight: false,
             needs_check: false,
             path: RelPath::new("a.py").expect("path"),
             line: 12,
@@ -345,6 +352,12 @@ mod tests {
         let strength = tally.verdict(&patch, &none).expect("what stands around is no part of it").expect("measured");
         assert_eq!((strength.mutants, strength.killed), (1, 1));
         assert_eq!(strength.around, Some(Around { mutants: 3, killed: 1 }));
+        let text = PatchMutant { slight: true, ..mutant(0) };
+        let texts = Tally { killed: vec![mutant(0)], survived: vec![text.clone(), text.clone()], one_way: 0 };
+        let strength = texts.verdict(&patch, &none).expect("a text that no test checks says little").expect("measured");
+        assert_eq!((strength.mutants, strength.killed, strength.survivors.len()), (1, 1, 0));
+        let instead = Tally { killed: vec![wide(0)], survived: vec![text, wide(0), wide(0)], one_way: 0 };
+        assert!(instead.verdict(&patch, &none).is_err(), "what stands around is measured in its place");
         let none_of_its_own = Tally { killed: vec![wide(0)], survived: vec![wide(0), wide(0)], one_way: 0 };
         assert!(none_of_its_own.verdict(&patch, &none).is_err());
         let mut strict = Applied::default();

@@ -142,7 +142,7 @@ fn diagnosis() -> Diagnosis {
         text: GCD.into(),
         elided: Vec::new(),
     };
-    let slice = Slice { parts: vec![part], tokens: 30, dropped: Vec::new() };
+    let slice = Slice { parts: vec![part], tokens: 30, beside: Vec::new(), dropped: Vec::new() };
     let (also, suspects, class_why) = (Vec::new(), Vec::new(), String::new());
     Diagnosis { failure, also, class: Class::Code, class_why, suspects, slice, recent: Vec::new() }
 }

@@ -114,6 +114,37 @@ fn a_model_heals_what_rules_cannot_with_one_round_of_feedback() {
     assert!(requests.iter().all(|request| !String::from_utf8_lossy(&request.body).contains("sk-not-a-key")));
 }
 
+/// The fault is a row of a table that no frame, call or value leads to.
+const TABLE: &[(&str, &str)] = &[
+    ("words/__init__.py", ""),
+    (
+        "words/book.py",
+        "GREETINGS = {\n    'morning': 'Good morning, {}!',\n    'evening': 'Good day, {}!',\n}\n\n\ndef pick(hour):\n    return GREETINGS['morning' if hour < 12 else 'evening']\n",
+    ),
+    ("words/say.py", "from words import book\n\n\ndef greet(name, hour):\n    return book.pick(hour).format(name)\n"),
+    (
+        "test_say.py",
+        "import unittest\nfrom words.say import greet\n\n\nclass SayTest(unittest.TestCase):\n    def test_morning(self):\n        self.assertEqual(greet('Ana', 9), 'Good morning, Ana!')\n\n    def test_evening(self):\n        self.assertEqual(greet('Ana', 19), 'Good evening, Ana!')\n        self.assertEqual(greet('Bo', 20), 'Good evening, Bo!')\n",
+    ),
+];
+
+#[test]
+fn a_model_may_ask_to_see_code_and_is_asked_again_with_it() {
+    let look = json!({"patches": [], "see": ["words/book.py:GREETINGS", "words.book.missing"], "no_fix": null});
+    let mended = json!({"patches": [{"root_cause": "The evening's words are wrong.", "edits": [{"path": "words/book.py", "search": "    'evening': 'Good day, {}!',", "replace": "    'evening': 'Good evening, {}!',"}]}], "see": [], "no_fix": null});
+    let (runtime, server) = serve("/v1/chat/completions", vec![chat(&look), chat(&mended)]);
+    let project = Project::new(TABLE);
+    let ran = heal(&project, &server, "/v1", &["fix", "--json", "--model", "openai-chat/stand-in"]).code(0);
+    let json = ran.json();
+    assert_eq!(json["cost"]["calls"], 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("asks to see words/book.py:GREETINGS, words.book.missing"), "{}", ran.stderr);
+    let requests = runtime.block_on(server.received_requests()).expect("recorded");
+    let bodies: Vec<String> =
+        requests.iter().map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect();
+    assert!(bodies[1].contains("You asked to see:") && bodies[1].contains("words.book.missing: no such definition"));
+    assert!(!bodies[0].contains("You asked to see:"));
+}
+
 #[test]
 fn anthropic_speaks_messages_and_its_price_is_known() {
     let (_runtime, server) = serve("/v1/messages", vec![messages(&right())]);

@@ -68,6 +68,19 @@ pub(super) fn of_test(file: &SourceFile, definition: usize, line: Option<u32>) -
     of_suspect(file, definition, &ends, &hot, &Executed::new(&[]))
 }
 
+/// The bodies of the functions in `span`: what is left out of an outline.
+pub(super) fn bodies(file: &SourceFile, span: Lines) -> Vec<Lines> {
+    let mut left: BTreeSet<u32> = BTreeSet::new();
+    for definition in file.outline.definitions.iter().filter(|this| this.kind.is_callable()) {
+        let first = file.line_at(definition.signature.end) + 1;
+        let body = Lines::new(first, definition.lines.end.max(first));
+        if body.count() >= WORTH && span.contains(body.start) && span.contains(body.end) {
+            left.extend(all(body));
+        }
+    }
+    runs(&left)
+}
+
 fn all(lines: Lines) -> std::ops::RangeInclusive<u32> {
     lines.start..=lines.end
 }

@@ -125,3 +125,16 @@ fn a_loop_is_never_made_endless() {
         assert!(!found.iter().any(|change| change == endless), "{path}: {found:?}");
     }
 }
+
+#[test]
+fn a_pattern_gets_one_character_more_and_is_never_empty() {
+    for (text, wanted) in [
+        ("RULES = [(r'[+-]+', OP)]\n", vec!["RULES = [(r'[+-]+~', OP)]"]),
+        ("RULE = r\"a\"\n", vec!["RULE = r\"a~\""]),
+        ("RULE = r''\n", vec![]),
+        ("RULE = r'''a'''\n", vec![]),
+        ("WORDS = ('ORDER',)\n", vec!["WORDS = ('',)"]),
+    ] {
+        assert_changes("a.py", text, 1, wanted);
+    }
+}

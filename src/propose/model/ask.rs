@@ -24,8 +24,10 @@ use super::strategy::Brought;
 use super::strategy::Call;
 use super::strategy::Step;
 use super::strategy::Strategy;
+use super::voice::Told;
 use super::voice::Voice;
 use crate::diagnose::Diagnosis;
+use crate::diagnose::Slice;
 use crate::event::Event;
 use crate::event::Events;
 use crate::interrupt::Interrupt;
@@ -47,6 +49,8 @@ pub struct Asker {
     unusable: Vec<Unusable>,
     /// Digests of the patches proposed so far.
     proposed: HashSet<String>,
+    /// What the models asked to see beside the slice.
+    seen: Slice,
     /// Who gets candidates of a reply that is still arriving.
     early: Option<UnboundedSender<Candidate>>,
 }
@@ -67,7 +71,7 @@ impl Asker {
         let strategy = Strategy::new(config.rounds);
         let voices = vec![Voice::new(config, events.clone(), interrupt, store, budget)?];
         let (unusable, proposed) = (Vec::new(), HashSet::new());
-        Ok(Asker { voices, events, strategy, asked: 0, unusable, proposed, early: None })
+        Ok(Asker { voices, events, strategy, asked: 0, unusable, proposed, seen: Slice::default(), early: None })
     }
 
     /// Adds a model, to be asked where those before it did not help.
@@ -89,13 +93,26 @@ impl Asker {
         self.early = Some(early);
     }
 
+    /// Shows in all further calls what the last answer asked to see.
+    pub fn show(&mut self, asked_for: Slice) {
+        self.strategy.show(asked_for.parts.len());
+        self.seen.parts.extend(asked_for.parts);
+        self.seen.dropped.extend(asked_for.dropped);
+    }
+
+    /// What has been shown beside the slice.
+    pub fn seen(&self) -> &Slice {
+        &self.seen
+    }
+
     /// The step of the call that [`Asker::ask`] would make with this feedback.
     pub fn next_step(&self, feedback: &[Feedback]) -> Step {
         self.next_call(feedback).map_or(Step::Stop, |call| call.step)
     }
 
     fn next_call(&self, feedback: &[Feedback]) -> Option<Call> {
-        self.strategy.next_call(!feedback.is_empty() || !self.unusable.is_empty())
+        let has_passing = feedback.iter().any(Feedback::passes);
+        self.strategy.next_call(!feedback.is_empty() || !self.unusable.is_empty(), has_passing)
     }
 
     /// Passes over the model of the last call, which gave no answer; returns
@@ -121,12 +138,14 @@ impl Asker {
         self.asked = call.model;
         let voice = &mut self.voices[call.model];
         let mut redactor = Redactor::new(&voice.config.secrets);
-        let prompt = voice.prompt(diagnosis, call.step, feedback, &self.unusable, &mut redactor)?;
+        let told = Told { feedback, unusable: &self.unusable, seen: Some(&self.seen) };
+        let prompt = voice.prompt(diagnosis, call.step, &told, &mut redactor)?;
         let named = voice.config.model.to_string();
         let mut reading = Reading {
             named: &named,
             digest: &prompt.digest,
             diagnosis,
+            seen: &self.seen,
             read,
             redactor: &redactor,
             proposed: &mut self.proposed,
@@ -155,6 +174,7 @@ impl Asker {
             step: call.step,
             candidates: Vec::new(),
             unusable: Vec::new(),
+            wanted: Vec::new(),
             no_fix: None,
             stop: reply.stop,
             usage,
@@ -174,6 +194,7 @@ impl Asker {
         let brought = Brought {
             candidates: reading.count,
             unusable: answer.unusable.len(),
+            seen: 0,
             says_no_fix: answer.no_fix.is_some(),
         };
         self.strategy.record(call, brought);
@@ -190,7 +211,7 @@ impl Asker {
         let voice = &self.voices[0];
         let config = &voice.config;
         let mut redactor = Redactor::new(&config.secrets);
-        let prompt = voice.prompt(diagnosis, Step::First, &[], &[], &mut redactor)?;
+        let prompt = voice.prompt(diagnosis, Step::First, &Told::default(), &mut redactor)?;
         let estimate = voice.estimate_of(&prompt);
         let to = config.address().map_or_else(|| config.model.to_string(), |url| format!("{} at {url}", config.model));
         let cost = estimate.usd.map_or_else(|| "unknown price".to_owned(), |usd| format!("at most {usd:.4} USD"));
@@ -216,6 +237,6 @@ impl Asker {
     pub fn estimate(&self, diagnosis: &Diagnosis) -> Result<Estimate, AskError> {
         let voice = &self.voices[0];
         let mut redactor = Redactor::new(&voice.config.secrets);
-        Ok(voice.estimate_of(&voice.prompt(diagnosis, Step::First, &[], &[], &mut redactor)?))
+        Ok(voice.estimate_of(&voice.prompt(diagnosis, Step::First, &Told::default(), &mut redactor)?))
     }
 }

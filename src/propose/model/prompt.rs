@@ -21,6 +21,7 @@ use super::strategy::Step;
 use crate::diagnose::Diagnosis;
 use crate::diagnose::Part;
 use crate::diagnose::Role;
+use crate::diagnose::Slice;
 use crate::failure::normalise;
 use crate::source::RelPath;
 
@@ -86,6 +87,9 @@ pub struct Attempt {
     pub missed: String,
     /// The end of the gate's output; may be empty.
     pub output: String,
+    /// Whether nothing speaks against it: the tests pass with it and check it
+    /// too little.
+    pub passes: bool,
 }
 
 /// A rendered prompt, secrets redacted.
@@ -117,6 +121,8 @@ pub struct Request<'a> {
     pub candidates: usize,
     /// What became of the fixes so far.
     pub attempts: &'a [Attempt],
+    /// What the models asked to see; shown in later calls.
+    pub seen: Option<&'a Slice>,
     /// Mixed into the digest: the model, so that another is asked anew.
     pub asked: &'a str,
 }
@@ -165,7 +171,12 @@ struct Texts {
     candidates: usize,
     failure: Value,
     parts: Vec<Value>,
+    /// Functions that are not shown, by file.
+    beside: Vec<Value>,
     attempts: Vec<Value>,
+    seen: Vec<Value>,
+    /// What was asked for and cannot be shown.
+    unseen: String,
     step: Step,
 }
 
@@ -188,11 +199,19 @@ impl Texts {
             also => one_line(&clean(&others)),
             output => end(&squeezed(&settle(&clean(&echo::cut(&failure.output, &request.diagnosis.slice)))), OUTPUT),
         };
-        let parts = request.diagnosis.slice.parts.iter().map(|part| {
-            let text = clean(&part.text);
-            context! { head => heading(part, request.diagnosis), text => text.trim_end_matches(['\n', '\r']) }
-        });
-        let parts = parts.collect();
+        let mut shown = |slice: &Slice| -> Vec<Value> {
+            let part = |part: &Part| {
+                let text = clean(&part.text);
+                context! { head => heading(part, request.diagnosis), text => text.trim_end_matches(['\n', '\r']) }
+            };
+            slice.parts.iter().map(part).collect()
+        };
+        let parts = shown(&request.diagnosis.slice);
+        let seen = request.seen.map(&mut shown).unwrap_or_default();
+        let unseen = request.seen.map(|seen| one_line(&clean(&seen.dropped.join(", ")))).unwrap_or_default();
+        let beside = request.diagnosis.slice.beside.iter();
+        let beside = beside.map(|(path, names)| one_line(&clean(&format!("{path}: {}", names.join(", ")))));
+        let beside = beside.map(Value::from).collect();
         let from = request.attempts.len().saturating_sub(TRIED);
         let attempts = request.attempts[from..].iter().map(|attempt| {
             context! {
@@ -200,23 +219,27 @@ impl Texts {
                 change => head(clean(&attempt.change).trim_end(), TRIED_CHANGE),
                 missed => one_line(&head(&settle(&clean(&attempt.missed)), MESSAGE)),
                 output => end(&squeezed(&settle(&clean(&attempt.output))), TRIED_OUTPUT),
+                passes => attempt.passes,
             }
         });
         let attempts = attempts.collect();
-        Texts { candidates: request.candidates, failure, parts, attempts, step: request.step }
+        let (candidates, step) = (request.candidates, request.step);
+        Texts { candidates, failure, parts, beside, attempts, seen, unseen, step }
     }
 
     fn repair(&self, templates: &Templates, tag: &str) -> Result<String, PromptError> {
-        let (candidates, failure, parts) = (self.candidates, &self.failure, &self.parts);
-        rendered("repair", &templates.repair, context! { tag, candidates, failure, parts })
+        let Texts { candidates, failure, parts, beside, .. } = self;
+        rendered("repair", &templates.repair, context! { tag, candidates, failure, parts, beside })
     }
 
     fn user(&self, templates: &Templates, tag: &str) -> Result<String, PromptError> {
         let candidates = self.candidates;
         let mut text = self.repair(templates, tag)?;
         if !matches!(self.step, Step::First | Step::Stop) {
-            let (fresh, attempts) = (self.step == Step::Fresh, &self.attempts);
-            text.push_str(&rendered("retry", &templates.retry, context! { tag, candidates, fresh, attempts })?);
+            let fresh = self.step == Step::Fresh;
+            let Texts { attempts, seen, unseen, .. } = self;
+            let context = context! { tag, candidates, fresh, attempts, seen, unseen };
+            text.push_str(&rendered("retry", &templates.retry, context)?);
         }
         Ok(text)
     }

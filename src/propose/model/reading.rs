@@ -12,6 +12,7 @@ use super::reply::SaidPatch;
 use super::resolve::resolved;
 use super::resolve::written;
 use crate::diagnose::Diagnosis;
+use crate::diagnose::Slice;
 use crate::patch::Patch;
 use crate::propose::Candidate;
 use crate::propose::Origin;
@@ -26,6 +27,8 @@ pub(super) struct Reading<'a> {
     /// The digest of the prompt.
     pub(super) digest: &'a str,
     pub(super) diagnosis: &'a Diagnosis,
+    /// What is shown beside the slice.
+    pub(super) seen: &'a Slice,
     /// Gives a file of the snapshot.
     pub(super) read: &'a (dyn Fn(&RelPath) -> Option<String> + Sync),
     pub(super) redactor: &'a Redactor,
@@ -53,6 +56,7 @@ impl Reading<'_> {
             return;
         }
         answer.no_fix = said.no_fix;
+        answer.wanted = said.wanted;
         for (root_cause, reason) in said.unreadable {
             let reason = match reply.stop {
                 StopReason::Length => {
@@ -78,7 +82,7 @@ impl Reading<'_> {
     /// The patch as a candidate; `None` where it was proposed before, here or
     /// in an earlier call.
     pub(super) fn candidate(&mut self, said: &SaidPatch) -> Result<Option<Candidate>, String> {
-        let patch: Patch = resolved(said, self.diagnosis, self.read, self.redactor)?;
+        let patch: Patch = resolved(said, &[&self.diagnosis.slice, self.seen], self.read, self.redactor)?;
         if !self.proposed.insert(patch.digest()) {
             return Ok(None);
         }

@@ -16,6 +16,8 @@ use serde_json::json;
 
 /// More patches than this are not read.
 const MOST_PATCHES: usize = 50;
+/// More names of code to see are not read.
+const MOST_WANTED: usize = 8;
 
 /// The JSON schema of a reply: the smallest subset that all vendors take
 /// strictly (every property required, no further ones, optional is nullable).
@@ -28,7 +30,11 @@ pub fn schema() -> Value {
     };
     let edit = object(json!({"path": text(), "search": text(), "replace": text()}));
     let patch = object(json!({"root_cause": text(), "edits": {"type": "array", "items": edit}}));
-    object(json!({"patches": {"type": "array", "items": patch}, "no_fix": {"type": ["string", "null"]}}))
+    object(json!({
+        "patches": {"type": "array", "items": patch},
+        "see": {"type": "array", "items": text()},
+        "no_fix": {"type": ["string", "null"]},
+    }))
 }
 
 /// What a reply says.
@@ -38,6 +44,8 @@ pub struct Said {
     pub patches: Vec<SaidPatch>,
     /// Patches that cannot be read: root cause, where there is one, and why.
     pub unreadable: Vec<(String, String)>,
+    /// Names of code that the model asks to see.
+    pub wanted: Vec<String>,
     /// Why there is no fix, where the model says so.
     pub no_fix: Option<String>,
 }
@@ -85,7 +93,12 @@ pub fn read(text: &str) -> Said {
     if said.patches.is_empty() && said.unreadable.is_empty() {
         said.patches = diffs_in(text);
     }
-    if said.patches.is_empty() && said.unreadable.is_empty() && said.no_fix.is_none() {
+    said.wanted.truncate(MOST_WANTED);
+    let says_nothing = said.patches.is_empty() && said.unreadable.is_empty() && said.wanted.is_empty();
+    if says_nothing && said.no_fix.is_none() && values.iter().any(gives_none) {
+        said.no_fix = Some("it does not say why".to_owned());
+    }
+    if says_nothing && said.no_fix.is_none() {
         let start: String = text.chars().take(80).collect();
         let why =
             if start.is_empty() { "the reply is empty".into() } else { format!("the reply holds no patch: `{start}`") };
@@ -107,6 +120,7 @@ const PATH: &[&str] = &["path", "file", "filename", "file_path"];
 const SEARCH: &[&str] = &["search", "find", "old", "old_str", "original"];
 const REPLACE: &[&str] = &["replace", "new", "new_str", "replacement"];
 const DIFF: &[&str] = &["diff", "patch"];
+const WANTED: &[&str] = &["see"];
 
 fn field<'v>(map: &'v Map<String, Value>, names: &[&str]) -> Option<&'v Value> {
     names.iter().find_map(|name| map.get(*name)).filter(|value| !value.is_null())
@@ -120,7 +134,7 @@ fn text_field<'v>(map: &'v Map<String, Value>, names: &[&str]) -> Option<&'v str
 fn is_meant(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(is_meant),
-        Value::Object(map) => [PATCHES, EDITS, SEARCH, DIFF, &["no_fix"]]
+        Value::Object(map) => [PATCHES, EDITS, SEARCH, DIFF, WANTED, &["no_fix"]]
             .iter()
             .any(|names| names.iter().any(|name| map.contains_key(*name))),
         _ => false,
@@ -139,10 +153,13 @@ impl Said {
                 if let Some(why) = text_field(map, &["no_fix"]).filter(|why| !why.trim().is_empty()) {
                     self.no_fix = Some(why.trim().to_owned());
                 }
+                let wanted = field(map, WANTED).and_then(Value::as_array).into_iter().flatten();
+                let wanted = wanted.filter_map(Value::as_str).map(str::trim).filter(|name| !name.is_empty());
+                self.wanted.extend(wanted.map(str::to_owned));
                 match field(map, PATCHES) {
                     Some(Value::Array(items)) => items.iter().for_each(|item| self.take_patch(item)),
                     Some(item) => self.take_patch(item),
-                    None if is_meant(value) && !map.contains_key("no_fix") => self.take_patch(value),
+                    None if is_patch(map) => self.take_patch(value),
                     None => {}
                 }
             }
@@ -157,6 +174,18 @@ impl Said {
             Err(why) => self.unreadable.push((cause, why)),
         }
     }
+}
+
+/// Whether it is the form that was asked for, without a patch.
+fn gives_none(value: &Value) -> bool {
+    let patches = value.as_object().and_then(|map| field(map, PATCHES));
+    patches.and_then(Value::as_array).is_some_and(Vec::is_empty)
+}
+
+/// Whether the reply is one patch and says nothing else.
+fn is_patch(map: &Map<String, Value>) -> bool {
+    let holds = |names: &[&str]| names.iter().any(|name| map.contains_key(*name));
+    !holds(&["no_fix"]) && [EDITS, SEARCH, DIFF].iter().any(|names| holds(names))
 }
 
 fn is_edit(map: &Map<String, Value>) -> bool {

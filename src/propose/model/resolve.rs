@@ -6,17 +6,17 @@ use super::redact::Redactor;
 use super::reply;
 use super::reply::SaidChange;
 use super::reply::SaidPatch;
-use crate::diagnose::Diagnosis;
+use crate::diagnose::Slice;
 use crate::patch::Patch;
 use crate::patch::edit;
 use crate::patch::edit::Edit;
 use crate::patch::unified;
 use crate::source::RelPath;
 
-/// The patch that the model means, secrets put back.
+/// The patch that the model means, who was shown `slices`; secrets put back.
 pub(super) fn resolved(
     patch: &SaidPatch,
-    diagnosis: &Diagnosis,
+    slices: &[&Slice],
     read: &dyn Fn(&RelPath) -> Option<String>,
     redactor: &Redactor,
 ) -> Result<Patch, String> {
@@ -33,7 +33,7 @@ pub(super) fn resolved(
             };
             let edits = said.iter().map(edit).collect::<Result<Vec<Edit>, String>>()?;
             let shown = |path: &RelPath| {
-                let parts = diagnosis.slice.parts.iter().filter(|part| part.path == *path);
+                let parts = slices.iter().flat_map(|slice| &slice.parts).filter(|part| part.path == *path);
                 parts.flat_map(|part| part.shown()).collect()
             };
             edit::resolve(&edits, read, &shown).map_err(|error| error.to_string())

@@ -14,7 +14,8 @@
 pub enum Step {
     /// The failure and the slice.
     First,
-    /// The same, and what became of the patches so far.
+    /// The same, what became of the patches so far, and what the model asked to
+    /// see.
     Feedback {
         /// 1-based.
         round: usize,
@@ -32,8 +33,17 @@ pub struct Brought {
     pub candidates: usize,
     /// Patches that cannot.
     pub unusable: usize,
+    /// Definitions that the model asked to see, and can be shown.
+    pub seen: usize,
     /// Whether the model says that there is no fix.
     pub says_no_fix: bool,
+}
+
+impl Brought {
+    /// Whether there is nothing to try, and nothing to go on with.
+    fn gives_up(&self) -> bool {
+        self.says_no_fix && self.candidates == 0 && self.seen == 0
+    }
 }
 
 /// A call: whom to ask, and what.
@@ -73,20 +83,25 @@ impl Strategy {
     }
 
     /// The next call; `None` for no further one. `has_feedback`: whether there
-    /// is something to tell that the models do not know.
-    pub fn next_call(&self, has_feedback: bool) -> Option<Call> {
+    /// is something to tell that the models do not know; `has_passing`: whether
+    /// the tests pass with a patch, though they check it too little.
+    pub fn next_call(&self, has_feedback: bool, has_passing: bool) -> Option<Call> {
         let mut usable = (0..self.models).filter(|model| !self.out.contains(model));
         let first = usable.clone().next()?;
         let Some((last, brought)) = self.done.last() else { return Some(Call { model: first, step: Step::First }) };
         // Twice the same answer, asked in two ways: more would only cost.
-        let no_fix = self.done.iter().filter(|(_, brought)| brought.says_no_fix && brought.candidates == 0).count();
-        if no_fix >= 2 || self.done.len() >= self.most_calls() || self.is_sampled_again() {
+        let no_fix = self.done.iter().filter(|(_, brought)| brought.gives_up()).count();
+        // Nor would one that knows of nothing better than what passes.
+        let is_content = has_passing && brought.gives_up();
+        if no_fix >= 2 || is_content || self.done.len() >= self.most_calls() || self.is_sampled_again() {
             return None;
         }
         let waiting = usable.find(|model| !self.done.iter().any(|(call, _)| call.model == *model));
         let rounds_done = self.done.iter().filter(|(call, _)| matches!(call.step, Step::Feedback { .. })).count();
-        let can_learn = has_feedback && brought.candidates + brought.unusable > 0 && rounds_done < self.rounds;
-        let may_stay = waiting.is_none() || (brought.candidates > 0 && self.turn() < Strategy::TURN);
+        let has_news = brought.seen > 0 || (has_feedback && brought.candidates + brought.unusable > 0);
+        let can_learn = has_news && rounds_done < self.rounds;
+        let is_useful = brought.candidates + brought.seen > 0;
+        let may_stay = waiting.is_none() || (is_useful && self.turn() < Strategy::TURN);
         if can_learn && may_stay && !self.out.contains(&last.model) {
             return Some(Call { model: last.model, step: Step::Feedback { round: rounds_done + 1 } });
         }
@@ -122,6 +137,14 @@ impl Strategy {
         self.done.push((call, brought));
     }
 
+    /// Takes note of how many definitions can be shown that the last call
+    /// asked to see.
+    pub fn show(&mut self, seen: usize) {
+        if let Some((_, brought)) = self.done.last_mut() {
+            brought.seen = seen;
+        }
+    }
+
     /// Takes note of a model that gave no answer: it is passed over.
     pub fn pass_over(&mut self, model: usize) {
         self.out.push(model);
@@ -137,9 +160,10 @@ impl Strategy {
 mod tests {
     use super::*;
 
-    const SOME: Brought = Brought { candidates: 2, unusable: 0, says_no_fix: false };
-    const NO_FIX: Brought = Brought { candidates: 0, unusable: 0, says_no_fix: true };
-    const BROKEN: Brought = Brought { candidates: 0, unusable: 1, says_no_fix: false };
+    const SOME: Brought = Brought { candidates: 2, unusable: 0, seen: 0, says_no_fix: false };
+    const NO_FIX: Brought = Brought { candidates: 0, unusable: 0, seen: 0, says_no_fix: true };
+    const LOOKS: Brought = Brought { candidates: 0, unusable: 0, seen: 2, says_no_fix: true };
+    const BROKEN: Brought = Brought { candidates: 0, unusable: 1, seen: 0, says_no_fix: false };
 
     /// The calls of `models` models, each as its letter and its step; `out`
     /// names those that give no answer, and at which call.
@@ -148,7 +172,7 @@ mod tests {
         (1..models).for_each(|_| strategy.add_model());
         let mut calls = Vec::new();
         let mut brought = brought.iter().chain(std::iter::repeat(&SOME));
-        while let Some(call) = strategy.next_call(true) {
+        while let Some(call) = strategy.next_call(true, false) {
             let letter = char::from(b'A' + call.model as u8);
             let step = match call.step {
                 Step::First => "first".to_owned(),
@@ -176,6 +200,9 @@ mod tests {
             (0, vec![], vec!["A first", "A fresh"]),
             (2, vec![NO_FIX, NO_FIX], vec!["A first", "A fresh"]),
             (2, vec![BROKEN, NO_FIX], vec!["A first", one, "A fresh"]),
+            (2, vec![LOOKS, NO_FIX], vec!["A first", one, "A fresh"]),
+            (2, vec![LOOKS, LOOKS, LOOKS], vec!["A first", one, two, "A fresh"]),
+            (0, vec![LOOKS], vec!["A first", "A fresh"]),
             (2, vec![BROKEN, NO_FIX, NO_FIX], vec!["A first", one, "A fresh"]),
         ] {
             assert_eq!(calls(1, rounds, &brought, &[]), wanted, "{rounds} {brought:?}");
@@ -192,6 +219,7 @@ mod tests {
             (2, 2, vec![BROKEN], vec!["A first", "B fresh", "B feedback 1", "B feedback 2"]),
             (2, 2, vec![NO_FIX], vec!["A first", "B fresh", "B feedback 1", "B feedback 2"]),
             (2, 2, vec![NO_FIX, NO_FIX], vec!["A first", "B fresh"]),
+            (2, 2, vec![LOOKS], vec!["A first", "A feedback 1", "B fresh", "B feedback 2"]),
             (2, 2, vec![SOME, BROKEN, NO_FIX], vec!["A first", "A feedback 1", "B fresh"]),
             (3, 2, vec![], vec!["A first", "A feedback 1", "B fresh", "B feedback 2", "C fresh"]),
             (3, 2, vec![BROKEN, BROKEN], vec!["A first", "B fresh", "C fresh", "C feedback 1", "C feedback 2"]),
@@ -218,11 +246,24 @@ mod tests {
     }
 
     #[test]
+    fn who_knows_of_nothing_better_than_what_passes_is_not_asked_again() {
+        let mut strategy = Strategy::new(2);
+        for (brought, wanted) in
+            [(SOME, Some(Step::Feedback { round: 1 })), (LOOKS, Some(Step::Feedback { round: 2 })), (NO_FIX, None)]
+        {
+            let call = strategy.next_call(true, true).expect("a call");
+            strategy.record(call, brought);
+            assert_eq!(strategy.next_call(true, true).map(|call| call.step), wanted, "{brought:?}");
+        }
+        assert_eq!(strategy.next_call(true, false).map(|call| call.step), Some(Step::Fresh));
+    }
+
+    #[test]
     fn without_news_the_next_call_is_the_fresh_one() {
         let mut strategy = Strategy::new(2);
-        strategy.record(strategy.next_call(false).expect("the first"), SOME);
-        assert_eq!(strategy.next_call(false), Some(Call { model: 0, step: Step::Fresh }));
+        strategy.record(strategy.next_call(false, false).expect("the first"), SOME);
+        assert_eq!(strategy.next_call(false, false), Some(Call { model: 0, step: Step::Fresh }));
         strategy.add_model();
-        assert_eq!(strategy.next_call(false), Some(Call { model: 1, step: Step::Fresh }));
+        assert_eq!(strategy.next_call(false, false), Some(Call { model: 1, step: Step::Fresh }));
     }
 }

@@ -22,6 +22,7 @@ use super::reply;
 use super::strategy::Step;
 use super::wire::Wire;
 use crate::diagnose::Diagnosis;
+use crate::diagnose::Slice;
 use crate::event::Event;
 use crate::event::Events;
 use crate::interrupt::Interrupt;
@@ -53,6 +54,17 @@ pub(super) struct Voice {
     wire: Wire,
 }
 
+/// What a later call tells beside the diagnosis.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told<'a> {
+    /// What became of the candidates of all earlier calls.
+    pub(super) feedback: &'a [Feedback],
+    /// What earlier replies held that could not be tried.
+    pub(super) unusable: &'a [Unusable],
+    /// What the models asked to see.
+    pub(super) seen: Option<&'a Slice>,
+}
+
 impl Voice {
     pub(super) fn new(
         config: Config,
@@ -73,27 +85,21 @@ impl Voice {
         Voice::new(config, self.events.clone(), self.interrupt.clone(), store, self.budget.clone())
     }
 
-    /// The prompt of a step; `unusable` is what earlier replies held that could
-    /// not be tried.
+    /// The prompt of a step.
     pub(super) fn prompt(
         &self,
         diagnosis: &Diagnosis,
         step: Step,
-        feedback: &[Feedback],
-        unusable: &[Unusable],
+        told: &Told<'_>,
         redactor: &mut Redactor,
     ) -> Result<Prompt, AskError> {
-        let tried = feedback.iter().map(|feedback| Attempt {
-            idea: feedback.candidate.explanation.clone(),
-            change: feedback.candidate.patch.diff(),
-            missed: format!("missed the gate `{}`: {}", feedback.gate, feedback.detail),
-            output: feedback.output.clone(),
-        });
-        let unusable = unusable.iter().map(|unusable| Attempt {
+        let tried = told.feedback.iter().map(attempt);
+        let unusable = told.unusable.iter().map(|unusable| Attempt {
             idea: unusable.root_cause.clone(),
             change: unusable.change.clone(),
             missed: format!("could not be used: {}", unusable.reason),
             output: String::new(),
+            passes: false,
         });
         let attempts: Vec<Attempt> = unusable.chain(tried).collect();
         let named = self.config.model.to_string();
@@ -102,6 +108,7 @@ impl Voice {
             step,
             candidates: self.config.candidates,
             attempts: &attempts,
+            seen: told.seen,
             asked: self.config.recorded_as.as_deref().unwrap_or(&named),
         };
         Ok(prompt::render(&self.config.templates, &request, redactor, &self.config.nonce_key)?)
@@ -191,5 +198,22 @@ fn usd(config: &Config, usage: &Usage) -> Option<f64> {
     match config.model.may_cost() {
         true => config.prices.usd(config.model.name(), usage),
         false => Some(0.0),
+    }
+}
+
+/// What became of a candidate, as the model is told. Of one that the tests
+/// check too little nothing more is said: a model that knows which mutants
+/// survived writes a patch that they would not survive in, not a better one.
+fn attempt(feedback: &Feedback) -> Attempt {
+    let passes = feedback.passes();
+    Attempt {
+        idea: feedback.candidate.explanation.clone(),
+        change: feedback.candidate.patch.diff(),
+        missed: match passes {
+            true => "the tests pass with it, but check it too little".to_owned(),
+            false => format!("missed the gate `{}`: {}", feedback.gate, feedback.detail),
+        },
+        output: if passes { String::new() } else { feedback.output.clone() },
+        passes,
     }
 }

@@ -57,13 +57,14 @@ pub(in crate::propose::model) fn toy() -> Diagnosis {
                 part("test_gcd.py", 3, Role::Test, "test_gcd", test),
             ],
             tokens: 100,
+            beside: Vec::new(),
             dropped: Vec::new(),
         },
     }
 }
 
 fn prompt_of(diagnosis: &Diagnosis, step: Step, attempts: &[Attempt], key: u8, secrets: &[String]) -> Prompt {
-    let request = Request { diagnosis, step, candidates: 6, attempts, asked: "anthropic/m" };
+    let request = Request { diagnosis, step, candidates: 6, attempts, seen: None, asked: "anthropic/m" };
     render(&Templates::default(), &request, &mut Redactor::new(secrets), &[key; 32]).expect("renders")
 }
 
@@ -75,6 +76,7 @@ fn attempt() -> Attempt {
                 .into(),
         missed: "missed the gate `target`: ZeroDivisionError".into(),
         output: "E   ZeroDivisionError: integer modulo by zero\n".into(),
+        passes: false,
     }
 }
 
@@ -96,6 +98,38 @@ fn a_feedback_prompt_adds_what_became_of_the_fixes() {
 fn a_fresh_prompt_names_the_refuted_ideas_only() {
     let prompt = prompt_of(&toy(), Step::Fresh, &[attempt()], 1, &[]);
     insta::assert_snapshot!(prompt.user.split_once("Tried and refuted").expect("the addition").1);
+}
+
+#[test]
+fn a_fresh_prompt_does_not_call_refuted_what_the_tests_pass_with() {
+    let kept = Attempt { idea: "The sign is wrong.".into(), passes: true, ..attempt() };
+    let prompt = prompt_of(&toy(), Step::Fresh, &[attempt(), kept.clone()], 1, &[]);
+    let (refuted, passing) = prompt.user.split_once("The tests pass with these").expect("the addition");
+    assert!(refuted.contains(&attempt().idea) && !refuted.contains(&kept.idea), "{refuted}");
+    assert!(passing.contains(&kept.idea) && !passing.contains(&attempt().idea), "{passing}");
+}
+
+#[test]
+fn what_was_asked_for_is_shown_behind_what_the_first_prompt_showed() {
+    let mut diagnosis = toy();
+    diagnosis.slice.beside =
+        vec![(RelPath::new("lib/rules.py").expect("path"), vec!["rate".into(), "Cart.total".into()])];
+    let part = Part { role: Role::Definition, symbol: Some("rate".into()), ..diagnosis.slice.parts[0].clone() };
+    let seen = Slice { parts: vec![part], dropped: vec!["cost: no such definition".into()], ..Slice::default() };
+    let of = |step, attempts: &[Attempt], seen| {
+        let request = Request { diagnosis: &diagnosis, step, candidates: 6, attempts, seen, asked: "anthropic/m" };
+        render(&Templates::default(), &request, &mut Redactor::new(&[]), &[1; 32]).expect("renders")
+    };
+    let first = of(Step::First, &[], None);
+    let asked = of(Step::Feedback { round: 1 }, &[], Some(&seen));
+    assert!(asked.user.starts_with(&first.user), "a provider's cache holds the first prompt");
+    let tried = of(Step::Feedback { round: 1 }, &[Attempt { passes: true, ..attempt() }], Some(&seen));
+    let additions = [&asked, &tried].map(|prompt| prompt.user.strip_prefix(&first.user).expect("the same start"));
+    insta::assert_snapshot!(format!(
+        "{}\n=====\n{}",
+        &first.user[first.user.len() - 300..],
+        additions.join("\n=====\n")
+    ));
 }
 
 #[test]
@@ -135,7 +169,8 @@ fn the_tag_depends_on_the_key_and_the_digest_does_not() {
     let mut other = toy();
     other.failure.message = "another".into();
     assert_ne!(one.digest, prompt_of(&other, Step::First, &[], 1, &[]).digest);
-    let request = Request { diagnosis: &toy(), step: Step::First, candidates: 6, attempts: &[], asked: "other/m" };
+    let request =
+        Request { diagnosis: &toy(), step: Step::First, candidates: 6, attempts: &[], seen: None, asked: "other/m" };
     let asked = render(&Templates::default(), &request, &mut Redactor::new(&[]), &[1; 32]).expect("renders");
     assert_ne!(one.digest, asked.digest);
 }
@@ -165,8 +200,13 @@ fn secrets_are_in_no_part_of_a_prompt() {
     diagnosis.failure.output.push_str(&secret);
     diagnosis.also.push(secret.clone());
     diagnosis.slice.parts[0].text.push_str(&secret);
-    let attempt =
-        Attempt { idea: secret.clone(), change: secret.clone(), missed: secret.clone(), output: secret.clone() };
+    let attempt = Attempt {
+        idea: secret.clone(),
+        change: secret.clone(),
+        missed: secret.clone(),
+        output: secret.clone(),
+        passes: false,
+    };
     for step in [Step::First, Step::Feedback { round: 1 }, Step::Fresh] {
         let prompt = prompt_of(&diagnosis, step, std::slice::from_ref(&attempt), 1, std::slice::from_ref(&secret));
         assert!(!prompt.whole().contains(&secret) && prompt.user.contains("«SECRET_1»"));
@@ -189,7 +229,8 @@ fn long_outputs_are_cut_and_repetitions_said_once() {
 #[test]
 fn a_template_of_the_users_own_that_is_wrong_is_an_error_with_its_name() {
     let templates = Templates { repair: "{{ nothing.here }}".into(), ..Templates::default() };
-    let request = Request { diagnosis: &toy(), step: Step::First, candidates: 1, attempts: &[], asked: "m" };
+    let request =
+        Request { diagnosis: &toy(), step: Step::First, candidates: 1, attempts: &[], seen: None, asked: "m" };
     let error = render(&templates, &request, &mut Redactor::new(&[]), &[1; 32]).expect_err("wrong");
     assert!(error.to_string().starts_with("the prompt `repair.md` cannot be rendered"), "{error}");
     assert_ne!(templates.digest(), Templates::default().digest());

@@ -25,6 +25,9 @@ fn shown(said: &Said) -> String {
     for (cause, why) in &said.unreadable {
         writeln!(out, "unreadable: {cause} ({why})").expect("text");
     }
+    if !said.wanted.is_empty() {
+        writeln!(out, "to see: {}", said.wanted.join(", ")).expect("text");
+    }
     if let Some(why) = &said.no_fix {
         writeln!(out, "no fix: {why}").expect("text");
     }
@@ -63,7 +66,7 @@ fn the_schema_is_of_the_subset_all_vendors_take() {
         }
     }
     check(&schema());
-    insta::assert_snapshot!(schema(), @r#"{"type":"object","required":["patches","no_fix"],"additionalProperties":false,"properties":{"patches":{"type":"array","items":{"type":"object","required":["root_cause","edits"],"additionalProperties":false,"properties":{"root_cause":{"type":"string"},"edits":{"type":"array","items":{"type":"object","required":["path","search","replace"],"additionalProperties":false,"properties":{"path":{"type":"string"},"search":{"type":"string"},"replace":{"type":"string"}}}}}}},"no_fix":{"type":["string","null"]}}}"#);
+    insta::assert_snapshot!(schema(), @r#"{"type":"object","required":["patches","see","no_fix"],"additionalProperties":false,"properties":{"patches":{"type":"array","items":{"type":"object","required":["root_cause","edits"],"additionalProperties":false,"properties":{"root_cause":{"type":"string"},"edits":{"type":"array","items":{"type":"object","required":["path","search","replace"],"additionalProperties":false,"properties":{"path":{"type":"string"},"search":{"type":"string"},"replace":{"type":"string"}}}}}}},"see":{"type":"array","items":{"type":"string"}},"no_fix":{"type":["string","null"]}}}"#);
 }
 
 #[test]
