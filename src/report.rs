@@ -9,6 +9,7 @@ pub mod json;
 pub mod junit;
 mod lay;
 pub mod markdown;
+mod open_ends;
 pub mod reason;
 pub mod request;
 pub mod sarif;

@@ -78,7 +78,7 @@ fn article<'r>(
         lines(&failure.message),
     ));
     let place = failure.location.as_ref().map(words::place);
-    for (label, value) in [("Expected", &failure.expected), ("Got", &failure.actual), ("At", &place)] {
+    for (label, value) in [("Expected", &failure.expected), ("Got", &failure.actual), ("Seen at", &place)] {
         if let Some(value) = value {
             out.push_str(&format!("<dt>{label}</dt><dd><code>{}</code></dd>\n", lines(value)));
         }
@@ -113,16 +113,21 @@ fn proposed(failure: &FailureReport, proposal: &ProposalReport, number: usize, r
         ));
     }
     out.push_str("<h3>What was not checked</h3>\n<ul>\n");
-    for line in super::request::open_ends(proposal) {
+    for line in super::open_ends::of(report, proposal) {
         out.push_str(&format!("<li>{}</li>\n", text(&line)));
     }
     out.push_str("</ul>\n<h3>Try it, and be rid of it</h3>\n<ul>\n");
+    if let Some(commit) = &report.base.commit {
+        let dirty = if report.base.dirty { ", with what was not committed" } else { "" };
+        out.push_str(&format!("<li>It is for commit <code>{}</code>{dirty}.</li>\n", text(commit)));
+    }
     if let Some(command) = &report.command {
         out.push_str(&format!("<li>The tests are run by <code>{}</code>.</li>\n", text(command)));
     }
     out.push_str(&format!(
-        "<li><code>heal apply {id}</code> puts the patch into the work tree, <code>heal undo {id}</code> takes it \
-         back.</li>\n</ul>\n",
+        "<li>Where heal made it, <code>heal apply {id}</code> puts the patch into the work tree and \
+         <code>heal undo {id}</code> takes it back; neither commits anything. Elsewhere <code>git apply</code> and \
+         <code>git apply -R</code> do the same with the diff above.</li>\n</ul>\n",
         id = text(&proposal.id)
     ));
 }

@@ -33,16 +33,20 @@ pub fn render(report: &RunReport) -> String {
     let mut shown: Vec<&str> = Vec::new();
     for failure in &report.failures {
         match failure.proposals.first().filter(|_| failure.is_verified()) {
-            Some(proposal) if shown.contains(&proposal.id.as_str()) => {
-                out.push_str(&format!("## Mended by the same patch: {}\n\n", code(&failure.id)));
-            }
+            // It stands with the patch.
+            Some(proposal) if shown.contains(&proposal.id.as_str()) => {}
             Some(proposal) => {
                 shown.push(&proposal.id);
-                out.push_str(&format!("## A verified patch for {}\n\n", code(&failure.id)));
+                let others = words::mended_too(report, failure, proposal);
+                let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+                out.push_str(&format!("## A verified patch for {}{more}\n\n", code(&failure.id)));
                 what_failed(failure, &mut out);
+                mended_too(&others, &mut out);
                 out.push_str(&format!("**Cause and change:** {}\n\n", prose(&proposal.explanation)));
                 out.push_str(&fenced("diff", &proposal.diff));
                 table(failure, proposal, &mut out);
+                not_checked(report, proposal, &mut out);
+                by_hand(report, proposal, &mut out);
             }
             None => {
                 let reason = failure.reason.as_deref().unwrap_or("no reason recorded");
@@ -91,7 +95,10 @@ pub(super) fn what_failed(failure: &FailureReport, out: &mut String) {
         out.push_str(&format!("**Expected:** {}, **got:** {}\n\n", code(expected), code(actual)));
     }
     if let Some(location) = &failure.location {
-        out.push_str(&format!("**At:** {}\n\n", code(&words::place(location))));
+        out.push_str(&format!(
+            "**Seen at:** {} (where the failing run was last; the cause may be elsewhere)\n\n",
+            code(&words::place(location))
+        ));
     }
 }
 
@@ -107,6 +114,47 @@ pub(super) fn table(failure: &FailureReport, proposal: &ProposalReport, out: &mu
     if !survivors.is_empty() {
         out.push_str(&format!("The tests would not notice these changes of the patched lines:\n\n{survivors}\n"));
     }
+}
+
+/// The other failures that the same patch mends.
+fn mended_too(others: &[&FailureReport], out: &mut String) {
+    if others.is_empty() {
+        return;
+    }
+    out.push_str("**Mended by the same patch:**\n\n");
+    for other in others {
+        out.push_str(&format!("- {}: {}\n", code(&other.id), code(&other.message)));
+    }
+    out.push('\n');
+}
+
+/// What the evidence leaves open.
+pub(super) fn not_checked(report: &RunReport, proposal: &ProposalReport, out: &mut String) {
+    out.push_str("### What was not checked\n\n");
+    let open = super::open_ends::of(report, proposal);
+    out.push_str(&open.iter().map(|line| format!("- {}\n", prose(line))).collect::<String>());
+    out.push('\n');
+}
+
+/// How to try the patch, and to take it back.
+fn by_hand(report: &RunReport, proposal: &ProposalReport, out: &mut String) {
+    out.push_str("### Try it, and be rid of it\n\n");
+    if let Some(commit) = &report.base.commit {
+        let dirty = if report.base.dirty { ", with what was not committed" } else { "" };
+        out.push_str(&format!("- It is for commit {}{dirty}.\n", code(commit)));
+    }
+    if let Some(command) = &report.command {
+        out.push_str(&format!("- The tests are run by {}.\n", code(command)));
+    }
+    let (apply, undo) = (format!("heal apply {}", proposal.id), format!("heal undo {}", proposal.id));
+    out.push_str(&format!(
+        "- Where heal made it, {} puts the patch into the work tree and {} takes it back; neither commits anything. \
+         Elsewhere {} and {} do the same with the diff above.\n\n",
+        code(&apply),
+        code(&undo),
+        code("git apply"),
+        code("git apply -R"),
+    ));
 }
 
 fn abstention(failure: &FailureReport, out: &mut String) {

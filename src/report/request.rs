@@ -56,43 +56,13 @@ pub fn body(report: &RunReport, failures: &[&FailureReport], proposal: &Proposal
     }
     out.push_str("### What was checked\n\n");
     markdown::table(first, proposal, &mut out);
-    out.push_str("### What was not checked\n\n");
-    let open = open_ends(proposal);
-    out.push_str(&open.iter().map(|line| format!("- {}\n", prose(line))).collect::<String>());
-    out.push('\n');
+    markdown::not_checked(report, proposal, &mut out);
     out.push_str("### Where it comes from\n\n");
     out.push_str(&origin(report, proposal));
     out.push_str("### Try it, and be rid of it\n\n");
     out.push_str(&by_hand(report, with_diff));
     markdown::foot(report, &mut out);
     out
-}
-
-/// What the evidence leaves open, in sentences.
-pub(super) fn open_ends(proposal: &ProposalReport) -> Vec<String> {
-    let evidence = &proposal.evidence;
-    let mut open = vec![
-        "Passing tests do not prove a patch right: it can be wrong where they do not look. Please read it.".to_owned(),
-    ];
-    let survivors = evidence.strength.as_ref().map_or(0, |strength| strength.mutants.saturating_sub(strength.killed));
-    if evidence.strength.as_ref().is_none_or(|strength| strength.mutants == 0) {
-        open.push("How strongly the tests hold the changed lines could not be measured.".to_owned());
-    } else if survivors > 0 {
-        open.push(format!(
-            "{} of the patched lines would go unnoticed (listed above).",
-            words::counted(survivors, "further change")
-        ));
-    }
-    if evidence.witnesses == Some(0) {
-        open.push("No other test runs the changed statements: the failing ones alone speak for it.".to_owned());
-    }
-    if evidence.suite.is_none() {
-        open.push("The suite is known by its exit code alone, so what vanished from it cannot be told.".to_owned());
-    }
-    if proposal.source.kind == "rule" {
-        open.push("A rule made the patch: it knows nothing of what the code is for.".to_owned());
-    }
-    open
 }
 
 fn origin(report: &RunReport, proposal: &ProposalReport) -> String {

@@ -24,7 +24,7 @@ pub(super) fn evidence(failure: &FailureReport, evidence: &Evidence) -> String {
     clauses.push(format!("with the patch {} of {} pass", evidence.target.passed, evidence.target.runs));
     clauses.push(cause(&evidence.cause));
     match evidence.control.as_deref() {
-        Some("red") => clauses.push("a panic planted there turns it red".to_owned()),
+        Some("red") => clauses.push("a fault planted there turns it red".to_owned()),
         Some(other) => clauses.push(format!("control: {other}")),
         None => {}
     }
@@ -58,17 +58,24 @@ pub(super) fn evidence_rows(failure: &FailureReport, proposal: &ProposalReport) 
     let cause = if evidence.cause == "fails-passes-fails" { "fails as before" } else { &evidence.cause };
     rows.push(("patch taken out again", cause.to_owned()));
     if let Some(control) = &evidence.control {
-        rows.push(("panic planted in the patched code", format!("the test turned {control}")));
+        let shows = if control == "red" { ": it runs that code" } else { "" };
+        rows.push(("patched code made to fail", format!("the failing test turned {control}{shows}")));
     }
     rows.push((suite_name(evidence), suite(evidence.suite)));
-    rows.push(("strength", strength(evidence.strength.as_ref())));
-    rows.push(("also run the changed statements", witnesses(evidence.witnesses)));
+    rows.push(("small changes of the patched lines (mutants)", strength(evidence.strength.as_ref())));
+    rows.push(("other tests that run the changed statements", witnesses(evidence.witnesses)));
     let integrity = if evidence.integrity == "held" { "untouched" } else { &evidence.integrity };
     rows.push(("tests, CI and build files", integrity.to_owned()));
-    rows.push(("independent sources that agree", evidence.agreement.to_string()));
-    rows.push(("where it ran", format!("scratch: {}, sandbox: {}", evidence.scratch, evidence.sandbox)));
-    rows.push(("source", format!("{} {}", proposal.source.kind, proposal.source.name)));
-    rows.push(("proposal", proposal.id.clone()));
+    if evidence.agreement > 1 {
+        rows.push(("sources that wrote this patch on their own", evidence.agreement.to_string()));
+    }
+    let sandbox = match evidence.sandbox.as_str() {
+        "none" | "off" => "not sandboxed".to_owned(),
+        by => format!("sandboxed by {by}"),
+    };
+    rows.push(("where it ran", format!("a copy of the tree ({}), {sandbox}", evidence.scratch)));
+    rows.push(("written by", format!("{} {}", proposal.source.kind, proposal.source.name)));
+    rows.push(("its id in heal's record", proposal.id.clone()));
     rows
 }
 
@@ -124,10 +131,23 @@ pub(super) fn strength(strength: Option<&Strength>) -> String {
 /// Who speaks for the changed statements beside the failing test.
 pub(super) fn witnesses(witnesses: Option<usize>) -> String {
     match witnesses {
-        Some(0) => "the failing test alone".to_owned(),
-        Some(count) => format!("{} that passed before", counted(count, "test")),
+        Some(0) => "none".to_owned(),
+        Some(count) => format!("{count}, which passed before and still pass"),
         None => "not known".to_owned(),
     }
+}
+
+/// The other failures of the run that `proposal` mends.
+pub(super) fn mended_too<'r>(
+    report: &'r RunReport,
+    first: &FailureReport,
+    proposal: &ProposalReport,
+) -> Vec<&'r FailureReport> {
+    let mends = |failure: &&FailureReport| {
+        let is_it = failure.proposals.first().is_some_and(|other| other.id == proposal.id);
+        failure.id != first.id && failure.is_verified() && is_it
+    };
+    report.failures.iter().filter(mends).collect()
 }
 
 /// What was tried where heal abstained; `None` where nothing was.
