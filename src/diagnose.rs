@@ -175,6 +175,11 @@ pub enum Class {
 }
 
 impl Class {
+    /// Whether no change of the code is likely to mend it.
+    pub fn is_outside(self) -> bool {
+        matches!(self, Class::MissingDependency | Class::Environment | Class::RunnerCrash)
+    }
+
     /// The class in words, for a person.
     pub fn in_words(self) -> &'static str {
         match self {

@@ -157,9 +157,7 @@ async fn heal_failures(
     let mut cases: Vec<(Case, Ended)> = Vec::new();
     let mut known: Vec<Proposal> = Vec::new();
     let mut unsolved = Vec::new();
-    for cluster in diagnose::clusters(&failures) {
-        let members: Vec<_> = cluster.iter().map(|index| healable[*index].clone()).collect();
-        let Some(case) = Case::diagnose(prepared, survey, members) else { continue };
+    for case in diagnosed(prepared, survey, &failures, &healable, tools) {
         tools.events.emit(case.diagnosed_event());
         let rules = if unsolved.contains(&case.place()) { FURTHER_FACE } else { propose::rules::Config::default() };
         let ended = hunt::hunt(prepared, survey, &case, &known, &rules, settings, tools).await?;
@@ -196,6 +194,27 @@ async fn heal_failures(
     *open = unmended.map(|(case, _)| case.diagnosis).collect();
     tell_outcomes(&rows, tools);
     Ok(rows)
+}
+
+/// The clusters of `failures`, diagnosed. What no change of the code is likely
+/// to mend comes last: it would use up the run's time.
+fn diagnosed(
+    prepared: &Prepared,
+    survey: &Survey,
+    failures: &[Failure],
+    healable: &[detect::Reproduction],
+    tools: &Tools,
+) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for cluster in diagnose::clusters(failures) {
+        if tools.interrupt.raised().is_some() {
+            break;
+        }
+        let members: Vec<_> = cluster.iter().map(|index| healable[*index].clone()).collect();
+        cases.extend(Case::diagnose(prepared, survey, members));
+    }
+    cases.sort_by_key(|case| case.diagnosis.class.is_outside());
+    cases
 }
 
 /// Tells how each failure ended.

@@ -315,3 +315,19 @@ fn a_failing_test_that_keeps_its_process_from_ending_is_healed() {
     let json = project.heal(&["explain", "--json", "--timeout", "5m"]).code(0).json();
     assert_eq!(json["failures"][0]["message"], "AssertionError: Lists differ: [0, 0, 5] != [0, 5, 5]", "{json:#}");
 }
+
+#[test]
+fn what_the_code_cannot_mend_waits_for_what_it_can() {
+    let project = Project::new(SHOP);
+    // First by its name, and no patch of the project can bring the module.
+    let absent = "import unittest\n\n\nclass AbsentTest(unittest.TestCase):\n    def test_absent(self):\n        import absent_distribution\n";
+    project.write(&[("tests/test_absent.py", absent)]);
+    project.commit("a test of what is not there");
+    let json = project.heal(&["fix", "--offline", "--json"]).json();
+    let failures = json["failures"].as_array().expect("failures");
+    let told: Vec<(&str, &str)> = failures
+        .iter()
+        .map(|failure| (failure["id"].as_str().unwrap_or_default(), failure["outcome"].as_str().unwrap_or_default()))
+        .collect();
+    assert_eq!(told, [(SHOP_TEST, "verified"), ("tests.test_absent.AbsentTest.test_absent", "abstained")]);
+}
