@@ -81,8 +81,9 @@ fn check_key(config: &Config) -> Result<(), Failed> {
 fn ask(suggested: &ModelName, tools: &Tools) -> Result<bool, Failed> {
     output::message(&format!(
         "A key for {suggested} is set. May heal send parts of this repository to {}?\n\
-         Sent are the failing test, the suspect functions and the test's output, with\n\
-         secrets redacted (heal fix --show-context prints it all), at most $1.00 a run.\n\
+         Sent are the failing test, the suspect functions and the test's output, and what\n\
+         of the project's code the model then asks to see; secrets are redacted (heal fix\n\
+         --show-context prints the first question), at most $1.00 a run.\n\
          The answer is kept for this repository. [y/N] ",
         suggested.provider().base_url.unwrap_or("its server")
     ));

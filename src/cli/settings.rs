@@ -91,7 +91,7 @@ pub struct RunFlags {
     /// Write the run's events as JSON lines, as they happen
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
-    /// Print every byte that would be sent to a model, and stop
+    /// Print every byte that the first call would send to a model, and stop
     #[arg(long)]
     pub show_context: bool,
     /// The test command; found out where it is not given

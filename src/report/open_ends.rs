@@ -72,7 +72,9 @@ pub(super) fn of(report: &RunReport, proposal: &ProposalReport) -> Vec<String> {
         Some(_) => {}
     }
     if let Some(line) = changed_signature(&proposal.diff) {
-        open.push(format!("It changes how {line} is called; callers outside of this project were not looked at."));
+        open.push(format!(
+            "It changes the signature of {line}: of its callers only those that the tests run were checked."
+        ));
     }
     open
 }

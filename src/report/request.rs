@@ -71,8 +71,8 @@ fn origin(report: &RunReport, proposal: &ProposalReport) -> String {
     let sent = match cost.calls + cost.cut_off.calls {
         0 => "Nothing was sent to a model.".to_owned(),
         calls => format!(
-            "A model was asked ({}): it was sent the failing test's message and the code around the suspects, \
-             secrets taken out; `heal fix --show-context` prints it.",
+            "A model was asked ({}): it was sent the failing test's message, the code around the suspects and what else \
+             of the code it asked to see, secrets taken out; `heal fix --show-context` prints the first question.",
             words::counted(calls, "call")
         ),
     };

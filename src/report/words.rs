@@ -61,7 +61,11 @@ pub(super) fn evidence_rows(failure: &FailureReport, proposal: &ProposalReport) 
         let shows = if control == "red" { ": it runs that code" } else { "" };
         rows.push(("patched code made to fail", format!("the failing test turned {control}{shows}")));
     }
-    rows.push((suite_name(evidence), suite(evidence.suite)));
+    let name = match suite_name(evidence) {
+        "suite" => "suite (what the test command runs)",
+        other => other,
+    };
+    rows.push((name, suite(evidence.suite)));
     rows.push(("small changes of the patched lines (mutants)", strength(evidence.strength.as_ref())));
     rows.push(("other tests that run the changed statements", witnesses(evidence.witnesses)));
     let integrity = if evidence.integrity == "held" { "untouched" } else { &evidence.integrity };
