@@ -26,7 +26,8 @@ pub mod seen;
 pub mod sieving;
 pub mod survey;
 pub mod tools;
-pub mod unasked;
+pub mod twin;
+mod unasked;
 pub mod verify_patch;
 pub mod workers;
 

@@ -315,6 +315,7 @@ impl Hunt<'_> {
     }
 
     pub(super) fn record(&mut self, tried: Tried) {
+        let tried = self.with_twin(tried);
         let (verdict, detail) = workers::words(&tried.verdict);
         self.tools.events.emit(Event::Tried {
             candidate: tried.candidate.id.clone(),
@@ -334,10 +335,7 @@ impl Hunt<'_> {
                 counts.tried += 1;
                 match self.doubt(&tried.candidate, proved) {
                     Some(miss) => leads::note(&mut self.ended.leads, &tried.candidate, &miss),
-                    None => {
-                        self.ended.counts.verified += 1;
-                        self.verified(&tried.candidate, &proved.evidence);
-                    }
+                    None => self.verified(&tried.candidate, &proved.evidence),
                 }
                 self.crew.go_on();
             }
@@ -349,6 +347,8 @@ impl Hunt<'_> {
     }
 
     fn verified(&mut self, candidate: &Candidate, evidence: &Evidence) {
+        self.forget_twin(candidate);
+        self.ended.counts.verified += 1;
         self.ended.proposals.push(Proposal {
             id: None,
             origin: candidate.origin.clone(),

@@ -289,12 +289,21 @@ fn a_patch_that_cures_several_failures_takes_the_place_of_one_that_was_fitted_to
     assert_eq!(diff(0), diff(1));
 }
 
+/// One of two flags is meant; no call near those of the tests has either in it.
+pub const FLAGS: &[(&str, &str)] = &[
+    (
+        "flags.py",
+        "class Options:\n    def __init__(self, words):\n        self.text = words[0]\n        self.entities = '--no-entities' not in words\n        self.hexadecimal = '--no-hexadecimal' not in words\n\n\ndef told(words):\n    options = Options(words)\n    count = len(words) + 1\n    return dict(\n        text=options.text,\n        count=count,\n        entities=options.entities,\n        decimal=options.decimal,\n        hexadecimal=options.hexadecimal,\n    )\n",
+    ),
+    (
+        "test_flags.py",
+        "import unittest\n\nfrom flags import told\n\n\nclass FlagsTest(unittest.TestCase):\n    def test_text(self):\n        self.assertEqual(told(['a']), dict(text='a', count=2, entities=True, decimal=True, hexadecimal=True))\n\n    def test_decimal(self):\n        self.assertIs(told(['b'])['decimal'], True)\n",
+    ),
+];
+
 #[test]
 fn of_two_names_that_no_test_tells_apart_neither_is_verified() {
-    // No call near those of the tests has either flag in it.
-    let code = "class Options:\n    def __init__(self, words):\n        self.text = words[0]\n        self.entities = '--no-entities' not in words\n        self.hexadecimal = '--no-hexadecimal' not in words\n\n\ndef told(words):\n    options = Options(words)\n    count = len(words) + 1\n    return dict(\n        text=options.text,\n        count=count,\n        entities=options.entities,\n        decimal=options.decimal,\n        hexadecimal=options.hexadecimal,\n    )\n";
-    let test = "import unittest\n\nfrom flags import told\n\n\nclass FlagsTest(unittest.TestCase):\n    def test_text(self):\n        self.assertEqual(told(['a']), dict(text='a', count=2, entities=True, decimal=True, hexadecimal=True))\n\n    def test_decimal(self):\n        self.assertIs(told(['b'])['decimal'], True)\n";
-    let project = Project::new(&[("flags.py", code), ("test_flags.py", test)]);
+    let project = Project::new(FLAGS);
     let json = project.heal(&["fix", "--offline", "--json"]).code(1).json();
     let failures = json["failures"].as_array().expect("failures");
     assert_eq!(failures.len(), 2);

@@ -9,6 +9,7 @@ use wiremock::ResponseTemplate;
 use wiremock::matchers::method;
 use wiremock::matchers::path;
 
+use crate::fix_python::FLAGS;
 use crate::support::Project;
 use crate::support::Ran;
 
@@ -143,6 +144,25 @@ fn a_model_may_ask_to_see_code_and_is_asked_again_with_it() {
         requests.iter().map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect();
     assert!(bodies[1].contains("You asked to see:") && bodies[1].contains("words.book.missing: no such definition"));
     assert!(!bodies[0].contains("You asked to see:"));
+}
+
+#[test]
+fn a_change_that_a_rule_wrote_too_is_the_models_where_the_rule_is_not_believed() {
+    let same = json!({"patches": [{"root_cause": "Decimal goes with hexadecimal.", "edits": [{"path": "flags.py", "search": "        decimal=options.decimal,", "replace": "        decimal=options.hexadecimal,"}]}], "see": [], "no_fix": null});
+    let (_runtime, server) = serve("/v1/chat/completions", vec![chat(&same)]);
+    let project = Project::new(FLAGS);
+    let ran = heal(&project, &server, "/v1", &["fix", "--json", "--model", "openai-chat/stand-in"]).code(0);
+    let json = ran.json();
+    let failures = json["failures"].as_array().expect("failures");
+    assert_eq!(failures.len(), 2);
+    for failure in failures {
+        let proposals = failure["proposals"].as_array().expect("proposals");
+        let told: Vec<_> =
+            proposals.iter().map(|one| (&one["source"]["kind"], &one["evidence"]["agreement"])).collect();
+        assert_eq!(told, [(&json!("model"), &json!(2))], "{}", ran.stderr);
+        let leads = failure["leads"].as_array().expect("leads");
+        assert!(leads.iter().all(|lead| lead["diff"] != proposals[0]["diff"]), "{leads:?}");
+    }
 }
 
 #[test]
