@@ -49,7 +49,7 @@ impl Hunt<'_> {
                 let asking = asker.ask(&diagnosis, &read, &feedback);
                 tokio::pin!(asking);
                 loop {
-                    let limit = if self.has_enough() { None } else { self.enough_at };
+                    let limit = if self.has_enough() { None } else { self.limit() };
                     tokio::select! {
                         answer = &mut asking => break answer,
                         Some(candidate) = arriving.recv() => {
@@ -69,7 +69,7 @@ impl Hunt<'_> {
                             Err(error) => return Err(error),
                             Ok(tried) => {
                                 tried.into_iter().for_each(|tried| self.record(tried));
-                                if self.is_done() && early == 0 { return Ok(None); }
+                                if self.is_answered() && early == 0 { return Ok(None); }
                                 if self.has_enough() {
                                     self.keep_passers();
                                     self.crew.clear();
@@ -105,7 +105,8 @@ impl Hunt<'_> {
             self.ended.counts.refused += answer.unusable.len();
             self.propose_of_model(&answer.model, answer.candidates);
             self.drain_of_model().await?;
-            if self.is_done() {
+            // On what a rule has verified one answer is enough.
+            if self.is_answered() || (self.is_done() && answer.wanted.is_empty()) {
                 return Ok(None);
             }
             if !answer.wanted.is_empty() {
@@ -122,15 +123,22 @@ impl Hunt<'_> {
     /// verified is enough; those of rules stay where they are.
     pub(super) async fn drain_of_model(&mut self) -> Result<(), PipelineError> {
         while self.crew.has_of_model() || self.unread() {
-            let Some(result) = self.next_result(self.enough_at).await? else { break };
+            let Some(result) = self.next_result(self.limit()).await? else { break };
             self.record(result);
         }
         Ok(())
     }
 
-    /// Whether something has verified and the time for others is over.
+    /// Whether something has verified that is worth an answer, and the time for
+    /// others is over.
     fn has_enough(&self) -> bool {
-        self.is_done() && self.enough_at.is_some_and(|at| at <= Instant::now())
+        self.limit().is_some_and(|at| at <= Instant::now())
+    }
+
+    /// When the time for others is over; what a rule has verified sets no limit
+    /// to what a model may bring.
+    fn limit(&self) -> Option<Instant> {
+        self.enough_at.filter(|_| self.is_answered())
     }
 
     /// Puts a candidate on trial of a reply that is still arriving.

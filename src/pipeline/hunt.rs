@@ -92,6 +92,7 @@ pub async fn hunt(
         next_id: 0,
         began: Instant::now(),
         enough_at: None,
+        is_asking: false,
         contested: false,
         settled: false,
         jobs,
@@ -221,6 +222,8 @@ pub(super) struct Hunt<'a> {
     pub(super) contested: bool,
     /// Whether it is known which rivals the verified patches have.
     pub(super) settled: bool,
+    /// Whether a model is asked, whose patches are to be tried whatever verifies.
+    pub(super) is_asking: bool,
     /// Trials side by side.
     pub(super) jobs: usize,
     /// Whether a candidate changed in the sieve how the target fails: the
@@ -244,12 +247,16 @@ impl Hunt<'_> {
         // the question.
         self.drain_of_model().await?;
         self.settle_rivals().await?;
-        if self.is_done() {
+        let asker = asker.filter(|asker| self.wants_opinion(asker));
+        if self.is_done() && asker.is_none() {
             return Ok(None);
         }
         let mut reason = None;
         if let Some(asker) = asker {
+            self.is_asking = true;
             reason = self.ask(asker).await?;
+            self.is_asking = false;
+            self.prefer_answers();
             if self.is_done() {
                 // What verified while the model thought may be a rule's.
                 self.drain(None).await?;
@@ -262,10 +269,6 @@ impl Hunt<'_> {
         self.drain(None).await?;
         self.settle_rivals().await?;
         Ok(if self.is_done() { None } else { Some(reason.unwrap_or_else(|| self.why_nothing())) })
-    }
-
-    pub(super) fn is_done(&self) -> bool {
-        !self.ended.proposals.is_empty()
     }
 
     pub(super) fn propose(&mut self, source: &str, mut candidates: Vec<Candidate>) {
@@ -367,7 +370,7 @@ impl Hunt<'_> {
             // the tests, a trial a dozen.
             self.keep_passers();
         }
-        if self.ended.proposals.len() >= 3 {
+        if self.ended.proposals.len() >= 3 && !self.is_asking {
             self.crew.clear();
         }
         self.enough_at = Some(first);

@@ -79,7 +79,7 @@ impl Hunt<'_> {
 
     fn take_back(&mut self, detail: &str) {
         self.tools.events.note(detail.to_owned());
-        demote(&mut self.ended, detail);
+        demote(&mut self.ended, detail, &|_| true);
         self.contested = true;
         self.enough_at = None;
         // What waits is of rules as well, and would be one rival more.
@@ -139,13 +139,16 @@ fn is_guess(ended: &Ended) -> bool {
 /// known.
 pub(super) fn demote_unsettled(ended: &mut Ended) {
     if is_guess(ended) {
-        demote(ended, "the run was stopped before it was known what else passes every test");
+        demote(ended, "the run was stopped before it was known what else passes every test", &|_| true);
     }
 }
 
-/// Makes leads of the verified patches.
-fn demote(ended: &mut Ended, detail: &str) {
-    for proposal in std::mem::take(&mut ended.proposals) {
+/// Makes leads of the verified patches whose kind of source `is_meant`.
+pub(super) fn demote(ended: &mut Ended, detail: &str, is_meant: &dyn Fn(&str) -> bool) {
+    let (meant, others): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut ended.proposals).into_iter().partition(|proposal| is_meant(&proposal.origin.kind));
+    ended.proposals = others;
+    for proposal in meant {
         ended.leads.push(LeadReport {
             source: proposal.origin,
             diff: proposal.patch.diff(),
@@ -154,7 +157,7 @@ fn demote(ended: &mut Ended, detail: &str) {
         });
     }
     ended.leads.sort_by_key(|lead| lead.missed != verify::RIVALS);
-    ended.counts.verified = 0;
+    ended.counts.verified = ended.proposals.len();
 }
 
 /// Why evidence that would do for others does not for a rule, which knows

@@ -12,6 +12,7 @@ use wiremock::matchers::path;
 use crate::fix_python::FLAGS;
 use crate::support::Project;
 use crate::support::Ran;
+use crate::support::SHOP;
 
 /// A fault that no rule can mend: a word that stands nowhere in the code. A
 /// script tests it: heal starts it a few dozen times in each of many runs, and
@@ -162,6 +163,32 @@ fn a_change_that_a_rule_wrote_too_is_the_models_where_the_rule_is_not_believed()
         assert_eq!(told, [(&json!("model"), &json!(2))], "{}", ran.stderr);
         let leads = failure["leads"].as_array().expect("leads");
         assert!(leads.iter().all(|lead| lead["diff"] != proposals[0]["diff"]), "{leads:?}");
+    }
+}
+
+#[test]
+fn a_model_is_asked_about_what_a_rule_has_verified_and_its_own_patch_comes_first() {
+    let shop = |replace: &str| {
+        chat(
+            &json!({"patches": [{"root_cause": "Ten is enough.", "edits": [{"path": "shop/discount.py", "search": "    if quantity > 10:", "replace": replace}]}], "see": [], "no_fix": null}),
+        )
+    };
+    let nothing = chat(&json!({"patches": [], "see": [], "no_fix": "It is right as it is."}));
+    for (reply, kind, text) in [
+        // Another change than any rule makes.
+        (shop("    if not quantity < 10:"), "model", "not quantity < 10"),
+        (shop("    if quantity > 10000:"), "rule", "quantity"),
+        (nothing, "rule", "quantity"),
+    ] {
+        let (runtime, server) = serve("/v1/chat/completions", vec![reply]);
+        let project = Project::new(SHOP);
+        let ran = heal(&project, &server, "/v1", &["fix", "--json", "--model", "openai-chat/stand-in"]).code(0);
+        let json = ran.json();
+        assert_eq!(json["cost"]["calls"], 1, "{}", ran.stderr);
+        assert_eq!(runtime.block_on(server.received_requests()).expect("recorded").len(), 1);
+        let proposals = json["failures"][0]["proposals"].as_array().expect("proposals");
+        assert!(proposals.iter().all(|one| one["source"]["kind"] == kind), "{proposals:?}");
+        assert!(proposals[0]["diff"].as_str().is_some_and(|diff| diff.contains(text)), "{proposals:?}");
     }
 }
 

@@ -32,6 +32,7 @@ use crate::event::Event;
 use crate::event::Events;
 use crate::interrupt::Interrupt;
 use crate::propose::Candidate;
+use crate::propose::provider::ProviderKind;
 use crate::propose::provider::Usage;
 use crate::propose::provider::replay;
 use crate::propose::provider::replay::ReplyStore;
@@ -83,6 +84,11 @@ impl Asker {
         self.voices.push(voice);
         self.strategy.add_model();
         Ok(self)
+    }
+
+    /// Whether a person answers.
+    pub fn is_by_hand(&self) -> bool {
+        self.voices[0].config.model.kind() == ProviderKind::Manual
     }
 
     /// Hands candidates over as soon as they are whole, while the rest of the

@@ -1,0 +1,37 @@
+//! A second opinion on what rules have verified.
+//!
+//! A rule guesses: of its patches that every test let through, several were
+//! wrong on faults whose other tests were hidden. Where a model is at hand it
+//! is asked once; what it writes too is believed for two reasons, and what it
+//! writes instead, if that verifies, takes the rule's place. Runs nothing.
+
+use super::hunt::Hunt;
+use super::rivals;
+use super::rivals::RULE;
+use crate::propose::model::Asker;
+
+impl Hunt<'_> {
+    /// Whether to ask: nothing has verified, or only what rules guessed. A
+    /// person is not bothered where there is a patch.
+    pub(super) fn wants_opinion(&self, asker: &Asker) -> bool {
+        !self.is_done() || (!self.is_answered() && !asker.is_by_hand())
+    }
+
+    /// Whether something has verified.
+    pub(super) fn is_done(&self) -> bool {
+        !self.ended.proposals.is_empty()
+    }
+
+    /// Whether something has verified that is no guess of a rule's.
+    pub(super) fn is_answered(&self) -> bool {
+        self.ended.proposals.iter().any(|proposal| proposal.origin.kind != RULE)
+    }
+
+    /// Makes leads of what rules verified where a model's patch has.
+    pub(super) fn prefer_answers(&mut self) {
+        if self.is_answered() {
+            let is_guess = |kind: &str| kind == RULE;
+            rivals::demote(&mut self.ended, "a model's patch is another change, and passes as well", &is_guess);
+        }
+    }
+}
