@@ -42,7 +42,8 @@ pub fn half(
 }
 
 /// The text of a test file without the functions `names`: each becomes one that
-/// does nothing and that no runner collects. `None` where one is not found.
+/// does nothing and that no runner collects, unless another calls it. `None`
+/// where one is not found.
 pub fn without(language: &'static Language, text: &str, names: &[&str]) -> Option<String> {
     let parsed = language::parse(language, text);
     let outline = parsed.outline();
@@ -52,7 +53,11 @@ pub fn without(language: &'static Language, text: &str, names: &[&str]) -> Optio
         if found.is_empty() {
             return None;
         }
-        spans.extend(found.iter().map(|definition| definition.bytes.clone()));
+        let is_called = |definition: &&&heal::language::Definition| {
+            let mut uses = outline.references.iter().filter(|one| one.name == definition.name);
+            uses.any(|one| !definition.bytes.contains(&one.bytes.start))
+        };
+        spans.extend(found.iter().filter(|one| !is_called(one)).map(|definition| definition.bytes.clone()));
     }
     spans.sort_by_key(|span| span.start);
     let mut out = text.to_owned();

@@ -253,10 +253,7 @@ impl Hunt<'_> {
         }
         let mut reason = None;
         if let Some(asker) = asker {
-            self.is_asking = true;
-            reason = self.ask(asker).await?;
-            self.is_asking = false;
-            self.prefer_answers();
+            reason = self.ask_for_opinion(asker).await?;
             if self.is_done() {
                 // What verified while the model thought may be a rule's.
                 self.drain(None).await?;
@@ -350,7 +347,9 @@ impl Hunt<'_> {
     }
 
     fn verified(&mut self, candidate: &Candidate, evidence: &Evidence) {
-        self.forget_twin(candidate);
+        if !self.forget_twin(candidate) {
+            return;
+        }
         self.ended.counts.verified += 1;
         self.ended.proposals.push(Proposal {
             id: None,

@@ -5,7 +5,9 @@
 //! is asked once; what it writes too is believed for two reasons, and what it
 //! writes instead, if that verifies, takes the rule's place. Runs nothing.
 
+use super::PipelineError;
 use super::hunt::Hunt;
+use super::reason::Reason;
 use super::rivals;
 use super::rivals::RULE;
 use crate::propose::model::Asker;
@@ -27,11 +29,18 @@ impl Hunt<'_> {
         self.ended.proposals.iter().any(|proposal| proposal.origin.kind != RULE)
     }
 
-    /// Makes leads of what rules verified where a model's patch has.
-    pub(super) fn prefer_answers(&mut self) {
+    /// Asks; what rules have verified becomes leads where a model's patch has.
+    ///
+    /// # Errors
+    /// As for [`Hunt::ask`].
+    pub(super) async fn ask_for_opinion(&mut self, asker: Asker) -> Result<Option<Reason>, PipelineError> {
+        self.is_asking = true;
+        let reason = self.ask(asker).await?;
+        self.is_asking = false;
         if self.is_answered() {
             let is_guess = |kind: &str| kind == RULE;
             rivals::demote(&mut self.ended, "a model's patch is another change, and passes as well", &is_guess);
         }
+        Ok(reason)
     }
 }

@@ -289,7 +289,7 @@ async fn judge(
     brief: bool,
 ) -> Result<Result<Verdict, Miss>, PipelineError> {
     // Seen before is who comes a second time.
-    if brief && let Err(miss) = shared.trials.screen(&candidate.patch) {
+    if brief && let Err(miss) = shared.trials.screen(&candidate.patch, candidate.origin.kind == MODEL) {
         return Ok(Ok(Verdict::Missed(miss)));
     }
     let scratch = match scratch {

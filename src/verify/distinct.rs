@@ -22,14 +22,19 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Judges a patch and remembers it.
-    pub fn judge(&self, patch: &Patch) -> Result<(), Miss> {
+    /// Judges a patch and remembers it. One that is `reasoned` (a model's) is
+    /// distinct from the same that is none (a rule's guess): less is asked of
+    /// it, and the other's trial may never have come to its end.
+    pub fn judge(&self, patch: &Patch, reasoned: bool) -> Result<(), Miss> {
         let changes_code = patch.changes().iter().any(|change| normalised(change, true) != normalised(change, false));
         if !changes_code {
             return Err(Miss::new(&GATE, "it changes nothing but layout or comments"));
         }
         let mut digests = self.digests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if digests.insert(digest(patch)) { Ok(()) } else { Err(Miss::new(&GATE, "the same change was already tried")) }
+        let digest = digest(patch);
+        let is_known = digests.contains(&format!("reasoned {digest}")) || (!reasoned && digests.contains(&digest));
+        digests.insert(if reasoned { format!("reasoned {digest}") } else { digest });
+        if !is_known { Ok(()) } else { Err(Miss::new(&GATE, "the same change was already tried")) }
     }
 }
 
@@ -65,14 +70,23 @@ mod tests {
     #[test]
     fn a_change_is_tried_once_whatever_its_layout() {
         let seen = Seen::default();
-        assert!(seen.judge(&patch("def f(x):\n    return x + 1\n")).is_ok());
-        assert!(seen.judge(&patch("def f(x):\n    # more\n    return x+1\n")).is_err());
-        assert!(seen.judge(&patch("def f(x):\n    return x + 2\n")).is_ok());
+        assert!(seen.judge(&patch("def f(x):\n    return x + 1\n"), false).is_ok());
+        assert!(seen.judge(&patch("def f(x):\n    # more\n    return x+1\n"), false).is_err());
+        assert!(seen.judge(&patch("def f(x):\n    return x + 2\n"), false).is_ok());
+    }
+
+    #[test]
+    fn what_a_model_writes_is_tried_although_a_rule_guessed_it_and_not_the_other_way_round() {
+        let (seen, change) = (Seen::default(), patch("def f(x):\n    return x + 1\n"));
+        let asked: Vec<bool> = [false, true, true, false].map(|reasoned| seen.judge(&change, reasoned).is_ok()).into();
+        assert_eq!(asked, [true, true, false, false]);
+        let seen = Seen::default();
+        assert!(seen.judge(&change, true).is_ok() && seen.judge(&change, false).is_err());
     }
 
     #[test]
     fn a_comment_is_no_repair() {
-        assert!(Seen::default().judge(&patch("def f(x):\n    # fixed\n    return x\n")).is_err());
+        assert!(Seen::default().judge(&patch("def f(x):\n    # fixed\n    return x\n"), false).is_err());
     }
 
     #[test]
@@ -80,6 +94,6 @@ mod tests {
         let before = "def f(x):\n    if x:\n        a()\n        b()\n";
         let after = "def f(x):\n    if x:\n        a()\n    b()\n";
         let patch = Patch::of_file(RelPath::new("a.py").expect("path"), before, after);
-        assert!(Seen::default().judge(&patch).is_ok());
+        assert!(Seen::default().judge(&patch, false).is_ok());
     }
 }

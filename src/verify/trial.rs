@@ -130,20 +130,21 @@ impl Trials {
     }
 
     /// The gates that run nothing: `policy`, `distinct`, `syntax`, `scan`.
-    pub fn screen(&self, patch: &Patch) -> Result<(), Miss> {
-        self.screened(patch, true)
+    /// `reasoned`: whether it is a model's.
+    pub fn screen(&self, patch: &Patch, reasoned: bool) -> Result<(), Miss> {
+        self.screened(patch, Some(reasoned))
     }
 
     /// Whether a gate that runs nothing refuses the patch, whatever was tried
     /// before.
     pub fn refuses(&self, patch: &Patch) -> bool {
-        self.screened(patch, false).is_err()
+        self.screened(patch, None).is_err()
     }
 
-    fn screened(&self, patch: &Patch, once: bool) -> Result<(), Miss> {
+    fn screened(&self, patch: &Patch, once: Option<bool>) -> Result<(), Miss> {
         self.of(&policy::GATE, policy::judge(patch, self.author, &self.policy))?;
-        if once {
-            self.of(&distinct::GATE, self.seen.judge(patch))?;
+        if let Some(reasoned) = once {
+            self.of(&distinct::GATE, self.seen.judge(patch, reasoned))?;
         }
         self.of(&syntax::GATE, syntax::judge(patch))?;
         self.of(&scan::GATE, scan::judge(patch))
@@ -320,7 +321,7 @@ impl Trials {
         patch: &Patch,
         baseline: &Baseline,
     ) -> Result<Verdict, TrialError> {
-        if let Err(miss) = self.screen(patch) {
+        if let Err(miss) = self.screen(patch, false) {
             return Ok(Verdict::Missed(miss));
         }
         let request = self.bench.request(Selection::All);
@@ -369,7 +370,7 @@ impl Trials {
         patch: &Patch,
         baseline: &Baseline,
     ) -> Result<Verdict, TrialError> {
-        if let Err(miss) = self.screen(patch) {
+        if let Err(miss) = self.screen(patch, false) {
             return Ok(Verdict::Missed(miss));
         }
         match self.cure(scratch, patch, Some(baseline), self.bench.limits.test).await? {

@@ -177,7 +177,6 @@ fn a_model_is_asked_about_what_a_rule_has_verified_and_its_own_patch_comes_first
     for (reply, kind, text) in [
         // Another change than any rule makes.
         (shop("    if not quantity < 10:"), "model", "not quantity < 10"),
-        (shop("    if quantity > 10000:"), "rule", "quantity"),
         (nothing, "rule", "quantity"),
     ] {
         let (runtime, server) = serve("/v1/chat/completions", vec![reply]);
