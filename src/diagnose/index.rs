@@ -114,6 +114,12 @@ impl<'a> Index<'a> {
         self.by_name.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// Files whose path is `tail`, or ends in it.
+    pub(crate) fn ending_in<'t>(&'t self, tail: &'t str) -> impl Iterator<Item = FileId> + 't {
+        let name = tail.rsplit('/').next().unwrap_or(tail);
+        self.named(name).iter().copied().filter(move |id| ends_in(self.files[*id].as_str(), tail))
+    }
+
     pub(crate) fn is_folder(&self, path: &str) -> bool {
         path.is_empty() || self.folders.contains(path)
     }
@@ -128,8 +134,7 @@ impl<'a> Index<'a> {
             found
         });
         let last = tail.rsplit('/').next().unwrap_or(tail);
-        let ends = |folder: &&str| folder.strip_suffix(tail).is_some_and(|head| head.is_empty() || head.ends_with('/'));
-        by_last.get(last).is_some_and(|folders| folders.iter().any(ends))
+        by_last.get(last).is_some_and(|folders| folders.iter().any(|folder| ends_in(folder, tail)))
     }
 
     /// The files that lie in `folder` itself.
@@ -270,6 +275,11 @@ impl<'a> Index<'a> {
         let root = folder.join(&text("lib", "path").unwrap_or_else(|| "src/lib.rs".into())).ok()?;
         self.id(root.as_str()).map(|_| (name, root))
     }
+}
+
+/// Whether `path` is `tail`, or ends in it after a slash.
+fn ends_in(path: &str, tail: &str) -> bool {
+    path.strip_suffix(tail).is_some_and(|head| head.is_empty() || head.ends_with('/'))
 }
 
 /// How many leading folders two paths share.

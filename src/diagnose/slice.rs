@@ -230,10 +230,8 @@ fn data_files(index: &Index<'_>, file: &SourceFile, function: Option<usize>) -> 
             continue;
         }
         let tail = text.trim_start_matches("./");
-        let found = index.files.iter().find(|path| {
-            path.as_str() == tail || path.as_str().strip_suffix(tail).is_some_and(|head| head.ends_with('/'))
-        });
-        if let Some(path) = found {
+        if let Some(id) = index.ending_in(tail).next() {
+            let path = &index.files[id];
             let words = format!("`{path}`: data that the test reads, not shown");
             if !named.contains(&words) {
                 named.push(words);

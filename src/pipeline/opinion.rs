@@ -9,14 +9,13 @@ use super::PipelineError;
 use super::hunt::Hunt;
 use super::reason::Reason;
 use super::rivals;
-use super::rivals::RULE;
 use crate::propose::model::Asker;
 
 impl Hunt<'_> {
     /// Whether to ask: nothing has verified, or only what rules guessed. A
     /// person is not bothered where there is a patch.
     pub(super) fn wants_opinion(&self, asker: &Asker) -> bool {
-        !self.is_done() || (!self.is_answered() && !asker.is_by_hand())
+        !self.is_done() || (rivals::is_guess(&self.ended) && !asker.is_by_hand())
     }
 
     /// Whether something has verified.
@@ -26,7 +25,7 @@ impl Hunt<'_> {
 
     /// Whether something has verified that is no guess of a rule's.
     pub(super) fn is_answered(&self) -> bool {
-        self.ended.proposals.iter().any(|proposal| proposal.origin.kind != RULE)
+        self.is_done() && !rivals::is_guess(&self.ended)
     }
 
     /// Asks; what rules have verified becomes leads where a model's patch has.
@@ -38,8 +37,7 @@ impl Hunt<'_> {
         let reason = self.ask(asker).await?;
         self.is_asking = false;
         if self.is_answered() {
-            let is_guess = |kind: &str| kind == RULE;
-            rivals::demote(&mut self.ended, "a model's patch is another change, and passes as well", &is_guess);
+            rivals::demote(&mut self.ended, "a model's patch is another change, and passes as well");
         }
         Ok(reason)
     }

@@ -79,7 +79,7 @@ impl Hunt<'_> {
 
     fn take_back(&mut self, detail: &str) {
         self.tools.events.note(detail.to_owned());
-        demote(&mut self.ended, detail, &|_| true);
+        demote(&mut self.ended, detail);
         self.contested = true;
         self.enough_at = None;
         // What waits is of rules as well, and would be one rival more.
@@ -131,7 +131,7 @@ pub(super) fn is_namesake(best: &Patch, other: &Patch) -> bool {
 
 /// Whether all that verified are changes of rules, of which nobody knows
 /// whether another one would have done as well.
-fn is_guess(ended: &Ended) -> bool {
+pub(super) fn is_guess(ended: &Ended) -> bool {
     !ended.proposals.is_empty() && ended.proposals.iter().all(|proposal| proposal.origin.kind == RULE)
 }
 
@@ -139,16 +139,16 @@ fn is_guess(ended: &Ended) -> bool {
 /// known.
 pub(super) fn demote_unsettled(ended: &mut Ended) {
     if is_guess(ended) {
-        demote(ended, "the run was stopped before it was known what else passes every test", &|_| true);
+        demote(ended, "the run was stopped before it was known what else passes every test");
     }
 }
 
-/// Makes leads of the verified patches whose kind of source `is_meant`.
-pub(super) fn demote(ended: &mut Ended, detail: &str, is_meant: &dyn Fn(&str) -> bool) {
-    let (meant, others): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut ended.proposals).into_iter().partition(|proposal| is_meant(&proposal.origin.kind));
+/// Makes leads of the verified patches of rules.
+pub(super) fn demote(ended: &mut Ended, detail: &str) {
+    let (guesses, others): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut ended.proposals).into_iter().partition(|proposal| proposal.origin.kind == RULE);
     ended.proposals = others;
-    for proposal in meant {
+    for proposal in guesses {
         ended.leads.push(LeadReport {
             source: proposal.origin,
             diff: proposal.patch.diff(),

@@ -15,10 +15,11 @@ use crate::patch::Patch;
 pub const GATE: Gate =
     Gate { name: "distinct", missed_when: "its syntax equals one already tried, or the original", runs_tests: false };
 
-/// The patches tried so far, by their normalised text.
+/// The patches tried so far, by their normalised text, and whether each was
+/// reasoned.
 #[derive(Debug, Default)]
 pub struct Seen {
-    digests: Mutex<HashSet<String>>,
+    digests: Mutex<HashSet<(String, bool)>>,
 }
 
 impl Seen {
@@ -32,8 +33,7 @@ impl Seen {
         }
         let mut digests = self.digests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let digest = digest(patch);
-        let is_known = digests.contains(&format!("reasoned {digest}")) || (!reasoned && digests.contains(&digest));
-        digests.insert(if reasoned { format!("reasoned {digest}") } else { digest });
+        let is_known = digests.contains(&(digest.clone(), true)) || !digests.insert((digest, reasoned));
         if !is_known { Ok(()) } else { Err(Miss::new(&GATE, "the same change was already tried")) }
     }
 }

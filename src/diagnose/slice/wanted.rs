@@ -112,19 +112,10 @@ impl<'n> Wanted<'n> {
     }
 }
 
-/// The files with this path, or whose path ends in it; a module's dots stand
-/// for folders.
+/// The file with this path, else those whose path ends in it.
 fn files_at(index: &Index<'_>, path: &str) -> Vec<FileId> {
     let path = path.trim_start_matches("./");
-    if let Some(id) = index.id(path) {
-        return vec![id];
-    }
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let ends = |id: &&FileId| {
-        let found = index.files[**id].as_str();
-        found.strip_suffix(path).is_some_and(|head| head.is_empty() || head.ends_with('/'))
-    };
-    index.named(name).iter().filter(ends).copied().collect()
+    index.id(path).map_or_else(|| index.ending_in(path).collect(), |id| vec![id])
 }
 
 /// A definition: whole, or of a long class the signatures of its members.
