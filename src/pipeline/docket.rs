@@ -11,11 +11,15 @@ use super::prepare::Prepared;
 use super::reason::Reason;
 use crate::failure::Kind;
 use crate::options::Settings;
+use crate::patch::Patch;
+use crate::runner::Selection;
+use crate::verify::Miss;
 use crate::verify::Trials;
 use crate::verify::integrity::Guard;
 use crate::verify::policy;
 use crate::verify::policy::Author;
 use crate::verify::policy::rules::Level;
+use crate::verify::special::Literals;
 use crate::verify::target::Aim;
 
 /// Trials of patches that a machine made for `case`: no gate is left out.
@@ -33,6 +37,16 @@ pub fn machine(prepared: &Prepared, case: &Case, settings: &Settings) -> Result<
 pub fn person(prepared: &Prepared, aim: Aim, settings: &Settings) -> Result<Trials, PipelineError> {
     let trials = trials(prepared, Arc::new(aim), Author::Person, settings)?;
     Ok(Trials { without: settings.without_gate.clone(), ..trials })
+}
+
+/// What the gates that run nothing say against a person's patch, whatever it
+/// is to cure.
+///
+/// # Errors
+/// A glob of the user's that is none.
+pub fn refusal(prepared: &Prepared, patch: &Patch, settings: &Settings) -> Result<Option<Miss>, PipelineError> {
+    let nothing = Aim { failures: Vec::new(), selection: Selection::All, literals: Literals::default() };
+    Ok(person(prepared, nothing, settings)?.screen(patch, false).err())
 }
 
 fn trials(prepared: &Prepared, aim: Arc<Aim>, author: Author, settings: &Settings) -> Result<Trials, PipelineError> {

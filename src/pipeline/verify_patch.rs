@@ -3,6 +3,7 @@
 //! Judges a patch that was given; proposes none.
 
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use super::PipelineError;
@@ -44,25 +45,56 @@ pub async fn verify(name: &str, text: &str, settings: &Settings, tools: &Tools) 
     let no_patch = |why: String| PipelineError::NoPatch { name: name.to_owned(), why };
     let diffs = unified::parse(text).map_err(|error| no_patch(error.to_string()))?;
     let mut prepared = prepare::prepare(settings, tools).await?;
-    let all = Settings { tests: Vec::new(), trace: None, ..settings.clone() };
-    let survey = survey::settled(&mut prepared, &all, tools).await?;
-    let mut report = prepared.report("heal.verify/1", tools);
-    report.notes.extend(survey.notes.iter().cloned());
     let resolved = unified::resolve(&diffs, &|path| prepared.text(path));
-    report.failures = match resolved {
-        Err(error) => vec![missed(
-            &blank(name),
-            None,
-            &Miss {
-                gate: "policy".into(),
-                detail: format!("the patch does not apply: {error}"),
-                output: String::new(),
-            },
-        )],
-        Ok(patch) => judge(name, &patch, &prepared, &survey, settings, tools).await?,
+    let screened = match resolved {
+        Err(error) => Err((None, policy_miss(format!("the patch does not apply: {error}")))),
+        Ok(patch) => match docket::refusal(&prepared, &patch, settings)? {
+            Some(miss) => Err((Some(patch), miss)),
+            None => Ok(patch),
+        },
     };
+    let mut report;
+    match screened {
+        Err((patch, miss)) => {
+            report = prepared.report("heal.verify/1", tools);
+            report.notes.push("no test was run: the patch is refused for what it is".to_owned());
+            let subjects = subjects(name, settings);
+            report.failures = subjects.iter().map(|failure| missed(failure, patch.as_ref(), &miss)).collect();
+            tried(tools, name, &Verdict::Missed(miss), Duration::ZERO);
+        }
+        Ok(patch) => {
+            let all = Settings { tests: Vec::new(), trace: None, ..settings.clone() };
+            let survey = survey::settled(&mut prepared, &all, tools).await?;
+            report = prepared.report("heal.verify/1", tools);
+            report.notes.extend(survey.notes.iter().cloned());
+            report.failures = judge(name, &patch, &prepared, &survey, settings, tools).await?;
+        }
+    }
     super::finish(&mut report, &prepared, tools, began);
     Ok(report)
+}
+
+fn policy_miss(detail: String) -> Miss {
+    Miss { gate: "policy".into(), detail, output: String::new() }
+}
+
+/// What a patch that no test was run with claims to mend.
+fn subjects(name: &str, settings: &Settings) -> Vec<Failure> {
+    if settings.tests.is_empty() {
+        return vec![blank(name)];
+    }
+    settings.tests.iter().map(|wanted| Failure { id: wanted.clone(), ..blank(name) }).collect()
+}
+
+fn tried(tools: &Tools, name: &str, verdict: &Verdict, took: Duration) {
+    let (word, detail) = super::workers::words(verdict);
+    tools.events.emit(Event::Tried {
+        candidate: "patch".into(),
+        source: format!("person {name}"),
+        verdict: word,
+        detail,
+        seconds: took.as_secs_f64(),
+    });
 }
 
 async fn judge(
@@ -102,14 +134,7 @@ async fn judge(
     } else {
         trials.attempt(&mut *scratch, patch, &baseline).await?
     };
-    let (word, detail) = super::workers::words(&verdict);
-    tools.events.emit(Event::Tried {
-        candidate: "patch".into(),
-        source: format!("person {name}"),
-        verdict: word,
-        detail,
-        seconds: began.elapsed().as_secs_f64(),
-    });
+    tried(tools, name, &verdict, began.elapsed());
     let subjects: Vec<Failure> = if aimed.is_empty() {
         vec![blank(name)]
     } else {
