@@ -28,6 +28,8 @@ pub mod setup;
 pub mod show;
 pub mod showcase;
 pub mod stats;
+#[cfg(feature = "opentelemetry")]
+pub mod traces;
 pub mod verify;
 
 use std::path::PathBuf;

@@ -37,8 +37,9 @@ pub enum Event {
         /// Why this one.
         why: String,
     },
-    /// A stage has begun: `snapshot`, `run`, `reproduce`, `baseline`,
-    /// `diagnose`, `propose`, `verify`, `deliver`.
+    /// A stage has begun: `snapshot`, `run`, `reproduce`, `diagnose`; for each
+    /// case `propose` and perhaps `rivals`; `verify` for a person's patch;
+    /// beside others `baseline`.
     Stage {
         /// The stage.
         name: String,

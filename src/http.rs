@@ -103,6 +103,12 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+/// Makes TLS to be had for every client in this process.
+pub fn provide_tls() {
+    // The first of several calls wins, and all install the same.
+    rustls::crypto::ring::default_provider().install_default().ok();
+}
+
 /// Sends JSON to servers. Opens nothing before the first request.
 #[derive(Debug)]
 pub struct Client {
@@ -122,8 +128,7 @@ impl Client {
         if config.timeout.is_zero() || config.max_response_bytes == 0 {
             return Err(HttpError::Setup { reason: "the time or size limit is zero".to_owned() });
         }
-        // The first of several calls wins, and all install the same.
-        rustls::crypto::ring::default_provider().install_default().ok();
+        provide_tls();
         Ok(Client { config, near: OnceLock::new(), far: OnceLock::new() })
     }
 

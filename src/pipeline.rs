@@ -162,6 +162,7 @@ async fn heal_failures(
     for case in diagnosed(prepared, survey, &failures, &healable, tools) {
         tools.events.emit(case.diagnosed_event());
         let rules = if unsolved.contains(&case.place()) { FURTHER_FACE } else { propose::rules::Config::default() };
+        tools.events.emit(Event::Stage { name: "propose".into(), what: case.diagnosis.failure.id.clone() });
         let ended = hunt::hunt(prepared, survey, &case, &known, &rules, settings, tools).await?;
         report.cost = add_cost(report.cost, ended.cost);
         report.time.model_s += ended.model_time.as_secs_f64();
@@ -207,6 +208,7 @@ fn diagnosed(
     healable: &[detect::Reproduction],
     tools: &Tools,
 ) -> Vec<Case> {
+    tools.events.emit(Event::Stage { name: "diagnose".into(), what: format!("{} failing", failures.len()) });
     let mut cases = Vec::new();
     for cluster in diagnose::clusters(failures) {
         if tools.interrupt.raised().is_some() {

@@ -101,6 +101,7 @@ pub fn close(kit: &Kit, failed: Failed) -> Failed {
     kit.progress.finish();
     // The run's own error is the one to report.
     let _ = kit.tools.ledger.finish(&kit.tools.run, failed.code, "");
+    kit.tell(failed.code, true);
     failed
 }
 
@@ -109,6 +110,7 @@ pub fn close(kit: &Kit, failed: Failed) -> Failed {
 pub fn record(kit: &Kit, report: &RunReport) -> Result<RunReport, Failed> {
     let report = kit.tools.shown.document(report);
     kit.tools.events.emit(heal::event::Event::Finished { exit: report.exit, seconds: report.time.total_s });
+    kit.tell(report.exit, false);
     kit.tools.ledger.finish(&kit.tools.run, report.exit, &report::json::render(&report)).map_err(Failed::ledger)?;
     if let Some(before) = kit.keep_since
         && let Err(error) = kit.tools.ledger.prune(&records::moment(before), Some(&kit.tools.run), false)

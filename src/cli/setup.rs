@@ -43,6 +43,23 @@ pub struct Kit {
     pub notes: Vec<String>,
     /// The texts of runs that began before are dropped when this one ends.
     pub keep_since: Option<jiff::Timestamp>,
+    /// Tells a collector of the run.
+    #[cfg(feature = "opentelemetry")]
+    traces: Option<Arc<super::traces::Traces>>,
+}
+
+impl Kit {
+    /// Hands what is told of the run to whom it is told. `failed`: heal itself
+    /// was stuck.
+    #[cfg_attr(not(feature = "opentelemetry"), expect(clippy::unused_self, reason = "nobody listens"))]
+    pub fn tell(&self, exit: i32, failed: bool) {
+        #[cfg(feature = "opentelemetry")]
+        if let Some(Err(why)) = self.traces.as_ref().map(|traces| traces.end(exit, failed)) {
+            super::output::message(&format!("note: the collector has no trace of this run: {why}"));
+        }
+        #[cfg(not(feature = "opentelemetry"))]
+        let _ = (exit, failed);
+    }
 }
 
 /// heal's own executable.
@@ -123,6 +140,15 @@ pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look, 
     if let Some(path) = events {
         listeners = listeners.with(Arc::new(EventFile::create(path)?));
     }
+    #[cfg(feature = "opentelemetry")]
+    let traces = super::traces::Traces::named().unwrap_or_else(|why| {
+        notes.push(format!("this run is not traced: {why}"));
+        None
+    });
+    #[cfg(feature = "opentelemetry")]
+    if let Some(traces) = &traces {
+        listeners = listeners.with(traces.clone());
+    }
     listeners = after.into_iter().fold(listeners, Events::with);
     // Nobody hears a secret: neither the record nor a log.
     let listeners = Events::none().with(Arc::new(Concealing { shown: shown.clone(), listeners }));
@@ -159,7 +185,15 @@ pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look, 
         tree,
     };
     let keep_since = retention.before.filter(|_| retention.by_itself);
-    Ok(Kit { tools, progress, listener, notes, keep_since })
+    Ok(Kit {
+        tools,
+        progress,
+        listener,
+        notes,
+        keep_since,
+        #[cfg(feature = "opentelemetry")]
+        traces,
+    })
 }
 
 /// The repository's ledger; in memory where the repository cannot be written.

@@ -35,5 +35,7 @@ mod sieve;
 mod stats;
 mod streaming;
 mod trace;
+#[cfg(feature = "opentelemetry")]
+mod traces;
 mod untouched;
 mod wrapped;
