@@ -24,6 +24,9 @@ use opentelemetry::trace::Status;
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::trace::Tracer;
 use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::Protocol;
+use opentelemetry_otlp::SpanExporter;
+use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracer;
@@ -33,6 +36,9 @@ use opentelemetry_sdk::trace::Span;
 /// Either of these makes heal tell its runs
 /// (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>).
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+
+/// What they are told in; where neither says it, as the specification has it.
+const PROTOCOLS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
 
 /// The longest that the end of a run waits for the collector.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -66,8 +72,11 @@ impl Traces {
             return Ok(None);
         }
         heal::http::provide_tls();
-        let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().build();
-        let exporter = exporter.map_err(|error| error.to_string())?;
+        let mut exporter = SpanExporter::builder().with_http();
+        if !PROTOCOLS.into_iter().any(set) {
+            exporter = exporter.with_protocol(Protocol::HttpBinary);
+        }
+        let exporter = exporter.build().map_err(|error| error.to_string())?;
         let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
         let mut about = Resource::builder().with_attribute(version);
         if !set("OTEL_SERVICE_NAME") {

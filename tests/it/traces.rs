@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use serde_json::Value;
 use wiremock::MockServer;
@@ -19,15 +20,20 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 
 /// `heal fix` within a trace, which tells the collector at `endpoint`.
-fn heal(project: &Project, model: &MockServer, endpoint: &str) -> Ran {
+fn command(project: &Project, model: &MockServer, endpoint: &str) -> Command {
     let mut command = project.heal_command(&["fix", "--json", "--model", "openai-chat/stand-in"]);
     command
         .env("HEAL_BASE_URL", format!("{}/v1", model.uri()))
         .env("OPENAI_API_KEY", "sk-not-a-key")
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
-        .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")
         .env("TRACEPARENT", format!("00-{TRACE}-{PARENT}-01"));
-    command.output().expect("heal runs").into()
+    command
+}
+
+/// The same in JSON.
+fn heal(project: &Project, model: &MockServer, endpoint: &str) -> Ran {
+    let mut command = command(project, model, endpoint);
+    command.env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json").output().expect("heal runs").into()
 }
 
 /// The collector, and what it was sent.
@@ -138,4 +144,14 @@ fn a_collector_that_is_gone_costs_a_note_and_no_patch() {
     assert!(ran.stderr.contains("note: the collector has no trace of this run"), "{}", ran.stderr);
     let ran = heal(&project, &model, "no address").code(0);
     assert!(ran.json()["notes"].to_string().contains("this run is not traced"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_collector_is_told_in_protobuf_where_nothing_else_is_said() {
+    let (_model_runtime, model) = serve("/v1/chat/completions", vec![chat(&right())]);
+    let (runtime, server) = collector();
+    let project = Project::new(&[GREETING[0], GREETING[1], ("heal.toml", "command = ['no-such-program']\n")]);
+    command(&project, &model, &server.uri()).output().expect("heal runs");
+    let requests = runtime.block_on(server.received_requests()).expect("recorded");
+    assert_eq!(requests[0].headers["content-type"], "application/x-protobuf");
 }
