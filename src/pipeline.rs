@@ -11,6 +11,7 @@ pub mod ended;
 pub mod endless;
 pub mod error;
 pub mod explain;
+mod flight;
 pub mod hunt;
 pub mod jobs;
 pub mod joint;

@@ -5,9 +5,8 @@
 
 use std::time::Instant;
 
-use tokio::sync::mpsc;
-
 use super::PipelineError;
+use super::flight::Flight;
 use super::hunt::Hunt;
 use super::prepare::Prepared;
 use super::reason::Reason;
@@ -23,66 +22,75 @@ use crate::propose::model::strategy::Step;
 use crate::report::Cost;
 use crate::verify::Verdict;
 
+/// What a model is asked.
+pub(super) enum Question {
+    /// It is on its way.
+    Asked(Flight),
+    /// What `Asker` has next.
+    Next(Box<Asker>),
+}
+
 impl Hunt<'_> {
     /// Asks the models, round after round, while the crew goes on with what it
-    /// has.
-    pub(super) async fn ask(&mut self, mut asker: Asker) -> Result<Option<Reason>, PipelineError> {
+    /// has. The first question may be on its way.
+    pub(super) async fn ask(&mut self, question: Question) -> Result<Option<Reason>, PipelineError> {
         let mut feedback: Vec<Feedback> = Vec::new();
-        let snapshot = self.prepared.snapshot.clone();
         let before = self.tried.len();
         let mut reason = None;
-        let (sender, mut arriving) = mpsc::unbounded_channel();
-        asker.tell(sender);
-        while asker.next_step(&feedback) != Step::Stop {
-            // A call that an interrupt has ended may have brought an answer: it
-            // is paid for and kept, and no other question follows it.
-            if let Some(stop) = self.tools.interrupt.raised() {
-                return Err(PipelineError::Stopped(stop));
-            }
-            let asked = Instant::now();
+        let mut next = question;
+        loop {
+            let mut flight = match next {
+                Question::Asked(flight) => flight,
+                Question::Next(asker) => {
+                    if asker.next_step(&feedback) == Step::Stop {
+                        return Ok(reason);
+                    }
+                    // A call that an interrupt has ended may have brought an
+                    // answer: it is paid for and kept, and no other question
+                    // follows it.
+                    if let Some(stop) = self.tools.interrupt.raised() {
+                        return Err(PipelineError::Stopped(stop));
+                    }
+                    self.take_off(*asker, feedback.clone())
+                }
+            };
             // Candidates on trial of a reply that is still arriving. Nothing is
             // concluded before all of it is in the record.
             let mut early = 0;
-            let answer = {
-                let diagnosis = self.case.diagnosis.clone();
-                let read = |path: &crate::source::RelPath| snapshot.read(path);
-                let asking = asker.ask(&diagnosis, &read, &feedback);
-                tokio::pin!(asking);
-                loop {
-                    let limit = if self.has_enough() { None } else { self.limit() };
-                    tokio::select! {
-                        answer = &mut asking => break answer,
-                        Some(candidate) = arriving.recv() => {
-                            early += 1;
-                            if !self.has_enough() {
-                                self.propose_arrived(candidate);
+            let (mut asker, answer) = loop {
+                let limit = if self.has_enough() { None } else { self.limit() };
+                tokio::select! {
+                    landed = &mut flight.task => break Flight::landed(landed),
+                    Some(candidate) = flight.arriving.recv() => {
+                        early += 1;
+                        if !self.has_enough() {
+                            self.propose_arrived(candidate);
+                        }
+                    }
+                    result = self.next_result(limit) => match result {
+                        Err(PipelineError::Stopped(stop)) if early > 0 => {
+                            // The call ends as well, and keeps what came.
+                            if let (_, Ok(answer)) = Flight::landed((&mut flight.task).await) {
+                                self.ended.cost = super::add_cost(self.ended.cost, cost_of(&answer));
+                            }
+                            return Err(PipelineError::Stopped(stop));
+                        }
+                        Err(error) => return Err(error),
+                        Ok(tried) => {
+                            tried.into_iter().for_each(|tried| self.record(tried));
+                            if self.is_answered() && early == 0 { return Ok(None); }
+                            if self.has_enough() {
+                                self.keep_passers();
+                                self.crew.clear();
                             }
                         }
-                        result = self.next_result(limit) => match result {
-                            Err(PipelineError::Stopped(stop)) if early > 0 => {
-                                // The call ends as well, and keeps what came.
-                                if let Ok(answer) = asking.await {
-                                    self.ended.cost = super::add_cost(self.ended.cost, cost_of(&answer));
-                                }
-                                return Err(PipelineError::Stopped(stop));
-                            }
-                            Err(error) => return Err(error),
-                            Ok(tried) => {
-                                tried.into_iter().for_each(|tried| self.record(tried));
-                                if self.is_answered() && early == 0 { return Ok(None); }
-                                if self.has_enough() {
-                                    self.keep_passers();
-                                    self.crew.clear();
-                                }
-                            }
-                        },
-                    }
+                    },
                 }
             };
-            while let Ok(candidate) = arriving.try_recv() {
+            while let Ok(candidate) = flight.arriving.try_recv() {
                 self.propose_arrived(candidate);
             }
-            self.ended.model_time += asked.elapsed();
+            self.ended.model_time += flight.asked.elapsed();
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(error) => {
@@ -94,6 +102,7 @@ impl Hunt<'_> {
                         self.tools.events.note(format!("{passed_over} is passed over: {}", why.why));
                     }
                     reason = Some(why);
+                    next = Question::Next(Box::new(asker));
                     continue;
                 }
             };
@@ -115,8 +124,25 @@ impl Hunt<'_> {
                 asker.show(seen);
             }
             feedback = self.feedback(before);
+            next = Question::Next(Box::new(asker));
         }
-        Ok(reason)
+    }
+
+    /// Counts an answer, or what of it has come, that nobody has read when the
+    /// hunt is stopped.
+    pub(super) async fn pay_for_flight(&mut self) {
+        let is_stopped = self.tools.interrupt.raised().is_some();
+        if let Some(mut flight) =
+            self.flight.take_if(|flight| flight.has_landed() || is_stopped && flight.has_brought())
+            && let (_, Ok(answer)) = Flight::landed((&mut flight.task).await)
+        {
+            self.ended.cost = super::add_cost(self.ended.cost, cost_of(&answer));
+        }
+    }
+
+    /// Sends a question on its way.
+    pub(super) fn take_off(&self, asker: Asker, feedback: Vec<Feedback>) -> Flight {
+        Flight::begin(asker, self.case.diagnosis.clone(), self.prepared.snapshot.clone(), feedback)
     }
 
     /// Takes results until the model's candidates are all tried, or what

@@ -17,6 +17,7 @@ use super::case::Case;
 use super::docket;
 use super::ended::Ended;
 use super::ended::Proposal;
+use super::flight::Flight;
 use super::leads;
 use super::prepare::Prepared;
 use super::reason::Reason;
@@ -26,7 +27,6 @@ use super::workers;
 use super::workers::Crew;
 use super::workers::Tried;
 use crate::detect::Baseline;
-use crate::diagnose::Class;
 use crate::event::Event;
 use crate::ledger::NewProposal;
 use crate::options::Settings;
@@ -39,8 +39,8 @@ use crate::verify::Evidence;
 use crate::verify::Verdict;
 use crate::verify::rank;
 
-/// How long the rules have the tests for themselves before a model is asked
-/// (DECISIONS 31).
+/// How long the rules have the tests for themselves before a model is asked, or
+/// its answer is read.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// After the first verified patch: how much longer other patches may be tried,
@@ -93,6 +93,7 @@ pub async fn hunt(
         began: Instant::now(),
         enough_at: None,
         is_asking: false,
+        flight: None,
         contested: false,
         settled: false,
         jobs,
@@ -105,6 +106,7 @@ pub async fn hunt(
         error = late_baseline => Err(error),
         error = survey.settling.surprise() => Err(error),
     };
+    hunt.pay_for_flight().await;
     let Hunt { crew, mut ended, tried, changed_in_the_sieve, settled, .. } = hunt;
     crew.stop().await;
     if case.aim.is_endless() {
@@ -224,6 +226,8 @@ pub(super) struct Hunt<'a> {
     pub(super) settled: bool,
     /// Whether a model is asked, whose patches are to be tried whatever verifies.
     pub(super) is_asking: bool,
+    /// The first question to a model, where it is on its way.
+    pub(super) flight: Option<Flight>,
     /// Trials side by side.
     pub(super) jobs: usize,
     /// Whether a candidate changed in the sieve how the target fails: the
@@ -238,22 +242,22 @@ pub(super) struct Hunt<'a> {
 impl Hunt<'_> {
     /// Rules, then the model; returns why nothing verified.
     async fn run(&mut self) -> Result<Option<Reason>, PipelineError> {
-        let none_yet = self.propose_without_model().await?;
-        let asker = if self.settings.offline { None } else { self.tools.asker(self.settings)? };
-        let patience =
-            if asker.is_none() || none_yet { None } else { Some(GRACE.saturating_sub(self.began.elapsed())) };
+        let mut asker = if self.settings.offline { None } else { self.tools.asker(self.settings)? };
+        let none_yet = self.propose_without_model(&mut asker).await?;
+        let asks = asker.is_some() || self.flight.is_some();
+        let patience = if asks && !none_yet { Some(GRACE.saturating_sub(self.began.elapsed())) } else { None };
         self.drain(patience).await?;
         // A model's patch for another failure, known to this hunt, may spare
         // the question.
         self.drain_of_model().await?;
         self.settle_rivals().await?;
-        let asker = asker.filter(|asker| self.wants_opinion(asker));
-        if self.is_done() && asker.is_none() {
+        let question = self.question(asker);
+        if self.is_done() && question.is_none() {
             return Ok(None);
         }
         let mut reason = None;
-        if let Some(asker) = asker {
-            reason = self.ask_for_opinion(asker).await?;
+        if let Some(question) = question {
+            reason = self.ask_for_opinion(question).await?;
             if self.is_done() {
                 // What verified while the model thought may be a rule's.
                 self.drain(None).await?;
@@ -376,24 +380,7 @@ impl Hunt<'_> {
     }
 
     fn why_nothing(&self) -> Reason {
-        let counts = &self.ended.counts;
-        if let Some(weak) = leads::weak(&self.ended.leads) {
-            return weak;
-        }
-        let hint = if self.settings.models.is_empty() || self.settings.offline {
-            "; a model may find more: --model PROVIDER/NAME"
-        } else {
-            ""
-        };
-        if self.case.diagnosis.class == Class::TestSuspected {
-            return Reason::new(
-                "test-suspected",
-                format!("{}; none of {} candidates verified", self.case.diagnosis.class_why, counts.tried),
-            );
-        }
-        if counts.proposed == 0 {
-            return Reason::new("no-candidate", format!("no rule fits the suspect code{hint}"));
-        }
-        Reason::new("none-verified", format!("{} candidates were tried and none passed every gate{hint}", counts.tried))
+        let has_model = !self.settings.models.is_empty() && !self.settings.offline;
+        Reason::of_nothing(&self.ended, &self.case.diagnosis, has_model)
     }
 }

@@ -6,16 +6,35 @@
 //! writes instead, if that verifies, takes the rule's place. Runs nothing.
 
 use super::PipelineError;
+use super::asking::Question;
 use super::hunt::Hunt;
 use super::reason::Reason;
 use super::rivals;
 use crate::propose::model::Asker;
 
 impl Hunt<'_> {
+    /// Sends the first question on its way, unless a person would be asked,
+    /// who is not bothered before rules have been tried.
+    pub(super) fn ask_at_once(&mut self, asker: &mut Option<Asker>) {
+        if let Some(asker) = asker.take_if(|asker| !asker.is_by_hand()) {
+            self.flight = Some(self.take_off(asker, Vec::new()));
+        }
+    }
+
+    /// What is to be asked, if anything.
+    pub(super) fn question(&mut self, asker: Option<Asker>) -> Option<Question> {
+        let question = self.flight.take().map(Question::Asked).or(asker.map(|asker| Question::Next(Box::new(asker))));
+        question.filter(|question| self.wants_opinion(question))
+    }
+
     /// Whether to ask: nothing has verified, or only what rules guessed. A
-    /// person is not bothered where there is a patch.
-    pub(super) fn wants_opinion(&self, asker: &Asker) -> bool {
-        !self.is_done() || (rivals::is_guess(&self.ended) && !asker.is_by_hand())
+    /// person is not bothered where there is a patch; who was asked is heard.
+    fn wants_opinion(&self, question: &Question) -> bool {
+        let is_bothered = match question {
+            Question::Asked(_) => return true,
+            Question::Next(asker) => asker.is_by_hand(),
+        };
+        !self.is_done() || (rivals::is_guess(&self.ended) && !is_bothered)
     }
 
     /// Whether something has verified.
@@ -32,9 +51,9 @@ impl Hunt<'_> {
     ///
     /// # Errors
     /// As for [`Hunt::ask`].
-    pub(super) async fn ask_for_opinion(&mut self, asker: Asker) -> Result<Option<Reason>, PipelineError> {
+    pub(super) async fn ask_for_opinion(&mut self, question: Question) -> Result<Option<Reason>, PipelineError> {
         self.is_asking = true;
-        let reason = self.ask(asker).await?;
+        let reason = self.ask(question).await?;
         self.is_asking = false;
         if self.is_answered() {
             rivals::demote(&mut self.ended, "a model's patch is another change, and passes as well");

@@ -2,6 +2,8 @@
 //!
 //! Maps words; finds out nothing.
 
+use super::ended::Ended;
+use super::leads;
 use crate::detect::Outcome;
 use crate::detect::Reproduction;
 use crate::diagnose::Class;
@@ -55,6 +57,23 @@ impl Reason {
                 Reason::new("not-reproduced", format!("it failed {failed} times of {runs} here"))
             }
         }
+    }
+
+    /// The reason where a hunt came to its end and nothing verified.
+    pub fn of_nothing(ended: &Ended, diagnosis: &Diagnosis, has_model: bool) -> Reason {
+        if let Some(weak) = leads::weak(&ended.leads) {
+            return weak;
+        }
+        let tried = ended.counts.tried;
+        let hint = if has_model { "" } else { "; a model may find more: --model PROVIDER/NAME" };
+        if diagnosis.class == Class::TestSuspected {
+            let why = format!("{}; none of {tried} candidates verified", diagnosis.class_why);
+            return Reason::new("test-suspected", why);
+        }
+        if ended.counts.proposed == 0 {
+            return Reason::new("no-candidate", format!("no rule fits the suspect code{hint}"));
+        }
+        Reason::new("none-verified", format!("{tried} candidates were tried and none passed every gate{hint}"))
     }
 
     /// The reason that an interrupted run gives.

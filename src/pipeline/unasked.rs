@@ -10,14 +10,17 @@ use super::reverting;
 use super::sieving;
 use crate::propose;
 use crate::propose::Candidate;
+use crate::propose::model::Asker;
 use crate::source::RelPath;
 
 impl Hunt<'_> {
     /// Proposes what can be had without a model; says whether that is nothing.
+    /// Where that is rules' alone, `asker` is asked at once: whatever they
+    /// verify, a model will be.
     ///
     /// # Errors
     /// The tests cannot be run, or the run is to stop.
-    pub(super) async fn propose_without_model(&mut self) -> Result<bool, PipelineError> {
+    pub(super) async fn propose_without_model(&mut self, asker: &mut Option<Asker>) -> Result<bool, PipelineError> {
         let read = |path: &RelPath| self.prepared.text(path);
         let mut first: Vec<Candidate> = self.known.iter().map(again).collect();
         first.extend(propose::compiler::propose(&read, &self.case.suggestions));
@@ -28,9 +31,15 @@ impl Hunt<'_> {
         if sieves {
             first.extend(reverts);
             let none = first.is_empty() && rules.is_empty();
+            if first.is_empty() {
+                self.ask_at_once(asker);
+            }
             self.propose("rules", first);
             self.propose_sieved(rules).await?;
             return Ok(none);
+        }
+        if first.is_empty() && reverts.is_empty() {
+            self.ask_at_once(asker);
         }
         // The sort is stable: of equals the revert comes first.
         rules.splice(0..0, reverts);

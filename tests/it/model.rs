@@ -99,6 +99,19 @@ pub fn heal(project: &Project, server: &MockServer, base: &str, arguments: &[&st
 }
 
 #[test]
+fn a_model_is_asked_while_rules_are_sieved() {
+    let (_runtime, server) = serve("/v1/chat/completions", vec![chat(&right())]);
+    let project = Project::new(GREETING_BY_UNITTEST);
+    let file = project.root.parent().expect("a parent").join("events.jsonl");
+    let events = ["--events", file.to_str().expect("text")];
+    heal(&project, &server, "/v1", &[&["fix", "--model", "openai-chat/stand-in"], &events[..]].concat()).code(0);
+    let text = std::fs::read_to_string(&file).expect("events");
+    let place = |name: &str| text.find(&format!("\"event\":\"{name}\"")).unwrap_or_else(|| panic!("no {name}: {text}"));
+    assert!(place("asked") < place("sieved"), "{text}");
+    assert!(place("sieved") < place("tried"), "{text}");
+}
+
+#[test]
 fn a_model_heals_what_rules_cannot_with_one_round_of_feedback() {
     let (runtime, server) = serve("/v1/chat/completions", vec![chat(&wrong()), chat(&right())]);
     let project = Project::new(GREETING_BY_UNITTEST);

@@ -1,6 +1,10 @@
 //! Reverts: the change that broke an older test is taken back, what it brought
 //! along stays.
 
+use crate::model::chat;
+use crate::model::heal;
+use crate::model::right;
+use crate::model::serve;
 use crate::support::Project;
 
 const RIGHT: &str = r#"def shipping(weight, zone):
@@ -51,6 +55,16 @@ fn the_commit_that_broke_an_older_test_is_taken_back_without_what_it_brought_alo
     let diff = proposal["diff"].as_str().expect("a diff");
     assert!(diff.contains("-    fees = {\"near\": 4, \"far\": 31}\n+    fees = {\"near\": 4, \"far\": 9}\n"), "{diff}");
     assert!(!diff.contains("-def parcels"), "{diff}");
+}
+
+#[test]
+fn where_a_change_is_taken_back_no_model_is_asked() {
+    let project = broken(&[("shipping.py", RIGHT), ("test_shipping.py", TESTS)], &[("shipping.py", WRONG)]);
+    project.commit("Count parcels");
+    let (runtime, server) = serve("/v1/chat/completions", vec![chat(&right())]);
+    let json = heal(&project, &server, "/v1", &["fix", "--json", "--model", "openai-chat/stand-in"]).code(0).json();
+    assert_eq!(json["failures"][0]["proposals"][0]["source"]["kind"], "revert");
+    assert!(runtime.block_on(server.received_requests()).expect("recorded").is_empty());
 }
 
 #[test]
