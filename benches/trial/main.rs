@@ -1,0 +1,258 @@
+//! Measures what heal's scratches and trials cost beside what they replace: a
+//! worktree of git's, the test command in the user's own tree, and a fresh
+//! clone for each candidate.
+//!
+//! ```text
+//! cargo bench --bench trial -- --repo DIR --edit FILE [--runs N] [--candidates N] [--naive N] -- TEST_COMMAND…
+//! ```
+//!
+//! The checkout itself is not touched: a clone of it is the user's tree, in
+//! which the command is run once before anything counts. A candidate is a
+//! comment at the end of FILE, so that every build and every test has the same
+//! work. What is compared runs in turn, so that a busy machine is as busy for
+//! one as for the other; what counts are the ratios of medians.
+
+#[path = "../localize/open.rs"]
+mod open;
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context;
+use anyhow::Result;
+use anyhow::bail;
+use clap::Parser;
+use heal::patch::Patch;
+use heal::pipeline::prepare;
+use heal::pipeline::prepare::Prepared;
+use heal::runner::Selection;
+use heal::scratch::Scratch;
+use heal::source::RelPath;
+
+#[derive(Parser)]
+struct Arguments {
+    /// The checkout
+    #[arg(long)]
+    repo: PathBuf,
+    /// The source file that candidates change, from the checkout's root
+    #[arg(long)]
+    edit: PathBuf,
+    /// Runs of each of two that are compared
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+    /// Candidates that are tried two at a time
+    #[arg(long, default_value_t = 20)]
+    candidates: usize,
+    /// Fresh clones that are timed, of as many as there are candidates
+    #[arg(long, default_value_t = 3)]
+    naive: usize,
+    /// What cargo adds
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// The test command
+    #[arg(last = true, required = true)]
+    command: Vec<String>,
+}
+
+/// The user's tree, and what is tried on it.
+struct Site {
+    folder: tempfile::TempDir,
+    tree: PathBuf,
+    edit: RelPath,
+    text: String,
+    command: Vec<String>,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let site = Site::new(&arguments)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    site.in_place(&site.tree)?;
+    println!("| | least | median | ratio |\n|---|---|---|---|");
+    runtime.block_on(scratches(&site, arguments.runs))?;
+    runtime.block_on(trials(&site, &arguments))?;
+    Ok(())
+}
+
+impl Site {
+    fn new(arguments: &Arguments) -> Result<Site> {
+        let folder = tempfile::Builder::new().prefix("heal-trial-").tempdir()?;
+        let tree = folder.path().join("tree");
+        git(Path::new("."), &["clone", "-q", "--no-hardlinks", &text_of(&arguments.repo)?, &text_of(&tree)?])?;
+        let edit = RelPath::within(&tree, &tree.join(&arguments.edit)).context("--edit is not in the checkout")?;
+        let text = std::fs::read_to_string(edit.under(&tree)).context("--edit cannot be read")?;
+        Ok(Site { folder, tree, edit, text, command: arguments.command.clone() })
+    }
+
+    /// The file as candidate `number` has it.
+    fn changed(&self, number: usize) -> String {
+        let sign = if self.edit.as_str().ends_with(".py") { "#" } else { "//" };
+        format!("{}{sign} candidate {number}\n", self.text)
+    }
+
+    fn patch(&self, number: usize) -> Patch {
+        Patch::of_file(self.edit.clone(), self.text.clone(), self.changed(number))
+    }
+
+    /// Runs the bare test command in `tree`.
+    fn in_place(&self, tree: &Path) -> Result<()> {
+        let mut command = Command::new(&self.command[0]);
+        command.args(&self.command[1..]).current_dir(tree).stdin(Stdio::null());
+        let output = command.output()?;
+        if !output.status.success() {
+            bail!("the tests fail in {}: {}", tree.display(), String::from_utf8_lossy(&output.stdout));
+        }
+        Ok(())
+    }
+
+    /// heal, ready to try: the tree has been looked at, no scratch is made.
+    async fn opened(&self, cache: &str) -> Result<Prepared> {
+        let settings = open::settings(&self.tree, &self.command);
+        let tools = open::tools("trial", &self.tree, &self.folder.path().join(cache), &settings)?;
+        Ok(prepare::prepare(&settings, &tools).await?)
+    }
+}
+
+/// One candidate's trial.
+async fn tried(site: &Site, prepared: &Prepared, scratch: &mut dyn Scratch, number: usize) -> Result<()> {
+    scratch.lay(&site.patch(number))?;
+    let report = prepared.bench.run(scratch, &prepared.bench.request(Selection::All)).await?;
+    if !report.complete || !report.problems.is_empty() || report.failures().next().is_some() {
+        bail!("the tests fail in a scratch: {:?} {:?}", report.incomplete_why, report.failures().next());
+    }
+    Ok(())
+}
+
+/// Making a scratch, against git.
+async fn scratches(site: &Site, runs: usize) -> Result<()> {
+    let (mut added, mut first) = (Vec::new(), Vec::new());
+    let (mut status, mut warm, mut next) = (Vec::new(), Vec::new(), Vec::new());
+    let place = site.folder.path().join("worktree");
+    let place = text_of(&place)?;
+    for run in 0..runs {
+        added.push(timed(|| git(&site.tree, &["worktree", "add", "-q", "--detach", &place]))?);
+        git(&site.tree, &["worktree", "remove", "--force", &place])?;
+        let cache = format!("cache-{run}");
+        let began = Instant::now();
+        let prepared = site.opened(&cache).await?;
+        let scratch = prepared.scratch().await?;
+        first.push(began.elapsed());
+        drop((scratch, prepared));
+        status.push(timed(|| git(&site.tree, &["status", "--porcelain"]))?);
+        let began = Instant::now();
+        let prepared = site.opened(&cache).await?;
+        let mut scratch = prepared.scratch().await?;
+        warm.push(began.elapsed());
+        scratch.lay(&site.patch(0))?;
+        next.push(timed(|| Ok(scratch.lay(&site.patch(1))?))?);
+        drop((scratch, prepared));
+        std::fs::remove_dir_all(site.folder.path().join(&cache))?;
+    }
+    let added = row("`git worktree add`", &mut added, None);
+    row("the first scratch", &mut first, Some(added));
+    let status = row("`git status`", &mut status, None);
+    row("a warm scratch", &mut warm, Some(status));
+    row("one more candidate in it", &mut next, None);
+    Ok(())
+}
+
+/// Trials, against the test command in place and in fresh clones.
+async fn trials(site: &Site, arguments: &Arguments) -> Result<()> {
+    let (mut bare, mut trial) = (Vec::new(), Vec::new());
+    let began = Instant::now();
+    let prepared = site.opened("cache").await?;
+    let mut scratch = prepared.scratch().await?;
+    tried(site, &prepared, &mut *scratch, 0).await?;
+    let mut cold = vec![began.elapsed()];
+    for run in 1..=arguments.runs {
+        std::fs::write(site.edit.under(&site.tree), site.changed(run))?;
+        bare.push(timed(|| site.in_place(&site.tree))?);
+        std::fs::write(site.edit.under(&site.tree), &site.text)?;
+        let began = Instant::now();
+        tried(site, &prepared, &mut *scratch, run).await?;
+        trial.push(began.elapsed());
+    }
+    drop(scratch);
+    let mut naive = Vec::new();
+    for number in 0..arguments.naive {
+        naive.push(timed(|| cloned(site, number))?);
+    }
+    drop(prepared);
+    // As a run does it: from nothing, two at a time.
+    let began = Instant::now();
+    let prepared = site.opened("cache-of-all").await?;
+    let next = AtomicUsize::new(0);
+    tokio::try_join!(
+        worker(site, &prepared, &next, arguments.candidates),
+        worker(site, &prepared, &next, arguments.candidates)
+    )?;
+    let all = began.elapsed();
+    let bare = row("the test command in place", &mut bare, None);
+    row("a warm trial", &mut trial, Some(bare));
+    row("the first trial, with its scratch", &mut cold, Some(bare));
+    let naive = row("a fresh clone, built and tested", &mut naive, Some(bare));
+    let of_all = all.as_secs_f64() / arguments.candidates as f64;
+    println!(
+        "\n{} candidates, two at a time, from nothing: {:.1} s, {of_all:.2} s each; one after another in a fresh clone \
+         each {:.1} s: {:.1} times as long",
+        arguments.candidates,
+        all.as_secs_f64(),
+        naive * arguments.candidates as f64,
+        naive / of_all
+    );
+    Ok(())
+}
+
+async fn worker(site: &Site, prepared: &Prepared, next: &AtomicUsize, candidates: usize) -> Result<()> {
+    let mut scratch = prepared.scratch().await?;
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= candidates {
+            return Ok(());
+        }
+        tried(site, prepared, &mut *scratch, number).await?;
+    }
+}
+
+/// A candidate in a clone of its own.
+fn cloned(site: &Site, number: usize) -> Result<()> {
+    let clone = site.folder.path().join(format!("clone-{number}"));
+    git(&site.tree, &["clone", "-q", ".", &text_of(&clone)?])?;
+    std::fs::write(site.edit.under(&clone), site.changed(number))?;
+    site.in_place(&clone)?;
+    Ok(())
+}
+
+fn timed(act: impl FnOnce() -> Result<()>) -> Result<Duration> {
+    let began = Instant::now();
+    act()?;
+    Ok(began.elapsed())
+}
+
+fn git(at: &Path, arguments: &[&str]) -> Result<()> {
+    let output = Command::new("git").args(arguments).current_dir(at).output()?;
+    if !output.status.success() {
+        bail!("git {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+fn text_of(path: &Path) -> Result<String> {
+    let path = if path.exists() { path.canonicalize()? } else { path.to_path_buf() };
+    path.to_str().map(str::to_owned).context("a path is not UTF-8")
+}
+
+/// Prints a line of the table; returns the median in seconds.
+fn row(name: &str, times: &mut [Duration], against: Option<f64>) -> f64 {
+    times.sort();
+    let (least, median) = (times[0].as_secs_f64(), times[times.len() / 2].as_secs_f64());
+    let ratio = against.map_or(String::new(), |against| format!("{:.2}", median / against));
+    println!("| {name} | {:.0} ms | {:.0} ms | {ratio} |", least * 1e3, median * 1e3);
+    median
+}
