@@ -28,11 +28,14 @@ use anyhow::Context;
 use anyhow::Result;
 use anyhow::bail;
 use clap::Parser;
+use heal::git::Repository;
 use heal::patch::Patch;
 use heal::pipeline::prepare;
 use heal::pipeline::prepare::Prepared;
 use heal::runner::Selection;
+use heal::scratch::Pool;
 use heal::scratch::Scratch;
+use heal::scratch::Snapshot;
 use heal::source::RelPath;
 
 #[derive(Parser)]
@@ -75,7 +78,7 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     site.in_place(&site.tree)?;
     println!("| | least | median | ratio |\n|---|---|---|---|");
-    runtime.block_on(scratches(&site, arguments.runs))?;
+    scratches(&site, arguments.runs)?;
     runtime.block_on(trials(&site, &arguments))?;
     Ok(())
 }
@@ -111,6 +114,15 @@ impl Site {
         Ok(())
     }
 
+    /// A scratch of the tree as it is, with all that making one takes.
+    fn scratch(&self, cache: &Path) -> Result<Box<dyn Scratch>> {
+        let settings = open::settings(&self.tree, &self.command);
+        let launcher = open::tools("trial", &self.tree, cache, &settings)?.launcher;
+        let repository = Repository::discover(&self.tree, &launcher)?;
+        let snapshot = Snapshot::take(&repository)?;
+        Ok(Pool::open(&repository, &snapshot, cache)?.take()?)
+    }
+
     /// heal, ready to try: the tree has been looked at, no scratch is made.
     async fn opened(&self, cache: &str) -> Result<Prepared> {
         let settings = open::settings(&self.tree, &self.command);
@@ -130,7 +142,7 @@ async fn tried(site: &Site, prepared: &Prepared, scratch: &mut dyn Scratch, numb
 }
 
 /// Making a scratch, against git.
-async fn scratches(site: &Site, runs: usize) -> Result<()> {
+fn scratches(site: &Site, runs: usize) -> Result<()> {
     let (mut added, mut first) = (Vec::new(), Vec::new());
     let (mut status, mut warm, mut next) = (Vec::new(), Vec::new(), Vec::new());
     let place = site.folder.path().join("worktree");
@@ -138,21 +150,16 @@ async fn scratches(site: &Site, runs: usize) -> Result<()> {
     for run in 0..runs {
         added.push(timed(|| git(&site.tree, &["worktree", "add", "-q", "--detach", &place]))?);
         git(&site.tree, &["worktree", "remove", "--force", &place])?;
-        let cache = format!("cache-{run}");
-        let began = Instant::now();
-        let prepared = site.opened(&cache).await?;
-        let scratch = prepared.scratch().await?;
-        first.push(began.elapsed());
-        drop((scratch, prepared));
+        let cache = site.folder.path().join(format!("cache-{run}"));
+        first.push(timed(|| site.scratch(&cache).map(drop))?);
         status.push(timed(|| git(&site.tree, &["status", "--porcelain"]))?);
         let began = Instant::now();
-        let prepared = site.opened(&cache).await?;
-        let mut scratch = prepared.scratch().await?;
+        let mut scratch = site.scratch(&cache)?;
         warm.push(began.elapsed());
         scratch.lay(&site.patch(0))?;
         next.push(timed(|| Ok(scratch.lay(&site.patch(1))?))?);
-        drop((scratch, prepared));
-        std::fs::remove_dir_all(site.folder.path().join(&cache))?;
+        drop(scratch);
+        std::fs::remove_dir_all(&cache)?;
     }
     let added = row("`git worktree add`", &mut added, None);
     row("the first scratch", &mut first, Some(added));
