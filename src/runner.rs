@@ -3,6 +3,7 @@
 //!
 //! Composes commands and reads their results; never starts one.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -177,6 +178,8 @@ pub struct Suggestion {
 pub struct Report {
     /// A row for each test that was run or skipped, in the runner's order.
     pub tests: Vec<TestResult>,
+    /// How many subtests were skipped of tests that went on, by test (Python).
+    pub skipped_subtests: BTreeMap<String, usize>,
     /// Failures that belong to no test: compile errors, files that could not
     /// be collected, a runner that crashed.
     pub problems: Vec<Failure>,

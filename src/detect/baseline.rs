@@ -16,6 +16,8 @@ use crate::runner::Status;
 pub struct Baseline {
     /// How each test ended.
     pub tests: BTreeMap<String, Status>,
+    /// How many subtests were skipped of tests that went on.
+    pub skipped_subtests: BTreeMap<String, usize>,
     /// Tests that passed and failed on the same tree: they decide nothing.
     pub flaky: BTreeSet<String>,
     /// Longest time a single test took that came to its own end, passed or
@@ -38,7 +40,8 @@ pub struct Difference {
     pub newly_failing: Vec<String>,
     /// There before, not now.
     pub missing: Vec<String>,
-    /// Skipped (or expected to fail) now, not before.
+    /// Skipped (or expected to fail) now, not before; or more of its subtests
+    /// are.
     pub newly_skipped: Vec<String>,
     /// Failed now and before.
     pub already_failing: Vec<String>,
@@ -63,6 +66,7 @@ impl Baseline {
         let ended = report.tests.iter().filter(|test| !test.failure.as_ref().is_some_and(timed_out));
         Baseline {
             tests: report.tests.iter().map(|test| (test.id.clone(), test.status)).collect(),
+            skipped_subtests: report.skipped_subtests.clone(),
             flaky: BTreeSet::new(),
             slowest: ended.map(|test| test.took).max().unwrap_or_default(),
             took: report.tests.iter().map(|test| test.took).sum(),
@@ -97,6 +101,7 @@ impl Baseline {
                 continue;
             }
             let before = self.tests.get(&test.id).copied();
+            let skipped = |subtests: &BTreeMap<String, usize>| subtests.get(&test.id).copied().unwrap_or_default();
             let list = match (before, test.status) {
                 (Some(Status::Failed), Status::Failed) => &mut difference.already_failing,
                 (_, Status::Failed) => &mut difference.newly_failing,
@@ -105,6 +110,9 @@ impl Baseline {
                 }
                 // A test that was not there before and is skipped hides nothing.
                 (Some(_), Status::Skipped | Status::ExpectedFailure) => &mut difference.newly_skipped,
+                (Some(_), Status::Passed) if skipped(&report.skipped_subtests) > skipped(&self.skipped_subtests) => {
+                    &mut difference.newly_skipped
+                }
                 _ => continue,
             };
             list.push(test.id.clone());
@@ -160,6 +168,21 @@ mod tests {
             }
         );
         assert!(!difference.is_clean());
+    }
+
+    #[test]
+    fn a_test_that_skips_more_of_its_subtests_is_newly_skipped() {
+        use Status::*;
+        let with = |status: Status, skipped: usize| Report {
+            skipped_subtests: BTreeMap::from([("a".into(), skipped)]),
+            ..report(&[("a", status)])
+        };
+        for (before, now, newly) in
+            [((Failed, 1), (Passed, 1), false), ((Failed, 0), (Passed, 1), true), ((Passed, 2), (Passed, 3), true)]
+        {
+            let difference = Baseline::of(&with(before.0, before.1)).compare(&with(now.0, now.1));
+            assert_eq!(!difference.newly_skipped.is_empty(), newly, "{before:?} {now:?}");
+        }
     }
 
     #[test]

@@ -87,6 +87,7 @@ fn together(reports: Vec<Report>) -> Report {
     let mut whole = Report { complete: true, ..Report::default() };
     for report in reports {
         whole.tests.extend(report.tests);
+        whole.skipped_subtests.extend(report.skipped_subtests);
         whole.problems.extend(report.problems);
         whole.modules.extend(report.modules);
         whole.suggestions.extend(report.suggestions);

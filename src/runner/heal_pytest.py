@@ -354,6 +354,11 @@ def text_of(report):
         return ""
 
 
+def is_part(report):
+    """Whether it is of a subtest, of which pytest 9 and pytest-subtests tell one by one."""
+    return type(report).__name__.lower() == "subtestreport"
+
+
 @first
 def pytest_runtest_logreport(report):
     if HEAL is None or HEAL.worker:
@@ -362,14 +367,19 @@ def pytest_runtest_logreport(report):
         data = json.loads(getattr(report, "heal_data", "null")) or {}
     except ValueError:
         data = {}
+    # Of a subtest that is skipped, the test goes on.
+    skipped_part = report.outcome == "skipped" and is_part(report) and not hasattr(report, "wasxfail")
     if HEAL.sieve.on:
+        if skipped_part:
+            return
         name, expected = data.get("id") or HEAL.id(report.nodeid), hasattr(report, "wasxfail")
         HEAL.sieve.reported(name, str(report.when), str(report.outcome), expected, data.get("failure"))
         return
     fields = {
         "id": data.get("id") or HEAL.id(report.nodeid),
         "when": str(report.when),
-        "outcome": report.outcome,
+        "outcome": "passed" if skipped_part else report.outcome,
+        "skipped_subtests": int(skipped_part),
         "seconds": float(getattr(report, "duration", 0.0) or 0.0),
         "expected_failure": hasattr(report, "wasxfail"),
     }

@@ -77,7 +77,8 @@ class Told(unittest.TestResult):
             self.failed(test, err[1], subtest._subDescription())
 
     def addSkip(self, test, reason):
-        self.outcome = "skipped"
+        if not isinstance(test, unittest.case._SubTest):
+            self.outcome = "skipped"
 
     def addExpectedFailure(self, test, err):
         self.outcome, self.expected = "skipped", True

@@ -91,6 +91,7 @@ class Result(unittest.TextTestResult):
         super().startTest(test)
         CHANNEL.write("test-start", id=test.id())
         self.heal = {"outcome": "passed", "failure": None, "text": "", "output": "", "expected_failure": False}
+        self.heal["skipped_subtests"] = 0
         self.heal_began = CHANNEL.clock()
         LINES.start()
         PROBE.start()
@@ -147,7 +148,12 @@ class Result(unittest.TextTestResult):
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
-        if isinstance(test, unittest.TestCase) and getattr(self, "heal", None) is not None:
+        if not isinstance(test, unittest.TestCase) or getattr(self, "heal", None) is None:
+            return
+        if isinstance(test, unittest.case._SubTest):
+            # The test goes on.
+            self.heal["skipped_subtests"] += 1
+        else:
             self.note("skipped")
 
     def addExpectedFailure(self, test, err):

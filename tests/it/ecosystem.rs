@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::gates::PARTS;
 use crate::support::Project;
 use crate::support::Ran;
 
@@ -116,6 +117,22 @@ fn options_that_hide_failures_do_not() {
     let python = python().to_str().expect("text");
     let json = heal(&project, &["fix", "--offline", "--json", "--", python, "-m", "pytest", "-x"]).code(0).json();
     assert_eq!(json["failures"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
+fn a_subtest_that_pytest_skips_does_not_skip_its_test() {
+    let project = Project::new(PARTS);
+    project.write(&[("calc.py", "def double(n):\n    return n * 2\n")]);
+    let diff = project.git(&["diff"]);
+    project.git(&["checkout", "-q", "calc.py"]);
+    let patch = project.root.parent().expect("a parent").join("right.patch");
+    std::fs::write(&patch, diff).expect("written");
+    let patch = patch.to_str().expect("text");
+    let test = "test_calc.py::CalcTest::test_double";
+    let command = ["--", python().to_str().expect("text"), "-m", "pytest"];
+    let json = heal(&project, &[&["verify", patch, "--json", "--test", test], &command[..]].concat()).code(0).json();
+    assert_eq!(json["failures"][0]["proposals"][0]["evidence"]["suite"]["passed"], 2);
 }
 
 /// A `src` layout that is installed in editable mode by `backend`.

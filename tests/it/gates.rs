@@ -71,6 +71,33 @@ fn patches_that_miss_a_gate_are_refused_and_say_which() {
     }
 }
 
+/// A test that goes on where one of its subtests is skipped.
+pub const PARTS: &[(&str, &str)] = &[
+    ("calc.py", "def double(n):\n    return n * 3\n"),
+    (
+        "test_calc.py",
+        "import unittest\nfrom calc import double\n\n\nclass CalcTest(unittest.TestCase):\n    def test_nothing(self):\n        \
+         self.assertEqual(double(0), 0)\n\n    def test_double(self):\n        for n in (1, 2, 3):\n            with \
+         self.subTest(n=n):\n                if n == 2:\n                    self.skipTest('not here')\n                \
+         self.assertEqual(double(n), n + n)\n",
+    ),
+];
+
+#[test]
+fn a_test_that_skips_a_subtest_is_no_skipped_test() {
+    let project = Project::new(PARTS);
+    let diff = diff_of(&project, "calc.py", "n * 3", "n * 2");
+    let json = verify(&project, &diff, &["--test", "test_calc.CalcTest.test_double"]).code(0).json();
+    assert_eq!(json["failures"][0]["proposals"][0]["evidence"]["suite"]["passed"], 2);
+    // As it stands among its forks.
+    let events = project.root.parent().expect("a parent").join("events.jsonl");
+    project.heal(&["fix", "--offline", "--json", "--events", events.to_str().expect("text")]);
+    let text = std::fs::read_to_string(&events).expect("events");
+    let sieved = text.lines().find(|line| line.contains("\"sieved\"")).expect("a sieve");
+    let sieved: serde_json::Value = serde_json::from_str(sieved).expect("JSON");
+    assert!(sieved["passed"].as_u64().is_some_and(|passed| passed > 0), "{sieved}");
+}
+
 #[test]
 fn a_patch_without_a_claim_must_merely_break_nothing() {
     let project = Project::new(SHOP);

@@ -55,6 +55,8 @@ pub struct Record {
     pub worker: bool,
     /// `passed`, `failed` or `skipped`, of a `phase`.
     pub outcome: String,
+    /// How many subtests of a `phase` were skipped.
+    pub skipped_subtests: usize,
     /// Wall time of a `phase`.
     pub seconds: f64,
     /// Whether its author expects the test to fail.

@@ -39,6 +39,7 @@ struct Test {
     ended: bool,
     seconds: f64,
     outcome: Option<Status>,
+    skipped_subtests: usize,
     failure: Option<Failure>,
     executed: BTreeMap<String, Vec<u32>>,
     hung: Option<Failure>,
@@ -169,6 +170,7 @@ impl Reading<'_> {
         let test = self.test(&record.id);
         test.started = true;
         test.seconds += record.seconds;
+        test.skipped_subtests += record.skipped_subtests;
         // A failure in any phase counts, and the first one is told; a skip
         // counts more than the passed set-up before it.
         let worse = |status: Status| match status {
@@ -279,6 +281,9 @@ impl Reading<'_> {
             };
             let executed =
                 test.executed.into_iter().filter_map(|(file, lines)| Some((RelPath::new(&file).ok()?, sorted(lines))));
+            if test.skipped_subtests > 0 {
+                self.report.skipped_subtests.insert(id.clone(), test.skipped_subtests);
+            }
             self.report.tests.push(TestResult {
                 id,
                 status,
