@@ -48,8 +48,8 @@ pub struct Reproduction {
     pub fingerprints: BTreeSet<String>,
     /// Lines of the repository the test executed, where they are known.
     pub executed: Vec<(RelPath, Vec<u32>)>,
-    /// Whether the runner runs it when it is asked for; else only the whole
-    /// suite shows it.
+    /// Whether it is shown when the runner is asked for it alone; else only the
+    /// whole suite shows it.
     pub by_itself: bool,
 }
 
@@ -91,6 +91,27 @@ impl Reproduction {
             self.failed += 1;
             self.fingerprints.insert(failure.fingerprint());
         }
+    }
+
+    /// Whether the test fails `alone` too, each time in one way, and not as it
+    /// did in the suite: what it needs was left by the tests before it.
+    fn is_another(&self, alone: &[Option<String>]) -> bool {
+        let is_one = alone.iter().all(|fingerprint| fingerprint.is_some() && *fingerprint == alone[0]);
+        is_one && alone[0] != Some(self.failure.fingerprint())
+    }
+
+    /// Whether the suite shows the failure as it was first seen; then only the
+    /// suite does.
+    fn is_back(&mut self, suite: &Report) -> bool {
+        let first = self.failure.fingerprint();
+        if find(suite, &self.failure.id).is_none_or(|failure| failure.fingerprint() != first) {
+            return false;
+        }
+        self.by_itself = false;
+        self.fingerprints = [first].into();
+        self.executed = suite.test(&self.failure.id).map(|test| test.executed.clone()).unwrap_or_default();
+        (self.failed, self.runs) = (2, 2);
+        true
     }
 
     fn disagrees(&self) -> bool {
@@ -187,10 +208,21 @@ async fn settle(
     for reproduction in found.iter_mut().filter(|reproduction| reproduction.disagrees()) {
         let chosen = selection_of(first, std::slice::from_ref(reproduction));
         let by_itself = chosen != Selection::All;
+        let mut alone = Vec::new();
         for _ in 0..MORE_RUNS {
             scratch.restore()?;
             let report = bench.run(scratch, &bench.request(chosen.clone())).await?;
             reproduction.record(&report);
+            alone.push(find(&report, &reproduction.failure.id).map(Failure::fingerprint));
+        }
+        if whole && by_itself && reproduction.is_another(&alone) {
+            scratch.restore()?;
+            let mut request = bench.request(Selection::All);
+            request.trace_lines = bench.project.kind.tells_lines_in_passing();
+            let report = bench.run(scratch, &request).await?;
+            if reproduction.is_back(&report) {
+                continue;
+            }
         }
         // Alone it always passed (the first failure was in the suite): does
         // the suite make it fail again?

@@ -133,7 +133,16 @@ pub fn of(report: &Report, aim: &Aim, patch: &Patch, baseline: &Baseline) -> Nea
         let beside = near.covers || target || files.contains(&file_part(&test.id));
         (if beside { &mut near.first } else { &mut near.rest }).push(test.id.clone());
     }
-    near
+    if aim.needs_company() { in_company(near, report, &files) } else { near }
+}
+
+/// The same for a target that needs what the tests before it leave: all of its
+/// file, in the suite's order.
+fn in_company(near: Near, report: &Report, files: &[&str]) -> Near {
+    let passing = report.tests.iter().filter(|test| test.status == Status::Passed);
+    let own: Vec<&TestResult> = passing.filter(|test| files.contains(&file_part(&test.id))).collect();
+    let slowest = own.iter().map(|test| test.took).max().unwrap_or_default();
+    Near { first: own.iter().map(|test| test.id.clone()).collect(), rest: Vec::new(), slowest, ..near }
 }
 
 /// The changed lines of each file, widened to the function they are in where

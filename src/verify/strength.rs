@@ -101,6 +101,11 @@ pub async fn judge(
     let executed: Vec<_> = aim.failures.iter().flat_map(|failure| failure.executed.iter().cloned()).collect();
     let chosen = mutants::choose(patch, &executed, TRIES);
     let (mut noticed, mut is_believed) = (Vec::new(), false);
+    // What the tests of its file leave may not be all that the target needs.
+    let near = match aim.needs_company() && !stands(bench, scratch, patch, near).await? {
+        true => &Near::default(),
+        false => near,
+    };
     for (at, mutant) in chosen.iter().enumerate() {
         if tally.is_enough(floor.min_killed.value) || Instant::now() > until || near.first.is_empty() {
             break;
@@ -164,6 +169,14 @@ async fn at_once(
     let texts: Vec<&Patch> = mutants.iter().map(|mutant| &mutant.patch).collect();
     let time = until.saturating_duration_since(Instant::now());
     sieve::noticed(bench, scratch, patch, &near.first, &texts, time).await
+}
+
+/// Whether the tests nearest to the patch pass with it when they are run by
+/// themselves.
+async fn stands(bench: &Bench, scratch: &mut dyn Scratch, patch: &Patch, near: &Near) -> Result<bool, TrialError> {
+    scratch.lay(patch)?;
+    let report = bench.run(scratch, &bench.request(Selection::Tests(near.first.clone()))).await?;
+    Ok(!is_noticed(&report, &near.first))
 }
 
 async fn fate(

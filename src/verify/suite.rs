@@ -11,6 +11,8 @@ use super::trial::TrialError;
 use crate::detect::Baseline;
 use crate::detect::Bench;
 use crate::detect::baseline::Difference;
+use crate::detect::reproduce::find;
+use crate::failure::Kind;
 use crate::patch::Patch;
 use crate::runner::Report;
 use crate::runner::Selection;
@@ -28,6 +30,12 @@ pub const GATE: Gate = Gate {
 /// patch is blamed.
 const BASE_RUNS: usize = 2;
 
+/// Tests that may be given more time.
+const MOST_LATE: usize = 3;
+
+/// How many times the deadline they are given.
+const MORE_TIME: u32 = 5;
+
 /// Judges the suite with the patch in. The counts go into the evidence; `None`
 /// where only an exit code is known.
 ///
@@ -38,7 +46,7 @@ pub async fn judge(
     scratch: &mut dyn Scratch,
     patch: &Patch,
     baseline: &Baseline,
-    report: Report,
+    mut report: Report,
 ) -> Result<Result<Option<SuiteCounts>, Miss>, TrialError> {
     if let Some(passed) = report.exit_only {
         return Ok(if passed { Ok(None) } else { Err(Miss::new(&GATE, "the command fails")) });
@@ -48,6 +56,10 @@ pub async fn judge(
         return Ok(Err(Miss::new(&GATE, why)));
     }
     let mut difference = baseline.compare(&report);
+    if ran_out(&report, &difference) {
+        give_time(bench, scratch, patch, &mut report, &difference).await?;
+        difference = baseline.compare(&report);
+    }
     let mut baseline = baseline.clone();
     if !difference.newly_failing.is_empty() && difference.newly_failing.len() <= 20 {
         quarantine(bench, scratch, &mut baseline, &difference).await?;
@@ -66,6 +78,34 @@ pub async fn judge(
         None => Ok(Some(counts)),
         Some(detail) => Err(Miss::new(&GATE, detail).with_output(first_output(&report, &difference))),
     })
+}
+
+/// Whether all that newly fails was still running at its deadline.
+fn ran_out(report: &Report, difference: &Difference) -> bool {
+    let timed_out = |id: &String| find(report, id).is_some_and(|failure| failure.kind == Kind::Timeout);
+    let newly = &difference.newly_failing;
+    !newly.is_empty() && newly.len() <= MOST_LATE && newly.iter().all(timed_out)
+}
+
+/// Runs what was still running at its deadline again, with more time: on a busy
+/// machine a test with processes of its own may be late, patch or not.
+async fn give_time(
+    bench: &Bench,
+    scratch: &mut dyn Scratch,
+    patch: &Patch,
+    report: &mut Report,
+    difference: &Difference,
+) -> Result<(), TrialError> {
+    scratch.lay(patch)?;
+    let mut request = bench.request(Selection::Tests(difference.newly_failing.clone()));
+    request.test_limit *= MORE_TIME;
+    let again = bench.run(scratch, &request).await?;
+    for test in report.tests.iter_mut().filter(|test| difference.newly_failing.contains(&test.id)) {
+        if let Some(passed) = again.test(&test.id).filter(|test| test.status == Status::Passed) {
+            *test = passed.clone();
+        }
+    }
+    Ok(())
 }
 
 /// Runs the newly failing tests on the unpatched tree: who fails there too was

@@ -39,6 +39,11 @@ impl Aim {
         self.failures.iter().all(|reproduction| reproduction.failure.kind == Kind::Timeout)
     }
 
+    /// Whether a failure is shown by the whole suite alone.
+    pub fn needs_company(&self) -> bool {
+        self.failures.iter().any(|reproduction| !reproduction.by_itself)
+    }
+
     /// A failing test of `report` that is another form of one of these (other
     /// parameters) and failed in the baseline too: one function under test,
     /// one fault, and so a cure of some forms alone fits those by chance.

@@ -99,6 +99,41 @@ fn a_test_that_skips_a_subtest_is_no_skipped_test() {
 }
 
 #[test]
+fn a_test_that_needs_what_others_leave_is_run_with_them() {
+    let project = Project::new(&[
+        ("calc.py", "def double(n):\n    return n * 3\n"),
+        (
+            "test_calc.py",
+            "import unittest\nfrom calc import double\n\n\nclass CalcTest(unittest.TestCase):\n    def test_a(self):\n        \
+             CalcTest.wanted = 4\n        self.assertEqual(double(0), 0)\n\n    def test_b(self):\n        \
+             self.assertEqual(double(2), CalcTest.wanted)\n",
+        ),
+    ]);
+    let diff = diff_of(&project, "calc.py", "n * 3", "n * 2");
+    let json = verify(&project, &diff, &["--test", "test_calc.CalcTest.test_b"]).code(0).json();
+    let failure = &json["failures"][0];
+    assert_eq!(failure["message"], "AssertionError: 6 != 4", "{failure:#}");
+    assert_eq!(failure["proposals"][0]["evidence"]["suite"]["passed"], 2);
+}
+
+#[test]
+fn a_test_that_is_late_with_the_patch_is_given_more_time() {
+    let project = Project::new(&[
+        ("calc.py", "def double(n):\n    return n * 3\n"),
+        (
+            "test_calc.py",
+            "import time\nimport unittest\nfrom calc import double\n\n\nclass CalcTest(unittest.TestCase):\n    company = \
+             False\n\n    def test_a(self):\n        CalcTest.company = True\n        self.assertEqual(double(0), 0)\n\n    \
+             def test_b(self):\n        self.assertEqual(double(2), 4)\n\n    def test_late(self):\n        if \
+             CalcTest.company and double(2) == 4:\n            time.sleep(3)\n",
+        ),
+    ]);
+    let diff = diff_of(&project, "calc.py", "n * 3", "n * 2");
+    let json = verify(&project, &diff, &["--test", "test_calc.CalcTest.test_b"]).code(0).json();
+    assert_eq!(json["failures"][0]["proposals"][0]["evidence"]["suite"]["passed"], 3);
+}
+
+#[test]
 fn a_patch_without_a_claim_must_merely_break_nothing() {
     let project = Project::new(SHOP);
     let harmless = diff_of(&project, "shop/discount.py", "whole = unit * quantity", "whole = quantity * unit");
