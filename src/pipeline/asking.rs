@@ -54,6 +54,7 @@ impl Hunt<'_> {
                     self.take_off(*asker, feedback.clone())
                 }
             };
+            let waits = Instant::now();
             // Candidates on trial of a reply that is still arriving. Nothing is
             // concluded before all of it is in the record.
             let mut early = 0;
@@ -90,7 +91,7 @@ impl Hunt<'_> {
             while let Ok(candidate) = flight.arriving.try_recv() {
                 self.propose_arrived(candidate);
             }
-            self.ended.model_time += flight.asked.elapsed();
+            self.ended.model_time += waits.elapsed();
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(error) => {

@@ -5,7 +5,6 @@
 //! flight that is dropped is broken off.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -30,8 +29,6 @@ pub(super) struct Flight {
     pub(super) task: JoinHandle<Landed>,
     /// Candidates of a reply that is still arriving.
     pub(super) arriving: UnboundedReceiver<Candidate>,
-    /// When it began.
-    pub(super) asked: Instant,
 }
 
 impl Flight {
@@ -50,7 +47,7 @@ impl Flight {
             let answer = asker.ask(&diagnosis, &read, &feedback).await;
             (asker, answer)
         });
-        Flight { task, arriving, asked: Instant::now() }
+        Flight { task, arriving }
     }
 
     /// Whether the answer is here.
