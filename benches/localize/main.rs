@@ -193,6 +193,14 @@ fn measure_known(arguments: &Arguments, list: &[Known], mut site: Site, out: &Pa
             continue;
         };
         site.command = if known.command.is_empty() { command.clone() } else { known.command.clone() };
+        if !arguments.again {
+            std::fs::write(known.path.under(&site.tree), &known.right)?;
+            site.broken = runtime.block_on(site.failing()).unwrap_or_else(|error| {
+                eprintln!("{} without the fault: {error:#}", known.id);
+                HashSet::new()
+            });
+            std::fs::write(known.path.under(&site.tree), &present)?;
+        }
         let seeded = Seeded { path: known.path.clone(), fault, name: Some(known.id.clone()) };
         let row = runtime.block_on(site.run(&seeded, before.get(&known.id).cloned()))?;
         if !arguments.again {
