@@ -51,6 +51,8 @@ pub struct Reproduction {
     /// Whether it is shown when the runner is asked for it alone; else only the
     /// whole suite shows it.
     pub by_itself: bool,
+    /// Whether that is since the test needs what others before it leave.
+    pub in_company: bool,
 }
 
 /// Why reproducing stopped.
@@ -74,6 +76,7 @@ impl Reproduction {
             runs: 1,
             executed: Vec::new(),
             by_itself: true,
+            in_company: false,
         }
     }
 
@@ -107,7 +110,7 @@ impl Reproduction {
         if find(suite, &self.failure.id).is_none_or(|failure| failure.fingerprint() != first) {
             return false;
         }
-        self.by_itself = false;
+        (self.by_itself, self.in_company) = (false, true);
         self.fingerprints = [first].into();
         self.executed = suite.test(&self.failure.id).map(|test| test.executed.clone()).unwrap_or_default();
         (self.failed, self.runs) = (2, 2);

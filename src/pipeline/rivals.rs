@@ -107,7 +107,7 @@ impl Hunt<'_> {
         }
         let frames = self.case.aim.failures.iter().map(|one| &one.failure.frames);
         if frames.into_iter().any(|frames| silenced::is_silenced(&candidate.patch, frames)) {
-            let detail = "the code raises this error on purpose, and the change adds a case in which it does not";
+            let detail = "the code raises this error on purpose, and the change only keeps it from doing so here";
             return Some(miss(verify::special::GATE.name, detail.to_owned()));
         }
         weakness(&proved.evidence, proved.cured.len()).map(|detail| miss(verify::strength::GATE.name, detail))

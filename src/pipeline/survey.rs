@@ -272,6 +272,7 @@ async fn passing(
         runs: runs + 1,
         executed: Vec::new(),
         by_itself: true,
+        in_company: false,
     };
     Ok(ids.iter().zip(failed).map(row).collect())
 }

@@ -243,6 +243,7 @@ mod tests {
             runs: 2,
             executed: vec![],
             by_itself: true,
+            in_company: false,
         };
         Aim {
             failures: vec![reproduction],

@@ -39,9 +39,9 @@ impl Aim {
         self.failures.iter().all(|reproduction| reproduction.failure.kind == Kind::Timeout)
     }
 
-    /// Whether a failure is shown by the whole suite alone.
+    /// Whether a test needs what others before it leave.
     pub fn needs_company(&self) -> bool {
-        self.failures.iter().any(|reproduction| !reproduction.by_itself)
+        self.failures.iter().any(|reproduction| reproduction.in_company)
     }
 
     /// A failing test of `report` that is another form of one of these (other
@@ -126,6 +126,7 @@ mod tests {
             fingerprints: [failure("t").fingerprint()].into(),
             executed: vec![],
             by_itself: true,
+            in_company: false,
         };
         Aim {
             failures: vec![reproduction],

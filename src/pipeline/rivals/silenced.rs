@@ -1,10 +1,10 @@
-//! Whether a patch silences the error that failed the test: it leaves the
-//! condition under which the code raises that error on purpose as it is, and
-//! adds a clause.
+//! Whether a patch silences the error that failed the test: to the condition
+//! under which the code raises that error on purpose it adds a clause, or it
+//! sets another number in it.
 //!
-//! Compares texts and their trees. What raised the error may well be wrong; but
-//! a rule cannot know, and in real code it is the state that the condition
-//! reads which is wrong more often.
+//! Compares texts and their trees. The condition may well be wrong; but a rule
+//! cannot know, and in real code it is the state that the condition reads which
+//! is wrong more often.
 
 use tree_sitter::Node;
 
@@ -19,7 +19,7 @@ use crate::patch::Patch;
 const RAISING: &[&str] = &["raise ", "throw ", "panic!", "panic(", "return Err("];
 
 /// Whether the condition of the error that was raised in the first of `frames`
-/// got one more clause.
+/// got one more clause, or another number.
 pub(super) fn is_silenced(patch: &Patch, frames: &[Frame]) -> bool {
     let Some((path, line)) = frames.first().and_then(|frame| Some((frame.path.as_ref()?, frame.line?))) else {
         return false;
@@ -38,12 +38,13 @@ pub(super) fn is_silenced(patch: &Patch, frames: &[Frame]) -> bool {
     if !is_touched.into_iter().any(|span| span.overlaps(&language::lines_of(condition))) {
         return false;
     }
-    // What stood before the condition stands before it still.
     let old = parsed.text_of(condition);
     let head = &before[..condition.start_byte()];
     let tail = &before[condition.end_byte()..];
     let new = after.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail));
-    new.is_some_and(|new| new.len() > old.len() && new.contains(old))
+    let without_numbers = |text: &str| text.replace(|sign: char| sign.is_ascii_digit(), "");
+    let is_another_number = |new: &str| new != old && without_numbers(new) == without_numbers(old);
+    new.is_some_and(|new| (new.len() > old.len() && new.contains(old)) || is_another_number(new))
 }
 
 /// The condition around the raising statement that begins at `line`.
@@ -74,7 +75,7 @@ mod tests {
     use crate::source::RelPath;
 
     #[test]
-    fn one_more_clause_on_the_way_to_the_error_silences_it() {
+    fn one_more_clause_or_another_number_on_the_way_to_the_error_silences_it() {
         let python = "def f(items, seen):\n    if items and not seen:\n        log(items)\n        raise ValueError('no root')\n    return seen\n";
         let rust = "fn f(n: u8) -> u8 {\n    if n > 3 {\n        panic!(\"large\");\n    }\n    n\n}\n";
         for (path, text, line, old, new, silenced) in [
@@ -87,7 +88,8 @@ mod tests {
             ("a.py", python, 3, "items and not seen", "items and not seen and not items", false),
             ("a.py", python, 5, "items and not seen", "items and not seen and not items", false),
             ("a.rs", rust, 3, "n > 3", "n > 3 && n < 9", true),
-            ("a.rs", rust, 3, "n > 3", "n > 4", false),
+            ("a.rs", rust, 3, "n > 3", "n > 4", true),
+            ("a.rs", rust, 3, "n > 3", "n >= 3", false),
         ] {
             let path = RelPath::new(path).expect("path");
             let frame = |line: u32| Frame {

@@ -281,9 +281,8 @@ impl Reading<'_> {
             };
             let executed =
                 test.executed.into_iter().filter_map(|(file, lines)| Some((RelPath::new(&file).ok()?, sorted(lines))));
-            if test.skipped_subtests > 0 {
-                self.report.skipped_subtests.insert(id.clone(), test.skipped_subtests);
-            }
+            let skipped = (test.skipped_subtests > 0).then(|| (id.clone(), test.skipped_subtests));
+            self.report.skipped_subtests.extend(skipped);
             self.report.tests.push(TestResult {
                 id,
                 status,
