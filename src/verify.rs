@@ -117,7 +117,8 @@ pub struct Miss {
 }
 
 impl Miss {
-    fn new(gate: &Gate, detail: impl Into<String>) -> Miss {
+    /// A miss of `gate`, with no output.
+    pub(crate) fn new(gate: &Gate, detail: impl Into<String>) -> Miss {
         Miss { gate: gate.name.to_owned(), detail: detail.into(), output: String::new() }
     }
 

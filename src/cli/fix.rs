@@ -110,8 +110,10 @@ pub fn close(kit: &Kit, failed: Failed) -> Failed {
 pub fn record(kit: &Kit, report: &RunReport) -> Result<RunReport, Failed> {
     let report = kit.tools.shown.document(report);
     kit.tools.events.emit(heal::event::Event::Finished { exit: report.exit, seconds: report.time.total_s });
+    let recorded = kit.tools.ledger.finish(&kit.tools.run, report.exit, &report::json::render(&report));
+    // A collector may be slow: the record is whole before it is told.
     kit.tell(report.exit, false);
-    kit.tools.ledger.finish(&kit.tools.run, report.exit, &report::json::render(&report)).map_err(Failed::ledger)?;
+    recorded.map_err(Failed::ledger)?;
     if let Some(before) = kit.keep_since
         && let Err(error) = kit.tools.ledger.prune(&records::moment(before), Some(&kit.tools.run), false)
     {

@@ -103,18 +103,18 @@ impl Reproduction {
         is_one && alone[0] != Some(self.failure.fingerprint())
     }
 
-    /// Whether the suite shows the failure as it was first seen; then only the
-    /// suite does.
-    fn is_back(&mut self, suite: &Report) -> bool {
+    /// Whether the suite shows the failure as it was first seen.
+    fn is_back(&self, suite: &Report) -> bool {
         let first = self.failure.fingerprint();
-        if find(suite, &self.failure.id).is_none_or(|failure| failure.fingerprint() != first) {
-            return false;
-        }
+        find(suite, &self.failure.id).is_some_and(|failure| failure.fingerprint() == first)
+    }
+
+    /// Forgets the runs alone: only two of the suite show this failure.
+    fn take_company(&mut self, suite: &Report) {
         (self.by_itself, self.in_company) = (false, true);
-        self.fingerprints = [first].into();
+        self.fingerprints = [self.failure.fingerprint()].into();
         self.executed = suite.test(&self.failure.id).map(|test| test.executed.clone()).unwrap_or_default();
         (self.failed, self.runs) = (2, 2);
-        true
     }
 
     fn disagrees(&self) -> bool {
@@ -224,6 +224,7 @@ async fn settle(
             request.trace_lines = bench.project.kind.tells_lines_in_passing();
             let report = bench.run(scratch, &request).await?;
             if reproduction.is_back(&report) {
+                reproduction.take_company(&report);
                 continue;
             }
         }

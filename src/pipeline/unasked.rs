@@ -25,21 +25,18 @@ impl Hunt<'_> {
         let mut first: Vec<Candidate> = self.known.iter().map(again).collect();
         first.extend(propose::compiler::propose(&read, &self.case.suggestions));
         let reverts = reverting::candidates(self.prepared, self.case);
+        if first.is_empty() && reverts.is_empty() {
+            self.ask_at_once(asker);
+        }
         let sieves = self.sieves();
         let bounds = if sieves { &sieving::RULES } else { self.rules };
         let mut rules = propose::rules::propose(&read, &self.case.diagnosis, bounds);
         if sieves {
             first.extend(reverts);
             let none = first.is_empty() && rules.is_empty();
-            if first.is_empty() {
-                self.ask_at_once(asker);
-            }
             self.propose("rules", first);
             self.propose_sieved(rules).await?;
             return Ok(none);
-        }
-        if first.is_empty() && reverts.is_empty() {
-            self.ask_at_once(asker);
         }
         // The sort is stable: of equals the revert comes first.
         rules.splice(0..0, reverts);

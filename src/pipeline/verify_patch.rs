@@ -33,6 +33,7 @@ use crate::report::RunReport;
 use crate::verify;
 use crate::verify::Miss;
 use crate::verify::Verdict;
+use crate::verify::policy;
 use crate::verify::target::Aim;
 
 /// Puts the patch `text`, named `name`, through the gates.
@@ -47,7 +48,7 @@ pub async fn verify(name: &str, text: &str, settings: &Settings, tools: &Tools) 
     let mut prepared = prepare::prepare(settings, tools).await?;
     let resolved = unified::resolve(&diffs, &|path| prepared.text(path));
     let screened = match resolved {
-        Err(error) => Err((None, policy_miss(format!("the patch does not apply: {error}")))),
+        Err(error) => Err((None, Miss::new(&policy::GATE, format!("the patch does not apply: {error}")))),
         Ok(patch) => match docket::refusal(&prepared, &patch, settings)? {
             Some(miss) => Err((Some(patch), miss)),
             None => Ok(patch),
@@ -72,10 +73,6 @@ pub async fn verify(name: &str, text: &str, settings: &Settings, tools: &Tools) 
     }
     super::finish(&mut report, &prepared, tools, began);
     Ok(report)
-}
-
-fn policy_miss(detail: String) -> Miss {
-    Miss { gate: "policy".into(), detail, output: String::new() }
 }
 
 /// What a patch that no test was run with claims to mend.

@@ -105,6 +105,7 @@ pub struct Near {
 pub fn of(report: &Report, aim: &Aim, patch: &Patch, baseline: &Baseline) -> Near {
     let targets: Vec<&str> = match &aim.selection {
         Selection::Tests(ids) => ids.iter().map(String::as_str).collect(),
+        Selection::All if aim.needs_company() => aim.failures.iter().map(|one| one.failure.id.as_str()).collect(),
         Selection::All => Vec::new(),
     };
     let mut passing: Vec<&TestResult> =
@@ -116,6 +117,7 @@ pub fn of(report: &Report, aim: &Aim, patch: &Patch, baseline: &Baseline) -> Nea
         let witness = targets.contains(&test.id.as_str()) || before.is_none_or(|before| *before == Status::Passed);
         witness && !baseline.flaky.contains(&test.id)
     });
+    let in_order = passing.clone();
     passing.sort_by_key(|test| (!targets.contains(&test.id.as_str()), test.took));
     let spans = spans(patch);
     let covering: Vec<&TestResult> = passing.iter().copied().filter(|test| executes(test, &spans)).collect();
@@ -133,14 +135,13 @@ pub fn of(report: &Report, aim: &Aim, patch: &Patch, baseline: &Baseline) -> Nea
         let beside = near.covers || target || files.contains(&file_part(&test.id));
         (if beside { &mut near.first } else { &mut near.rest }).push(test.id.clone());
     }
-    if aim.needs_company() { in_company(near, report, &files) } else { near }
+    if aim.needs_company() { in_company(near, in_order, &files) } else { near }
 }
 
 /// The same for a target that needs what the tests before it leave: all of its
-/// file, in the suite's order.
-fn in_company(near: Near, report: &Report, files: &[&str]) -> Near {
-    let passing = report.tests.iter().filter(|test| test.status == Status::Passed);
-    let own: Vec<&TestResult> = passing.filter(|test| files.contains(&file_part(&test.id))).collect();
+/// file that are witnesses, in the suite's order.
+fn in_company(near: Near, mut own: Vec<&TestResult>, files: &[&str]) -> Near {
+    own.retain(|test| files.contains(&file_part(&test.id)));
     let slowest = own.iter().map(|test| test.took).max().unwrap_or_default();
     Near { first: own.iter().map(|test| test.id.clone()).collect(), rest: Vec::new(), slowest, ..near }
 }
@@ -207,6 +208,10 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     use super::*;
+    use crate::detect::Outcome;
+    use crate::detect::Reproduction;
+    use crate::failure::Failure;
+    use crate::failure::Kind;
     use crate::verify::special::Literals;
 
     fn test(id: &str, millis: u64, status: Status, executed: &[u32]) -> TestResult {
@@ -245,6 +250,41 @@ mod tests {
             test("m.B.quick", 1, Status::Passed, &[]),
         ]);
         assert_eq!((found.first, found.rest), (vec!["m.A.target".to_owned()], vec!["m.B.quick".to_owned()]));
+    }
+
+    #[test]
+    fn in_company_all_of_the_file_are_near_in_their_order_but_what_is_no_witness() {
+        let failure = Failure {
+            id: "m.A.target".into(),
+            kind: Kind::Assertion,
+            message: String::new(),
+            expected: None,
+            actual: None,
+            frames: vec![],
+            output: String::new(),
+        };
+        let reproduction = Reproduction {
+            outcome: Outcome::Reproduced,
+            failed: 2,
+            runs: 2,
+            fingerprints: [failure.fingerprint()].into(),
+            failure,
+            executed: vec![],
+            by_itself: false,
+            in_company: true,
+        };
+        let aim = Aim { failures: vec![reproduction], selection: Selection::All, literals: Literals::default() };
+        let tests = ["m.A.leaves", "m.A.weakened", "m.A.target", "n.B.other"];
+        let tests = tests.map(|id| test(id, 5, Status::Passed, &[]));
+        let report = Report { tests: tests.into(), complete: true, ..Report::default() };
+        let baseline = Baseline {
+            tests: [("m.A.weakened", Status::Failed), ("m.A.target", Status::Failed)]
+                .map(|(id, status)| (id.to_owned(), status))
+                .into(),
+            ..Baseline::default()
+        };
+        let found = of(&report, &aim, &Patch::default(), &baseline);
+        assert_eq!((found.first, found.rest), (vec!["m.A.leaves".to_owned(), "m.A.target".to_owned()], vec![]));
     }
 
     #[test]
