@@ -62,6 +62,9 @@ pub enum ScratchMethod {
     /// The best that works.
     #[default]
     Auto,
+    /// A layer over copied files, which are never written; refuse to run
+    /// without.
+    Overlay,
     /// Copied files.
     Checkout,
 }

@@ -21,6 +21,7 @@ mod environment;
 mod foreground;
 mod helper;
 mod launch;
+mod means;
 pub mod stream;
 
 use std::ffi::OsStr;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 pub use blocking::Output;
 pub use confine::Confinement;
+pub use confine::Layer;
 pub use confine::Level;
 pub use confine::Means;
 pub use confine::Network;

@@ -12,6 +12,9 @@
 //! <cache>/<repository id>/<slot>/lock            held while a heal uses the slot
 //!                               /tree            the scratch
 //!                               /tree.index      what was laid in it
+//!                               /sealed          there while that is all of it
+//!                               /upper, /work    the layer over it
+//!                               /links           layers over installed packages
 //!                               /pristine.pack   texts of the snapshot, so that
 //!                               /pristine.index  a later save changes no scratch
 //! ```
@@ -19,6 +22,7 @@
 mod carried;
 mod containment;
 mod disk;
+mod layered;
 mod patched;
 mod pin;
 mod pool;
@@ -30,6 +34,7 @@ mod snapshot;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod upper;
 
 use std::io;
 use std::path::Path;
@@ -37,6 +42,7 @@ use std::path::PathBuf;
 
 use crate::git::GitError;
 use crate::patch::Patch;
+use crate::process::Layer;
 use crate::source::RelPath;
 pub use containment::Contained;
 pub use containment::Containment;
@@ -50,6 +56,9 @@ pub use snapshot::Snapshot;
 pub enum Method {
     /// A worktree at its own path, files copied byte for byte.
     Checkout,
+    /// The same, never written: candidates and what tests write lie in a layer
+    /// over it, which is thrown away (overlayfs).
+    Overlay,
 }
 
 impl Method {
@@ -57,6 +66,7 @@ impl Method {
     pub fn name(self) -> &'static str {
         match self {
             Method::Checkout => "checkout",
+            Method::Overlay => "overlay",
         }
     }
 }
@@ -90,6 +100,40 @@ pub trait Scratch: Send + Sync {
     /// # Errors
     /// As for [`Scratch::apply`] and [`Scratch::restore`].
     fn lay(&mut self, patch: &Patch) -> Result<(), ScratchError>;
+
+    /// What its commands must see over directories.
+    fn layers(&self) -> Vec<Layer> {
+        Vec::new()
+    }
+
+    /// A directory below the root that its commands write although the root
+    /// lies below a layer: the build directory, which stays warm.
+    fn kept(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// Where a file lies as the last command left it; `None` where nothing can
+    /// have changed it since the scratch was laid.
+    fn left(&self, path: &RelPath) -> Option<PathBuf> {
+        Some(path.under(self.root()))
+    }
+
+    /// Whether commands wrote something, while `patch` was in, that going back
+    /// throws away. A checkout does not know.
+    fn leaves(&self, patch: &Patch) -> bool {
+        let _ = patch;
+        false
+    }
+
+    /// Takes the patch out and leaves what commands wrote; `false` where that
+    /// is nothing.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    fn strip(&mut self, patch: &Patch) -> Result<bool, ScratchError> {
+        let _ = patch;
+        Ok(false)
+    }
 
     /// Environment that a command in this scratch needs, beside the runner's
     /// own: its own build directory, no bytecode.

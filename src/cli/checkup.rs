@@ -12,11 +12,13 @@ use heal::options::files::File;
 use heal::process::Command;
 use heal::process::Exit;
 use heal::process::Launcher;
+use heal::process::Means;
 use heal::propose::model::Config;
 use heal::propose::provider::ModelName;
 use heal::propose::provider::ProviderKind;
 use heal::propose::provider::ollama;
 use heal::runner::detect;
+use heal::scratch::Method;
 use heal::source::RelPath;
 
 use super::connection;
@@ -39,7 +41,11 @@ pub fn run(repo: &Path, json: bool, look: Look) -> Result<i32, Failed> {
         None => files.model.clone().unwrap_or_default(),
     };
     let looked_at: Vec<(Option<Key>, Vec<Check>)> = named.iter().map(|name| reached(name, &files)).collect();
-    let means = setup::runtime()?.block_on(launcher.means());
+    let (means, scratch) = setup::runtime()?.block_on(async {
+        let means = launcher.means().await;
+        let scratch = method(&launcher, &means, &cache_dir).await;
+        (means, scratch)
+    });
     let ask = |words: &[&str]| first_line(&launcher, words);
     let around = doctor::Surroundings {
         run: &ask,
@@ -52,7 +58,7 @@ pub fn run(repo: &Path, json: bool, look: Look) -> Result<i32, Failed> {
             Err(error) => Err(error.to_string()),
         },
         cache_dir: &cache_dir,
-        scratch: heal::scratch::Method::Checkout.name(),
+        scratch: &scratch,
         means: &means,
         model: named.first().map(String::as_str),
         key: looked_at.first().and_then(|(key, _)| key.as_ref().map(of_key)),
@@ -64,6 +70,21 @@ pub fn run(repo: &Path, json: bool, look: Look) -> Result<i32, Failed> {
     }
     output::result(&if json { doctor::json(&checks) } else { doctor::text(&checks, look.width, look.colour) });
     Ok(doctor::exit(&checks))
+}
+
+/// The scratch method that would be used, and why not the other.
+async fn method(launcher: &Launcher, means: &Means, cache: &Path) -> String {
+    let why = match &means.no_namespaces {
+        Some(_) => Some("no namespaces".to_owned()),
+        None => match cache.ancestors().find(|ancestor| ancestor.is_dir()) {
+            Some(place) => launcher.no_layers(place, &[]).await,
+            None => Some("no cache directory".to_owned()),
+        },
+    };
+    match why {
+        None => Method::Overlay.name().to_owned(),
+        Some(why) => format!("{} (no overlay: {why}; a candidate costs a look at every file)", Method::Checkout.name()),
+    }
 }
 
 /// An environment variable; `None` where it is unset or empty.

@@ -3,6 +3,7 @@
 //!
 //! One call is one command; what the results mean is for others to say.
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -119,8 +120,10 @@ impl Bench {
         let channel = Channel { dir: dir.path().to_path_buf(), nonce: nonce(dir.path()) };
         let site = self.site(scratch);
         let mut command = runner::compose(&self.project, &site, request, &channel)?;
-        let writable = [site.tree.as_path(), dir.path()];
-        let contained = self.containment.contain(&mut command, self.launcher.environment(), &writable);
+        let kept = scratch.kept();
+        let writable: Vec<&Path> = [site.tree.as_path(), dir.path()].into_iter().chain(kept.as_deref()).collect();
+        let contained =
+            self.containment.contain(&mut command, self.launcher.environment(), &writable, scratch.layers());
         let contained = contained.map_err(BenchError::Channel)?;
         let finished = {
             let _running = self.clock.start();

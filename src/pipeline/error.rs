@@ -62,6 +62,12 @@ pub enum PipelineError {
         /// What is missing.
         why: String,
     },
+    /// `--scratch overlay` without what it takes.
+    #[error("scratches cannot be overlays here: {why}\n  without --scratch overlay heal uses checkouts")]
+    NoOverlay {
+        /// What is missing.
+        why: String,
+    },
     /// The tests run another copy of the code than the scratch's.
     #[error("the tests do not run the code in the scratch worktree: {what}\n  {hint}")]
     NotExercised {
@@ -110,6 +116,7 @@ impl PipelineError {
             | PipelineError::NoPatch { .. } => 2,
             PipelineError::Interpreter(_)
             | PipelineError::NoSandbox { .. }
+            | PipelineError::NoOverlay { .. }
             | PipelineError::NotExercised { .. }
             | PipelineError::Environment { .. } => 5,
             PipelineError::Bench(BenchError::Process(ProcessError::CannotStart { .. }) | BenchError::Runner(_)) => 5,
@@ -135,7 +142,7 @@ impl PipelineError {
     /// The abstention reason, where there is one.
     pub fn reason(&self) -> Option<&'static str> {
         match self {
-            PipelineError::NoSandbox { .. } => Some("sandbox"),
+            PipelineError::NoSandbox { .. } | PipelineError::NoOverlay { .. } => Some("sandbox"),
             PipelineError::NotExercised { .. } => Some("scratch-not-exercised"),
             PipelineError::Interpreter(_) | PipelineError::Environment { .. } => Some("environment"),
             PipelineError::Bench(BenchError::Process(_) | BenchError::Runner(_)) => Some("environment"),

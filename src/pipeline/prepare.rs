@@ -13,6 +13,7 @@ use crate::diagnose::Texts;
 use crate::event::Event;
 use crate::git::Repository;
 use crate::options::Sandbox;
+use crate::options::ScratchMethod;
 use crate::options::Settings;
 use crate::options::SuiteScope;
 use crate::report::Base;
@@ -26,6 +27,7 @@ use crate::runner::RunnerKind;
 use crate::runner::interpreter;
 use crate::scratch;
 use crate::scratch::Containment;
+use crate::scratch::Method;
 use crate::scratch::Pool;
 use crate::scratch::Scratch;
 use crate::scratch::Snapshot;
@@ -94,6 +96,7 @@ pub async fn prepare(settings: &Settings, tools: &Tools) -> Result<Prepared, Pip
         | RunnerKind::Command => None,
     };
     let containment = contain(settings, tools, &repository, python.as_ref()).await?;
+    choose_method(settings, tools, &pool, &containment).await?;
     let places = Places::new(vec![repository.root().to_path_buf()], snapshot.files());
     let bench = Bench {
         project,
@@ -142,6 +145,29 @@ async fn contain(
         programs: &programs,
     };
     Ok(Containment::new(&means, settings.network, strict, &around))
+}
+
+/// Scratches get a layer where that works and nothing else was asked for.
+async fn choose_method(
+    settings: &Settings,
+    tools: &Tools,
+    pool: &Pool,
+    containment: &Containment,
+) -> Result<(), PipelineError> {
+    if settings.scratch == ScratchMethod::Checkout {
+        return Ok(());
+    }
+    let why = if containment.has_mounts() {
+        tools.launcher.no_layers(pool.home(), &pool.linked()).await
+    } else {
+        Some("it needs the sandbox, by namespaces".to_owned())
+    };
+    match why {
+        None => pool.set_method(Method::Overlay),
+        Some(why) if settings.scratch == ScratchMethod::Overlay => return Err(PipelineError::NoOverlay { why }),
+        Some(_) => {}
+    }
+    Ok(())
 }
 
 /// `--suite all`: the runner's default set instead of the command given.

@@ -22,10 +22,13 @@ use crate::failure::Kind;
 use crate::options::Settings;
 use crate::runner;
 use crate::runner::Report;
+use crate::runner::Request;
 use crate::runner::RunnerKind;
 use crate::runner::Selection;
 use crate::runner::Status;
 use crate::runner::TestPlace;
+use crate::runner::TestResult;
+use crate::scratch::Method;
 use crate::scratch::Scratch;
 use crate::trace;
 
@@ -89,13 +92,13 @@ pub async fn patient(prepared: &mut Prepared, settings: &Settings, tools: &Tools
 /// The tests cannot be run, run another copy of the code, or the tests asked
 /// for do not exist.
 pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools) -> Result<Survey, PipelineError> {
-    let mut scratch = prepared.scratch().await?;
     let asked = asked_for(prepared, settings)?;
     let selection = first_selection(prepared, &asked);
     let whole = selection == Selection::All;
     let what = if whole { "the suite".to_owned() } else { format!("{} of its tests", asked.len()) };
     tools.events.emit(Event::Stage { name: "run".into(), what });
-    let first = prepared.bench.run(&*scratch, &prepared.bench.request(selection)).await?;
+    let before = prepared.pool.method();
+    let (mut scratch, first) = first_run(prepared, &prepared.bench.request(selection)).await?;
     let took = prepared.bench.clock.total();
     tools.events.emit(suite_event(&first, prepared));
     let other_copies = other_copies(prepared, &*scratch, &first);
@@ -104,7 +107,10 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
     if wanted.is_empty() {
         return nothing_fails(prepared, &mut *scratch, first, &asked, whole, other_copies).await;
     }
-    let notes = scratch.notes();
+    let mut notes = scratch.notes();
+    if prepared.pool.method() != before {
+        notes.push("the tests rename directories of the tree, which an overlay cannot: scratches are checkouts".into());
+    }
     let settling = settle(prepared, &first, &wanted, settings);
     let reference = Baseline::of(&first);
     let limits = &mut prepared.bench.limits;
@@ -128,6 +134,33 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
     let places = places(prepared, &*scratch, &wanted);
     let spectrum = spectrum::measure(&prepared.bench, &*scratch, &first, took, &mut reproductions).await?;
     Ok(Survey { baseline, reproductions, places, spectrum, first, other_copies, notes, settling })
+}
+
+/// The first run. In an overlay a directory that lies below the layer cannot
+/// be renamed: tests that do so are given checkouts.
+async fn first_run(prepared: &Prepared, request: &Request) -> Result<(Box<dyn Scratch>, Report), PipelineError> {
+    let scratch = prepared.scratch().await?;
+    let report = prepared.bench.run(&*scratch, request).await?;
+    if scratch.method() != Method::Overlay || !report.tests.iter().any(fails_to_rename) {
+        return Ok((scratch, report));
+    }
+    drop(scratch);
+    prepared.pool.set_method(Method::Checkout);
+    let scratch = prepared.scratch().await?;
+    let report = prepared.bench.run(&*scratch, request).await?;
+    Ok((scratch, report))
+}
+
+/// Whether a test says that something cannot be renamed from one file system
+/// to another: EXDEV in the words of C libraries and of Node, its number in
+/// Rust's.
+fn fails_to_rename(test: &TestResult) -> bool {
+    let said = |failure: &Failure| {
+        [&failure.message, &failure.output]
+            .iter()
+            .any(|text| ["cross-device link", "os error 18", "EXDEV"].iter().any(|words| text.contains(words)))
+    };
+    test.failure.as_ref().is_some_and(said)
 }
 
 /// Where the tests of `failures` are defined: looked up in the scratch, since

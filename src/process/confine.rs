@@ -70,6 +70,8 @@ pub struct Confinement {
     pub landlock: bool,
     /// Directories it may write; each must be there.
     pub writable: Vec<PathBuf>,
+    /// Directories that it sees with a layer over them; only by namespaces.
+    pub layers: Vec<Layer>,
     /// Directories that are empty and private for it, such as `/tmp`.
     pub private: Vec<PathBuf>,
     /// Directories and files that are empty for it.
@@ -82,6 +84,20 @@ pub struct Confinement {
     pub network: Network,
     /// It is ended when fewer bytes than this are free where it first writes.
     pub least_free: u64,
+}
+
+/// A directory that is never written: what a command writes there lies in
+/// another one and covers what is below (overlayfs). All paths are absolute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Where it is seen; a directory.
+    pub at: PathBuf,
+    /// What is below.
+    pub lower: PathBuf,
+    /// Where that lies which is written.
+    pub upper: PathBuf,
+    /// An empty directory on the same file system, for the kernel's own use.
+    pub work: PathBuf,
 }
 
 /// What this machine can do to confine a command.

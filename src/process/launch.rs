@@ -8,6 +8,7 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitStatus;
@@ -30,11 +31,6 @@ use super::HELPER;
 use super::ProcessError;
 use super::capture::Capture;
 use super::confine::Confinement;
-use super::confine::Level;
-use super::confine::Means;
-use super::confine::Network;
-use super::confine::can_filter_calls;
-use super::confine::landlock_version;
 use super::descendants::kill_session;
 use super::descendants::machine_memory;
 use super::helper::Ended;
@@ -80,32 +76,9 @@ impl Launcher {
         &self.parts.interrupt
     }
 
-    /// What this machine can do to confine a command: tried with heal itself as
-    /// the command. Without a helper there is nothing.
-    pub async fn means(&self) -> Means {
-        let Some(helper) = &self.parts.helper else {
-            return Means { no_namespaces: Some("heal has no helper here".to_owned()), landlock: 0 };
-        };
-        let landlock = landlock_version();
-        let confinement = Confinement {
-            level: Level::Namespaces,
-            landlock: landlock > 0,
-            writable: Vec::new(),
-            private: vec!["/tmp".into()],
-            hidden: Vec::new(),
-            shown: helper.parent().map(PathBuf::from).into_iter().collect(),
-            replaced: Vec::new(),
-            network: Network::Loopback,
-            least_free: 0,
-        };
-        let probe = Command::new(helper).arg("--version").cwd("/").time_limit(Duration::from_secs(10));
-        let no_namespaces = match self.run_confined(&probe, Some(&confinement)).await {
-            Ok(finished) if finished.exit.is_success() => None,
-            Ok(finished) => Some(format!("heal does not run in one: {}", finished.stderr.text.trim())),
-            Err(ProcessError::NotConfined { doing, source, .. }) => Some(format!("{doing}: {source}")),
-            Err(error) => Some(error.to_string()),
-        };
-        Means { no_namespaces, landlock: if can_filter_calls() { landlock } else { 0 } }
+    /// heal's own executable, where commands are started through it.
+    pub(super) fn helper(&self) -> Option<&Path> {
+        self.parts.helper.as_deref()
     }
 
     /// Runs a command to its end, its limits or the interrupt. When this

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use crate::process::Command;
 use crate::process::Confinement;
 use crate::process::Environment;
+use crate::process::Layer;
 use crate::process::Level;
 use crate::process::Means;
 use crate::process::Network;
@@ -130,6 +131,7 @@ impl Containment {
             level,
             landlock: means.landlock > 0,
             writable: Vec::new(),
+            layers: Vec::new(),
             private: private(around, home.as_deref()),
             hidden: vec![around.common_dir.join("heal")],
             shown: Vec::new(),
@@ -187,18 +189,29 @@ impl Containment {
         }
     }
 
-    /// Prepares `command`, which may write below `writable`.
+    /// Whether commands can see layers over directories.
+    pub fn has_mounts(&self) -> bool {
+        self.confinement.as_ref().is_some_and(|confinement| confinement.level == Level::Namespaces)
+    }
+
+    /// Prepares `command`, which may write below `writable` and sees `layers`.
     ///
     /// # Errors
-    /// A temporary directory cannot be made.
+    /// A temporary directory cannot be made, or there are layers and no
+    /// mounts.
     pub fn contain(
         &self,
         command: &mut Command,
         environment: &Environment,
         writable: &[&Path],
+        layers: Vec<Layer>,
     ) -> std::io::Result<Contained> {
+        if !layers.is_empty() && !self.has_mounts() {
+            return Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "no layers without namespaces"));
+        }
         let Some(confinement) = &self.confinement else { return Ok(Contained { confinement: None, _private: None }) };
         let mut confinement = confinement.clone();
+        confinement.layers = layers;
         confinement.writable = writable.iter().map(|path| path.to_path_buf()).collect();
         let free = writable.first().and_then(|path| free_bytes(path)).unwrap_or_default();
         confinement.least_free = LEAST_FREE.min(free / 2);
@@ -307,6 +320,7 @@ mod tests {
             level: Level::Namespaces,
             landlock: true,
             writable: Vec::new(),
+            layers: Vec::new(),
             private: paths(&["/h", "/h/src/cache", "/tmp"]),
             hidden: Vec::new(),
             shown: paths(&["/usr/bin", "/h", "/h/src", "/h/src/p", "/h/src/cache/x", "/tmp/v/bin", "/tmp/v"]),
@@ -340,7 +354,8 @@ mod tests {
         let means = Means { no_namespaces: None, landlock: 7 };
         let containment = Containment::new(&means, Network::Loopback, true, &around);
         let mut command = Command::new("x").env("EDITOR", "set by the runner");
-        let contained = containment.contain(&mut command, &environment, &[Path::new("/t")]).expect("contained");
+        let contained =
+            containment.contain(&mut command, &environment, &[Path::new("/t")], Vec::new()).expect("contained");
         let gone = |name: &str| command.env.contains(&(name.into(), None));
         assert!(gone("WORK_SERVER") && !gone("EDITOR") && !gone("LC_ALL") && !gone("CARGO_HOME"), "{:?}", command.env);
         assert_eq!(contained.confinement.expect("confined").writable, [PathBuf::from("/t")]);

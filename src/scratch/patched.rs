@@ -17,10 +17,11 @@ use crate::patch::Patch;
 /// The patch that a slot holds.
 #[derive(Debug, Default)]
 pub(super) struct Patched {
-    digest: String,
+    /// The patch's.
+    pub(super) digest: String,
     /// How the disk showed each changed file right after; a deleted file is
     /// not among them.
-    stats: Vec<(PathBuf, Stat)>,
+    pub(super) stats: Vec<(PathBuf, Stat)>,
 }
 
 impl Slot {

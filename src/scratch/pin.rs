@@ -47,10 +47,24 @@ pub(super) struct Plan {
     pub(super) folders: HashSet<PathBuf>,
     /// Folders that are there without a file in them.
     pub(super) empty: Vec<PathBuf>,
+    /// Directories of installed packages that a link stands for, relative.
+    pub(super) links: Vec<PathBuf>,
     /// Cargo's build directory to start from.
     pub(super) seed: Option<PathBuf>,
+    /// Whether cargo builds in `target`, which then stays between candidates.
+    pub(super) builds: bool,
     /// What a report should say.
     pub(super) notes: Vec<String>,
+}
+
+impl Plan {
+    /// Where one of the `links` leads.
+    pub(super) fn target_of(&self, link: &Path) -> PathBuf {
+        match self.at.get(link).map(|at| &self.wanted[*at].content) {
+            Some(Content::Symlink(target)) => target.clone(),
+            _ => link.to_owned(),
+        }
+    }
 }
 
 /// Reads what is not known yet, and returns the plan with all that is known
@@ -80,7 +94,11 @@ pub(super) fn pin(
     let above = plan.wanted.iter().map(|wanted| wanted.path.as_path()).chain(plan.empty.iter().map(PathBuf::as_path));
     let folders = above.flat_map(|path| path.ancestors().skip(1)).chain(plan.empty.iter().map(PathBuf::as_path));
     plan.folders = folders.filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_path_buf).collect();
+    plan.links = carried.links;
     plan.seed = carried.seed;
+    let has_manifest =
+        plan.wanted.iter().any(|wanted| wanted.path.file_name().is_some_and(|name| name == "Cargo.toml"));
+    plan.builds = (has_manifest || plan.seed.is_some()) && !plan.folders.contains(Path::new("target"));
     plan.notes.extend(carried.notes);
     Ok((plan, now))
 }

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -28,6 +30,8 @@ use super::seed::seed;
 use super::slot::Slot;
 use crate::git::Repository;
 use crate::patch::Patch;
+use crate::process::Layer;
+use crate::source::RelPath;
 
 /// More slots than any machine has cores; beyond, something is wrong with the
 /// locks.
@@ -51,6 +55,8 @@ struct Shared {
     home: PathBuf,
     plan: Plan,
     pristine: Arc<Pristine>,
+    /// Whether trees get a layer from now on.
+    layered: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -92,7 +98,30 @@ impl Pool {
         snapshot.keep(Arc::clone(&pristine), digests.collect::<HashMap<_, _>>());
         let state = Mutex::new(State { idle: vec![slot], closed: false });
         let (repository, commit) = (repository.clone(), snapshot.commit().map(str::to_owned));
-        Ok(Pool { shared: Arc::new(Shared { repository, commit, home, plan, pristine, state }) })
+        let layered = AtomicBool::new(false);
+        Ok(Pool { shared: Arc::new(Shared { repository, commit, home, plan, pristine, layered, state }) })
+    }
+
+    /// Where its slots lie.
+    pub fn home(&self) -> &Path {
+        &self.shared.home
+    }
+
+    /// The user's directories that layers will lie over.
+    pub fn linked(&self) -> Vec<PathBuf> {
+        let plan = &self.shared.plan;
+        plan.links.iter().map(|link| plan.target_of(link)).collect()
+    }
+
+    /// By which method the next scratches are made.
+    pub fn method(&self) -> Method {
+        if self.shared.layered.load(Ordering::Relaxed) { Method::Overlay } else { Method::Checkout }
+    }
+
+    /// Says by which method the next scratches are made: checkouts until
+    /// something else is said.
+    pub fn set_method(&self, method: Method) {
+        self.shared.layered.store(method == Method::Overlay, Ordering::Relaxed);
     }
 
     /// A scratch equal to the snapshot. Dropping it gives it back.
@@ -105,7 +134,7 @@ impl Pool {
             Some(slot) => slot,
             None => free_slot(&self.shared.home)?,
         };
-        let mut scratch = Checkout { slot: Some(slot), shared: Arc::clone(&self.shared) };
+        let mut scratch = Taken { slot: Some(slot), method: self.method(), shared: Arc::clone(&self.shared) };
         scratch.make()?;
         Ok(Box::new(scratch))
     }
@@ -129,7 +158,7 @@ impl Shared {
             std::mem::take(&mut state.idle)
         };
         for slot in idle {
-            slot.retire(&self.repository);
+            slot.retire(&self.plan, &self.repository);
         }
     }
 
@@ -141,7 +170,7 @@ impl Shared {
                 return;
             }
         }
-        slot.retire(&self.repository);
+        slot.retire(&self.plan, &self.repository);
     }
 }
 
@@ -164,13 +193,14 @@ fn free_slot(home: &Path) -> Result<Slot, ScratchError> {
 
 /// A slot in use.
 #[derive(Debug)]
-struct Checkout {
+struct Taken {
     /// There until it is given back.
     slot: Option<Slot>,
+    method: Method,
     shared: Arc<Shared>,
 }
 
-impl Checkout {
+impl Taken {
     fn slot(&mut self) -> (&mut Slot, &Shared) {
         (self.slot.as_mut().expect("a scratch has its slot until it is dropped"), &self.shared)
     }
@@ -181,9 +211,16 @@ impl Checkout {
 
     /// Makes the slot a work tree with the snapshot's files.
     fn make(&mut self) -> Result<(), ScratchError> {
+        let method = self.method;
         let (slot, shared) = self.slot();
         slot.register(&shared.repository, shared.commit.as_deref())?;
-        slot.settle(&shared.plan, &shared.pristine)?;
+        match method {
+            Method::Checkout => {
+                slot.uncover(&shared.plan)?;
+                slot.settle(&shared.plan, &shared.pristine)?;
+            }
+            Method::Overlay => slot.lay_below(&shared.plan, &shared.pristine)?,
+        }
         let target = slot.tree.join("target");
         if let Some(from) = &shared.plan.seed
             && !std::mem::replace(&mut slot.asked_seed, true)
@@ -194,31 +231,74 @@ impl Checkout {
                 slot.notes.push(format!("`target` starts empty: of the user's, {why}"));
             }
         }
+        if method == Method::Overlay && shared.plan.builds {
+            std::fs::create_dir_all(&target).map_err(|source| ScratchError::cache("make", &target, source))?;
+        }
         slot.save()
     }
 }
 
-impl Scratch for Checkout {
+impl Scratch for Taken {
     fn root(&self) -> &Path {
         &self.held().tree
     }
 
     fn method(&self) -> Method {
-        Method::Checkout
+        self.method
     }
 
     fn apply(&mut self, patch: &Patch) -> Result<(), ScratchError> {
-        self.slot().0.apply(patch)
+        match self.method {
+            Method::Checkout => self.slot().0.apply(patch),
+            Method::Overlay => self.slot().0.apply_over(patch),
+        }
     }
 
     fn restore(&mut self) -> Result<(), ScratchError> {
+        let method = self.method;
         let (slot, shared) = self.slot();
-        slot.settle(&shared.plan, &shared.pristine)
+        match method {
+            Method::Checkout => slot.settle(&shared.plan, &shared.pristine),
+            Method::Overlay => slot.clear(&shared.plan),
+        }
     }
 
     fn lay(&mut self, patch: &Patch) -> Result<(), ScratchError> {
+        let method = self.method;
         let (slot, shared) = self.slot();
-        slot.settle_with(patch, &shared.plan, &shared.pristine)
+        match method {
+            Method::Checkout => slot.settle_with(patch, &shared.plan, &shared.pristine),
+            Method::Overlay => slot.lay_over(patch, &shared.plan),
+        }
+    }
+
+    fn layers(&self) -> Vec<Layer> {
+        match self.method {
+            Method::Checkout => Vec::new(),
+            Method::Overlay => self.held().layers(&self.shared.plan),
+        }
+    }
+
+    fn kept(&self) -> Option<PathBuf> {
+        (self.method == Method::Overlay && self.shared.plan.builds).then(|| self.held().tree.join("target"))
+    }
+
+    fn leaves(&self, patch: &Patch) -> bool {
+        self.method == Method::Overlay && self.held().leaves(patch)
+    }
+
+    fn strip(&mut self, patch: &Patch) -> Result<bool, ScratchError> {
+        match self.method {
+            Method::Checkout => Ok(false),
+            Method::Overlay => self.slot().0.strip(patch),
+        }
+    }
+
+    fn left(&self, path: &RelPath) -> Option<PathBuf> {
+        match self.method {
+            Method::Checkout => Some(path.under(self.root())),
+            Method::Overlay => self.held().upper.holds(Path::new(path.as_str())),
+        }
     }
 
     fn environment(&self) -> Vec<(String, String)> {
@@ -243,7 +323,7 @@ impl Scratch for Checkout {
     }
 }
 
-impl Drop for Checkout {
+impl Drop for Taken {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
             self.shared.give_back(slot);

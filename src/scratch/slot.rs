@@ -3,6 +3,7 @@
 //! Writes below its own directory only, and git's entry for its tree.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs::File;
 use std::fs::TryLockError;
 use std::io;
@@ -25,6 +26,7 @@ use super::record::Reader;
 use super::record::Record;
 use super::record::Writer;
 use super::sweep::Sweep;
+use super::upper::Upper;
 use crate::git::Repository;
 use crate::git::Stat;
 use crate::git::Worktree;
@@ -47,18 +49,22 @@ pub(super) struct Slot {
     /// The scratch tree.
     pub(super) tree: PathBuf,
     number: usize,
+    /// Over the tree.
+    pub(super) upper: Upper,
     /// Held as long as the slot is.
     _lock: File,
     pub(super) records: HashMap<PathBuf, Record>,
     /// The patch that is in it.
     pub(super) patched: Patched,
+    /// Digests of patches with which commands left something in the layer.
+    pub(super) leaving: HashSet<String>,
     /// The latest modification time given, in nanoseconds since 1970.
-    clock: i64,
+    pub(super) clock: i64,
     /// Whether the tree was made by this process and nothing was built in it.
     new: bool,
     /// Whether the index on disk says less than `records`.
-    unsaved: bool,
-    worktree: Option<Worktree>,
+    pub(super) unsaved: bool,
+    pub(super) worktree: Option<Worktree>,
     /// Whether git was asked to register the tree.
     asked_git: bool,
     /// Whether a build directory was looked for.
@@ -90,13 +96,16 @@ impl Slot {
         std::fs::create_dir_all(&tree).map_err(cannot("make", &tree))?;
         let index = std::fs::read(dir.join("tree.index")).unwrap_or_default();
         let (clock, records) = parse(&index).unwrap_or_default();
+        let upper = Upper::over(&tree, &dir);
         Ok(Some(Slot {
             dir,
             tree,
+            upper,
             number,
             _lock: lock,
             records,
             patched: Patched::default(),
+            leaving: HashSet::new(),
             clock,
             new,
             unsaved: false,
@@ -135,25 +144,39 @@ impl Slot {
     /// than every other, except in a tree that has just been made, whose files
     /// have the user's times.
     pub(super) fn settle(&mut self, plan: &Plan, pristine: &Pristine) -> Result<(), ScratchError> {
-        if let Some(worktree) = &self.worktree {
-            worktree.reset()?;
-        }
+        self.reset_worktree()?;
+        let intact = Sweep::go(&self.tree, plan, &self.records)?;
+        self.lay_all(plan, pristine, &intact)
+    }
+
+    /// Puts git's own files of the tree right.
+    pub(super) fn reset_worktree(&self) -> Result<(), ScratchError> {
+        self.worktree.as_ref().map_or(Ok(()), |worktree| Ok(worktree.reset()?))
+    }
+
+    /// Lays what is not `intact`, and forgets what the plan no longer has.
+    pub(super) fn lay_all(&mut self, plan: &Plan, pristine: &Pristine, intact: &[bool]) -> Result<(), ScratchError> {
         let latest = plan.wanted.iter().map(|wanted| wanted.modified).filter(|time| *time < nanoseconds_now() + SKEW);
         self.clock = self.clock.max(latest.max().unwrap_or_default());
-        let intact = Sweep::go(&self.tree, plan, &self.records)?;
         let fresh = self.fresh();
-        for (wanted, _) in plan.wanted.iter().zip(&intact).filter(|(_, intact)| !**intact) {
+        for (wanted, _) in plan.wanted.iter().zip(intact).filter(|(_, intact)| !**intact) {
             let modified = if self.new { wanted.modified } else { fresh };
             self.lay(wanted, modified, pristine)?;
         }
-        for folder in &plan.empty {
-            let folder = self.tree.join(folder);
-            std::fs::create_dir_all(&folder).map_err(|source| ScratchError::cache("make", &folder, source))?;
-        }
+        self.make_folders(plan)?;
         let before = self.records.len();
         self.records.retain(|path, _| plan.at.contains_key(path));
         self.unsaved |= before != self.records.len();
         self.new = false;
+        Ok(())
+    }
+
+    /// Makes the folders that hold no file.
+    pub(super) fn make_folders(&self, plan: &Plan) -> Result<(), ScratchError> {
+        for folder in &plan.empty {
+            let folder = self.tree.join(folder);
+            std::fs::create_dir_all(&folder).map_err(|source| ScratchError::cache("make", &folder, source))?;
+        }
         Ok(())
     }
 
@@ -211,7 +234,7 @@ impl Slot {
     }
 
     /// A modification time of now that is later than any given before.
-    fn fresh(&mut self) -> i64 {
+    pub(super) fn fresh(&mut self) -> i64 {
         self.clock = nanoseconds_now().max(self.clock + STEP);
         self.clock
     }
@@ -236,8 +259,9 @@ impl Slot {
     }
 
     /// Takes git's entry away; the tree stays warm for the next run.
-    pub(super) fn retire(mut self, repository: &Repository) {
+    pub(super) fn retire(mut self, plan: &Plan, repository: &Repository) {
         // What cannot be written or removed now, the next run does again.
+        let _ = self.clear_layer(plan, &[]);
         let _ = self.save();
         if let Some(worktree) = self.worktree.take() {
             let _ = repository.unregister_worktree(&worktree);
@@ -290,24 +314,30 @@ fn check_way(tree: &Path, path: &RelPath) -> Result<(), ScratchError> {
 /// Removes the bytecode that Python keeps of a source file (PEP 3147): it is
 /// told stale by size and whole seconds alone.
 fn remove_bytecode(path: &Path) -> io::Result<()> {
-    let (Some(stem), Some(folder)) = (path.file_stem(), path.parent()) else { return Ok(()) };
+    bytecode_of(path)?.iter().try_for_each(|bytecode| disk::remove_any(bytecode))
+}
+
+/// Where the bytecode of a source file lies.
+pub(super) fn bytecode_of(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let (Some(stem), Some(folder)) = (path.file_stem(), path.parent()) else { return Ok(Vec::new()) };
     if path.extension().is_none_or(|extension| extension != "py") {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let prefix = [stem.as_encoded_bytes(), b"."].concat();
-    let Ok(entries) = std::fs::read_dir(folder.join("__pycache__")) else { return Ok(()) };
+    let Ok(entries) = std::fs::read_dir(folder.join("__pycache__")) else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
         if name.as_encoded_bytes().starts_with(&prefix) && name.as_encoded_bytes().ends_with(b".pyc") {
-            disk::remove_any(&entry.path())?;
+            found.push(entry.path());
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// A time from nanoseconds since 1970.
-fn time(nanoseconds: i64) -> SystemTime {
+pub(super) fn time(nanoseconds: i64) -> SystemTime {
     let distance = Duration::from_nanos(nanoseconds.unsigned_abs());
     let time = if nanoseconds < 0 {
         SystemTime::UNIX_EPOCH.checked_sub(distance)

@@ -12,6 +12,7 @@ use super::target::Aim;
 use super::trial::TrialError;
 use crate::detect::Bench;
 use crate::detect::reproduce;
+use crate::patch::Patch;
 use crate::runner::Report;
 use crate::scratch::Scratch;
 
@@ -26,16 +27,20 @@ pub const GATE: Gate = Gate {
 pub const PROVEN: &str = "fails-passes-fails";
 
 /// Takes the patch out and runs the target; `took` is the longest time a test
-/// of it took with the patch.
+/// of it took with the patch. Where the patched code leaves something in the
+/// tree, that alone must not cure either: else the patch, which is gone with
+/// it, was not the cure.
 ///
 /// # Errors
 /// Only where the tests cannot be run.
 pub async fn judge(
     bench: &Bench,
     scratch: &mut dyn Scratch,
+    patch: &Patch,
     aim: &Aim,
     took: Duration,
 ) -> Result<Result<(), Miss>, TrialError> {
+    let leaves = scratch.leaves(patch);
     scratch.restore()?;
     let mut request = bench.request(aim.selection.clone());
     if aim.is_endless() {
@@ -44,7 +49,24 @@ pub async fn judge(
         request.test_limit = bench.limits.brief.max(took * 4).min(bench.limits.test);
     }
     let report = bench.run(scratch, &request).await?;
-    Ok(compare(aim, &report))
+    let compared = compare(aim, &report);
+    if compared.is_err() || !leaves {
+        return Ok(compared);
+    }
+    // Of the target's runs alone: other tests leave what they need themselves.
+    scratch.lay(patch)?;
+    bench.run(scratch, &bench.request(aim.selection.clone())).await?;
+    if !scratch.strip(patch)? {
+        return Ok(Ok(()));
+    }
+    let report = bench.run(scratch, &request).await?;
+    Ok(match aim.failures.iter().find(|one| reproduce::find(&report, &one.failure.id).is_none()) {
+        None => Ok(()),
+        Some(cured) => Err(Miss::new(
+            &GATE,
+            format!("what the patched code leaves in the tree cures {} without it", cured.failure.id),
+        )),
+    })
 }
 
 fn compare(aim: &Aim, report: &Report) -> Result<(), Miss> {

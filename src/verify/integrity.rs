@@ -6,7 +6,6 @@
 //! code that rewrites a test file before it is collected would judge itself.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::Gate;
@@ -87,9 +86,9 @@ impl Guard {
         Guard { files: Arc::new(guarded.take(MOST).cloned().collect()) }
     }
 
-    fn look(&self, root: &Path) -> Vec<Stat> {
+    fn look(&self, scratch: &dyn Scratch) -> Vec<Stat> {
         let stat = |path: &RelPath| {
-            let about = path.under(root).symlink_metadata().ok()?;
+            let about = scratch.left(path)?.symlink_metadata().ok()?;
             Some((about.mtime(), about.mtime_nsec(), about.size(), about.ino()))
         };
         self.files.iter().map(stat).collect()
@@ -107,12 +106,12 @@ impl Guard {
         request: &Request,
     ) -> Result<(Report, Result<(), Miss>), TrialError> {
         scratch.lay(patch)?;
-        let before = self.look(scratch.root());
+        let before = self.look(scratch);
         let report = bench.run(scratch, request).await?;
         let Some(path) = self.rewritten(&before, scratch, Some(patch))? else { return Ok((report, Ok(()))) };
         // Tests that write their own data do so without the patch as well.
         scratch.restore()?;
-        let before = self.look(scratch.root());
+        let before = self.look(scratch);
         bench.run(scratch, request).await?;
         if self.rewritten(&before, scratch, None)?.is_some() {
             return Ok((report, Ok(())));
@@ -129,8 +128,7 @@ impl Guard {
         scratch: &mut dyn Scratch,
         patch: Option<&Patch>,
     ) -> Result<Option<RelPath>, TrialError> {
-        let root = scratch.root().to_path_buf();
-        let now = self.look(&root);
+        let now = self.look(scratch);
         let changed: Vec<&RelPath> = (self.files.iter().zip(before).zip(&now))
             .filter(|((_, before), now)| before != now)
             .map(|((path, _), _)| path)
@@ -139,16 +137,18 @@ impl Guard {
             return Ok(None);
         }
         let found: Vec<(&RelPath, Option<Vec<u8>>)> =
-            changed.into_iter().map(|path| (path, std::fs::read(path.under(&root)).ok())).collect();
+            changed.into_iter().map(|path| (path, held(scratch, path))).collect();
         match patch {
             Some(patch) => scratch.lay(patch)?,
             None => scratch.restore()?,
         }
-        Ok(found
-            .into_iter()
-            .find(|(path, found)| std::fs::read(path.under(&root)).ok() != *found)
-            .map(|(path, _)| path.clone()))
+        Ok(found.into_iter().find(|(path, found)| held(scratch, path) != *found).map(|(path, _)| path.clone()))
     }
+}
+
+/// What a file holds as the scratch shows it.
+fn held(scratch: &dyn Scratch, path: &RelPath) -> Option<Vec<u8>> {
+    std::fs::read(scratch.left(path).unwrap_or_else(|| path.under(scratch.root()))).ok()
 }
 
 #[cfg(test)]

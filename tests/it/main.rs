@@ -22,6 +22,8 @@ mod injection;
 mod javascript;
 mod ledger;
 mod model;
+#[cfg(target_os = "linux")]
+mod overlay;
 mod probe;
 mod process;
 mod pytest;

@@ -102,7 +102,7 @@ impl World {
         let mut command = command.cwd(&writable[0]).env("BASE", &self.base).time_limit(Duration::from_secs(120));
         let containment = self.containment(means);
         let writable: Vec<&Path> = writable.iter().map(PathBuf::as_path).collect();
-        let contained = containment.contain(&mut command, &self.environment, &writable).expect("contained");
+        let contained = containment.contain(&mut command, &self.environment, &writable, Vec::new()).expect("contained");
         assert!(contained.confinement.is_some(), "{means:?}");
         self.launcher.run_confined(&command, contained.confinement.as_ref()).await.expect("runs")
     }
@@ -407,7 +407,8 @@ print("end")
 async fn ended(world: &World, means: &Means, mut command: Command, change: impl Fn(&mut Confinement)) -> Finished {
     let writable = [world.at("home/.cache/heal/id/0/tree"), world.at("channel")];
     let writable: Vec<&Path> = writable.iter().map(PathBuf::as_path).collect();
-    let contained = world.containment(means).contain(&mut command, &world.environment, &writable).expect("contained");
+    let contained =
+        world.containment(means).contain(&mut command, &world.environment, &writable, Vec::new()).expect("contained");
     let mut confinement = contained.confinement.clone().expect("confined");
     change(&mut confinement);
     let started = Instant::now();
@@ -435,7 +436,7 @@ async fn a_confinement_that_cannot_be_had_is_not_replaced_by_less() {
     for means in means().await {
         let contained = world
             .containment(&means)
-            .contain(&mut Command::new("true"), &world.environment, &[&world.at("no-such-place")])
+            .contain(&mut Command::new("true"), &world.environment, &[&world.at("no-such-place")], Vec::new())
             .expect("contained");
         let command = Command::new("touch").arg(world.at("channel/touched")).cwd("/");
         let ran = world.launcher.run_confined(&command, contained.confinement.as_ref()).await;
@@ -445,7 +446,7 @@ async fn a_confinement_that_cannot_be_had_is_not_replaced_by_less() {
         assert!(!world.at("channel/touched").exists());
     }
     let mut fake = world.containment(&Means { no_namespaces: None, landlock: 1 });
-    let contained = fake.contain(&mut Command::new("true"), &world.environment, &[]).expect("contained");
+    let contained = fake.contain(&mut Command::new("true"), &world.environment, &[], Vec::new()).expect("contained");
     let bare = Launcher::new(None, Environment::default(), Interrupt::new());
     let ran = bare.run_confined(&Command::new("true").cwd("/"), contained.confinement.as_ref()).await;
     assert!(matches!(ran, Err(ProcessError::NotConfined { .. })), "{ran:?}");

@@ -3,6 +3,7 @@
 //!
 //! Thin: one call a function, errors as the system gives them.
 
+use std::ffi::CStr;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -19,6 +20,13 @@ const OPEN_TREE_CLOEXEC: libc::c_uint = libc::O_CLOEXEC as libc::c_uint;
 const AT_RECURSIVE: libc::c_uint = 0x8000;
 const MOVE_MOUNT_F_EMPTY_PATH: libc::c_uint = 4;
 const MOUNT_ATTR_RDONLY: u64 = 1;
+const MOUNT_ATTR_NOSUID: libc::c_uint = 2;
+const MOUNT_ATTR_NODEV: libc::c_uint = 4;
+const FSOPEN_CLOEXEC: libc::c_uint = 1;
+const FSMOUNT_CLOEXEC: libc::c_uint = 1;
+const FSCONFIG_SET_FLAG: libc::c_uint = 0;
+const FSCONFIG_SET_STRING: libc::c_uint = 1;
+const FSCONFIG_CMD_CREATE: libc::c_uint = 6;
 
 /// `struct mount_attr` of mount_setattr(2).
 #[repr(C)]
@@ -35,7 +43,8 @@ fn checked(result: libc::c_long) -> io::Result<libc::c_long> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-fn c_path(path: &Path) -> io::Result<CString> {
+/// A path as the kernel takes it.
+pub(super) fn c_path(path: &Path) -> io::Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
 }
 
@@ -46,6 +55,33 @@ pub(super) fn copy_of(path: &Path, whole: bool) -> io::Result<OwnedFd> {
     let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | if whole { AT_RECURSIVE } else { 0 };
     // SAFETY: the path is a C string that outlives the call.
     let fd = checked(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) })?;
+    // SAFETY: the kernel has just given this descriptor to nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// A new file system of kind `kind` that hangs nowhere yet, with these
+/// settings; one without a value is a flag (fsopen(2), fsconfig(2),
+/// fsmount(2); kernel 5.2).
+pub(super) fn made(kind: &CStr, settings: &[(&CStr, Option<CString>)]) -> io::Result<OwnedFd> {
+    // SAFETY: the name is a C string that outlives the call.
+    let fd = checked(unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), FSOPEN_CLOEXEC) })?;
+    // SAFETY: the kernel has just given this descriptor to nobody else.
+    let context = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+    let null: *const libc::c_char = std::ptr::null();
+    let configure = |command: libc::c_uint, name: *const libc::c_char, value: *const libc::c_char| {
+        // SAFETY: name and value are null or C strings that outlive the call.
+        checked(unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, name, value, 0) })
+    };
+    for (name, value) in settings {
+        match value {
+            Some(value) => configure(FSCONFIG_SET_STRING, name.as_ptr(), value.as_ptr())?,
+            None => configure(FSCONFIG_SET_FLAG, name.as_ptr(), null)?,
+        };
+    }
+    configure(FSCONFIG_CMD_CREATE, null, null)?;
+    let flags = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+    // SAFETY: takes numbers only.
+    let fd = checked(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, flags) })?;
     // SAFETY: the kernel has just given this descriptor to nobody else.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }

@@ -16,6 +16,7 @@ use nix::mount::MsFlags;
 use nix::mount::mount;
 
 use super::Confinement;
+use super::Layer;
 use super::kernel;
 
 /// Devices that a program may expect; those that are not there are left out.
@@ -52,7 +53,11 @@ pub(super) fn lay(confinement: &Confinement) -> io::Result<()> {
     let root = Path::new("/");
     mount(None::<&str>, root, None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
     let mut parts = Vec::new();
-    for path in &confinement.writable {
+    for layer in &confinement.layers {
+        parts.push(Part { at: layer.at.clone(), mount: layered(layer)?, folder: true });
+    }
+    let is_layered = |path: &PathBuf| confinement.layers.iter().any(|layer| layer.at == *path);
+    for path in confinement.writable.iter().filter(|path| !is_layered(path)) {
         parts.push(Part { at: path.clone(), mount: kernel::copy_of(path, true)?, folder: true });
     }
     for path in &confinement.shown {
@@ -80,6 +85,25 @@ pub(super) fn lay(confinement: &Confinement) -> io::Result<()> {
     fill_dev(&devices)?;
     own_proc();
     Ok(())
+}
+
+/// An overlay that hangs nowhere yet. `userxattr`, since it is made without
+/// rights outside of the namespace; with an index a layer could not be used
+/// again by the next command (kernel documentation, overlayfs; 5.11).
+fn layered(layer: &Layer) -> io::Result<OwnedFd> {
+    // Between these the kernel looks for several paths.
+    let is_plain = |path: &Path| !path.as_os_str().as_encoded_bytes().iter().any(|byte| b":,\\".contains(byte));
+    if ![&layer.lower, &layer.upper, &layer.work].into_iter().all(|path| is_plain(path)) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a path with `:`, `,` or a backslash"));
+    }
+    let settings = [
+        (c"lowerdir", Some(kernel::c_path(&layer.lower)?)),
+        (c"upperdir", Some(kernel::c_path(&layer.upper)?)),
+        (c"workdir", Some(kernel::c_path(&layer.work)?)),
+        (c"index", Some(c"off".to_owned())),
+        (c"userxattr", None),
+    ];
+    kernel::made(c"overlay", &settings)
 }
 
 fn device(name: &str) -> Option<Part> {

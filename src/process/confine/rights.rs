@@ -129,6 +129,7 @@ mod tests {
             level: Level::Landlock,
             landlock: true,
             writable: Vec::new(),
+            layers: Vec::new(),
             private: vec![home.join("tmp")],
             hidden: vec![home.join("a/secret"), home.join("a/token"), home.join("tmp/shown/heal")],
             shown: Vec::new(),
