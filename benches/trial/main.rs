@@ -29,10 +29,15 @@ use anyhow::Result;
 use anyhow::bail;
 use clap::Parser;
 use heal::git::Repository;
+use heal::options::ScratchMethod;
+use heal::options::Settings;
 use heal::patch::Patch;
 use heal::pipeline::prepare;
 use heal::pipeline::prepare::Prepared;
+use heal::process::Environment;
+use heal::process::Launcher;
 use heal::runner::Selection;
+use heal::scratch::Method;
 use heal::scratch::Pool;
 use heal::scratch::Scratch;
 use heal::scratch::Snapshot;
@@ -55,6 +60,9 @@ struct Arguments {
     /// Fresh clones that are timed, of as many as there are candidates
     #[arg(long, default_value_t = 3)]
     naive: usize,
+    /// How scratches get their files: auto, overlay or checkout
+    #[arg(long, default_value = "auto")]
+    scratch: ScratchMethod,
     /// What cargo adds
     #[arg(long, hide = true)]
     bench: bool,
@@ -70,13 +78,18 @@ struct Site {
     edit: RelPath,
     text: String,
     command: Vec<String>,
+    asked: ScratchMethod,
+    /// By which method its scratches are made.
+    method: Method,
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let site = Site::new(&arguments)?;
+    let mut site = Site::new(&arguments)?;
     let runtime = tokio::runtime::Runtime::new()?;
     site.in_place(&site.tree)?;
+    site.method = runtime.block_on(site.opened("cache-of-none"))?.pool.method();
+    println!("scratches: {}\n", site.method.name());
     println!("| | least | median | ratio |\n|---|---|---|---|");
     scratches(&site, arguments.runs)?;
     runtime.block_on(trials(&site, &arguments))?;
@@ -90,7 +103,15 @@ impl Site {
         git(Path::new("."), &["clone", "-q", "--no-hardlinks", &text_of(&arguments.repo)?, &text_of(&tree)?])?;
         let edit = RelPath::within(&tree, &tree.join(&arguments.edit)).context("--edit is not in the checkout")?;
         let text = std::fs::read_to_string(edit.under(&tree)).context("--edit cannot be read")?;
-        Ok(Site { folder, tree, edit, text, command: arguments.command.clone() })
+        Ok(Site {
+            folder,
+            tree,
+            edit,
+            text,
+            command: arguments.command.clone(),
+            asked: arguments.scratch,
+            method: Method::Checkout,
+        })
     }
 
     /// The file as candidate `number` has it.
@@ -120,13 +141,21 @@ impl Site {
         let launcher = open::tools("trial", &self.tree, cache, &settings)?.launcher;
         let repository = Repository::discover(&self.tree, &launcher)?;
         let snapshot = Snapshot::take(&repository)?;
-        Ok(Pool::open(&repository, &snapshot, cache)?.take()?)
+        let pool = Pool::open(&repository, &snapshot, cache)?;
+        pool.set_method(self.method);
+        Ok(pool.take()?)
     }
 
     /// heal, ready to try: the tree has been looked at, no scratch is made.
     async fn opened(&self, cache: &str) -> Result<Prepared> {
-        let settings = open::settings(&self.tree, &self.command);
-        let tools = open::tools("trial", &self.tree, &self.folder.path().join(cache), &settings)?;
+        let settings = Settings { scratch: self.asked, ..open::settings(&self.tree, &self.command) };
+        let mut tools = open::tools("trial", &self.tree, &self.folder.path().join(cache), &settings)?;
+        // With the sandbox, as a run has it.
+        tools.launcher = Launcher::new(
+            Some(tools.heal.clone()),
+            Environment::filtered(std::env::vars_os()),
+            tools.interrupt.clone(),
+        );
         Ok(prepare::prepare(&settings, &tools).await?)
     }
 }
