@@ -1,6 +1,6 @@
 //! Whether a patch silences the error that failed the test: to the condition
 //! under which the code raises that error on purpose it adds a clause, or it
-//! sets another number in it.
+//! moves a number in it: `n > 2` for `n > 1`, or `n - 1 > 1`.
 //!
 //! Compares texts and their trees. The condition may well be wrong; but a rule
 //! cannot know, and in real code it is the state that the condition reads which
@@ -42,9 +42,30 @@ pub(super) fn is_silenced(patch: &Patch, frames: &[Frame]) -> bool {
     let head = &before[..condition.start_byte()];
     let tail = &before[condition.end_byte()..];
     let new = after.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail));
-    let without_numbers = |text: &str| text.replace(|sign: char| sign.is_ascii_digit(), "");
     let is_another_number = |new: &str| new != old && without_numbers(new) == without_numbers(old);
     new.is_some_and(|new| (new.len() > old.len() && new.contains(old)) || is_another_number(new))
+}
+
+/// The words and signs of a condition without its numbers, what is added or
+/// taken away with them, and parentheses: alike where only numbers differ.
+fn without_numbers(text: &str) -> Vec<String> {
+    let is_of_word = |sign: char| sign.is_alphanumeric() || sign == '_' || sign == '.';
+    let mut kept: Vec<String> = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let end = match is_of_word(first) {
+            true => rest.find(|sign| !is_of_word(sign)).unwrap_or(rest.len()),
+            false => first.len_utf8(),
+        };
+        let (token, behind) = rest.split_at(end);
+        rest = behind;
+        if first.is_ascii_digit() {
+            kept.pop_if(|sign| sign == "+" || sign == "-");
+        } else if !first.is_whitespace() && !matches!(first, '(' | ')') {
+            kept.push(token.to_owned());
+        }
+    }
+    kept
 }
 
 /// The condition around the raising statement that begins at `line`.
@@ -89,7 +110,11 @@ mod tests {
             ("a.py", python, 5, "items and not seen", "items and not seen and not items", false),
             ("a.rs", rust, 3, "n > 3", "n > 3 && n < 9", true),
             ("a.rs", rust, 3, "n > 3", "n > 4", true),
+            ("a.rs", rust, 3, "n > 3", "n - 1 > 3", true),
+            ("a.rs", rust, 3, "n > 3", "n > (3 + 1)", true),
             ("a.rs", rust, 3, "n > 3", "n >= 3", false),
+            ("a.rs", rust, 3, "n > 3", "n < 3", false),
+            ("a.rs", rust, 3, "n > 3", "n2 > 3", false),
         ] {
             let path = RelPath::new(path).expect("path");
             let frame = |line: u32| Frame {
