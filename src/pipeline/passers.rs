@@ -5,6 +5,7 @@
 //! need no trial; the others get one, so that no rival is missed for lack of
 //! time. Judges nothing: a rival is what verifies as well.
 
+use std::collections::HashSet;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -13,9 +14,12 @@ use super::hunt::Hunt;
 use super::rivals::MOST;
 use super::rivals::RULE;
 use super::rivals::is_namesake;
+use crate::detect::Baseline;
 use crate::event::Event;
 use crate::patch::Patch;
 use crate::propose::Candidate;
+use crate::runner::Report;
+use crate::runner::Status;
 use crate::verify::Verdict;
 use crate::verify::probe;
 use crate::verify::probe::Probe;
@@ -89,11 +93,28 @@ impl Hunt<'_> {
 
     /// Compares patches on calls near those of the tests.
     pub(super) async fn compared(&self, patches: &[&Patch]) -> Result<Probe, PipelineError> {
-        let known = self.survey.first.tests.iter().map(|test| test.id.as_str());
-        let near = probe::near(&self.case.aim, known);
+        let near = self.beside_target(|_| true);
         let mut scratch = self.prepared.scratch().await?;
         Ok(probe::compare(&self.prepared.bench, &mut *scratch, &self.case.aim, &near, patches).await?)
     }
+
+    /// The tests next to the target that end in a way that `counts` without a
+    /// patch: what they call tells more than the target's own calls.
+    pub(super) fn beside_target(&self, counts: impl Fn(Status) -> bool) -> Vec<String> {
+        let baseline = self.crew.baseline();
+        let known = known(&self.survey.first, baseline.as_deref()).into_iter();
+        probe::near(&self.case.aim, known.filter(|(_, status)| counts(*status)).map(|(id, _)| id))
+    }
+}
+
+/// Every test that was run without a patch: where only some were asked for, the
+/// first run shows those alone, and the baseline all others.
+fn known<'t>(first: &'t Report, baseline: Option<&'t Baseline>) -> Vec<(&'t str, Status)> {
+    let mut tests: Vec<(&str, Status)> = first.tests.iter().map(|test| (test.id.as_str(), test.status)).collect();
+    let run: HashSet<&str> = tests.iter().map(|(id, _)| *id).collect();
+    let others = baseline.into_iter().flat_map(|baseline| &baseline.tests);
+    tests.extend(others.map(|(id, status)| (id.as_str(), *status)).filter(|(id, _)| !run.contains(id)));
+    tests
 }
 
 /// Of `candidates`, which were compared with `best`, those that are not known
@@ -108,6 +129,37 @@ fn differing(best: &Patch, candidates: Vec<Candidate>, probe: &Probe) -> impl It
 mod tests {
     use super::*;
     use crate::propose::Origin;
+    use crate::runner::TestResult;
+
+    #[test]
+    fn beside_a_test_that_was_asked_for_stand_those_that_the_baseline_knows() {
+        let test = |id: &str, status: Status| TestResult {
+            id: id.into(),
+            status,
+            took: Duration::ZERO,
+            failure: None,
+            executed: vec![],
+        };
+        let asked_for = Report { tests: vec![test("t", Status::Failed)], ..Report::default() };
+        let all = Report {
+            tests: vec![test("t", Status::Failed), test("b", Status::Passed), test("a", Status::Passed)],
+            ..Report::default()
+        };
+        let mut baseline = Baseline::default();
+        for (id, status) in [("a", Status::Passed), ("b", Status::Passed), ("c", Status::Failed), ("t", Status::Failed)]
+        {
+            baseline.tests.insert(id.into(), status);
+        }
+        for (first, baseline, wanted) in [
+            (&asked_for, Some(&baseline), "tabc"),
+            (&asked_for, None, "t"),
+            (&all, Some(&baseline), "tbac"),
+            (&all, None, "tba"),
+        ] {
+            let ids: String = known(first, baseline).into_iter().map(|(id, _)| id).collect();
+            assert_eq!(ids, wanted);
+        }
+    }
 
     #[test]
     fn only_what_is_known_to_be_alike_is_spared_a_trial() {

@@ -20,7 +20,6 @@ use crate::patch::Patch;
 use crate::propose::Candidate;
 use crate::propose::rules;
 use crate::verify::Trials;
-use crate::verify::probe;
 use crate::verify::sieve;
 use crate::verify::sieve::Sieved;
 use crate::verify::sieve::Sifting;
@@ -94,8 +93,7 @@ impl Hunt<'_> {
         let shares = self.jobs.min(candidates.len().div_ceil(SHARE)).max(1);
         // A model that may know more does not wait for long.
         let time = if self.settings.offline || self.settings.models.is_empty() { TIME } else { GRACE };
-        let passing = self.survey.first.tests.iter().filter(|test| test.status == Status::Passed);
-        let near = Arc::new(probe::near(&self.case.aim, passing.map(|test| test.id.as_str())));
+        let near = Arc::new(self.beside_target(|status| status == Status::Passed));
         let mut tasks = JoinSet::new();
         for share in 0..shares {
             let (bench, pool, trials) = (self.prepared.bench.clone(), self.prepared.pool.clone(), self.crew.trials());

@@ -85,6 +85,11 @@ impl Crew {
         self.shared.trials.clone()
     }
 
+    /// What every test does without a patch, once that is known.
+    pub fn baseline(&self) -> Option<Arc<Baseline>> {
+        self.shared.baseline.borrow().clone()
+    }
+
     /// Whether nothing waits and nothing is on trial.
     pub fn is_idle(&self) -> bool {
         self.left() == 0
