@@ -7,6 +7,7 @@
 //! apart; a model may still decide.
 
 mod names;
+mod partial;
 mod silenced;
 
 use super::PipelineError;
@@ -109,6 +110,12 @@ impl Hunt<'_> {
         if frames.into_iter().any(|frames| silenced::is_silenced(&candidate.patch, frames)) {
             let detail = "the code raises this error on purpose, and the change only keeps it from doing so here";
             return Some(miss(verify::special::GATE.name, detail.to_owned()));
+        }
+        let own = self.case.aim.failures.iter().map(|one| one.failure.id.as_str());
+        let cured: Vec<&str> = own.chain(proved.cured.iter().map(String::as_str)).collect();
+        if let Some(left) = partial::left_failing(&proved.patch, &self.survey.reproductions, &cured) {
+            let detail = format!("`{left}` fails as well, runs what the change changes, and goes on failing");
+            return Some(miss(verify::RIVALS, detail));
         }
         weakness(&proved.evidence, proved.cured.len()).map(|detail| miss(verify::strength::GATE.name, detail))
     }
