@@ -4,7 +4,7 @@
 //! ```text
 //! cargo bench --bench localize -- --repo DIR --out ROWS.jsonl [--faults N] [--seed N] [--shard I/N] -- TEST_COMMAND…
 //! cargo bench --bench localize -- --repo DIR --out ROWS.jsonl --known FAULTS.jsonl -- TEST_COMMAND…
-//! cargo bench --bench localize -- --repo DIR --out ROWS.jsonl --again [--verbose]
+//! cargo bench --bench localize -- --repo DIR --out ROWS.jsonl --again [--verbose] [--show NAME]
 //! cargo bench --bench localize -- --table ROWS.jsonl…
 //! ```
 //!
@@ -22,6 +22,7 @@ mod record;
 mod score;
 mod seed;
 mod seed_rust;
+mod show;
 
 use std::collections::BTreeMap;
 use std::collections::HashSet;
@@ -82,6 +83,9 @@ struct Arguments {
     /// Say what is first for each fault
     #[arg(long)]
     verbose: bool,
+    /// With --again: print the whole diagnosis of the faults whose name holds this
+    #[arg(long)]
+    show: Option<String>,
     /// Only print the table of these rows
     #[arg(long, num_args = 1..)]
     table: Vec<PathBuf>,
@@ -228,11 +232,15 @@ struct Site {
     project: String,
     /// Tests that fail without any fault: no fault is to be found by them.
     broken: HashSet<String>,
+    /// Faults whose name holds this are shown with their diagnosis.
+    show: Option<String>,
 }
 
 impl Site {
     fn new(tree: PathBuf, folder: &Path, arguments: &Arguments, project: String) -> Site {
-        Site { tree, cache: folder.join("cache"), command: arguments.command.clone(), project, broken: HashSet::new() }
+        let (cache, broken) = (folder.join("cache"), HashSet::new());
+        let (command, show) = (arguments.command.clone(), arguments.show.clone());
+        Site { tree, cache, command, project, broken, show }
     }
 
     /// Seeds one fault, runs the tests, scores the diagnosis of what fails, and
@@ -336,6 +344,9 @@ impl Site {
             if name == "all" {
                 row.seconds.1 = began.elapsed().as_secs_f64();
                 row.suspects = diagnosis.suspects.iter().take(5).map(heal::pipeline::case::describe).collect();
+                if self.show.as_ref().is_some_and(|name| row.id.contains(name)) {
+                    println!("{}", show::text(row, &diagnosis));
+                }
             }
             row.scores.insert(name.to_owned(), score::score(&diagnosis, &seeded.path, &seeded.fault));
         }

@@ -79,6 +79,13 @@ impl Seeder<'_> {
         }
     }
 
+    /// What stands before the node on its line: tabs in some projects.
+    fn indent(&self, node: Node<'_>) -> String {
+        let (text, start) = (&self.noted.parsed.text, node.start_byte());
+        let before = text[start - node.start_position().column..start].chars();
+        before.map(|c| if c.is_whitespace() { c } else { ' ' }).collect()
+    }
+
     /// The loop ends after its first round.
     fn cut_loop(&mut self, node: Node<'_>) {
         let Some(block) =
@@ -90,7 +97,7 @@ impl Seeder<'_> {
         if matches!(last.kind(), "return_statement" | "break_statement" | "continue_statement" | "raise_statement") {
             return;
         }
-        let indent = " ".repeat(block.start_position().column);
+        let indent = self.indent(block);
         let line = lines_of(node).start;
         let end = lines_of(block).end;
         self.noted.add("loop-cut", block.end_byte()..block.end_byte(), &format!("\n{indent}break"), (line, line));
@@ -184,7 +191,7 @@ impl Seeder<'_> {
         if matches!(at.kind(), "function_definition" | "class_definition" | "decorated_definition") {
             return;
         }
-        let indent = " ".repeat(at.start_position().column);
+        let indent = self.indent(at);
         let line = lines_of(at).start;
         self.noted.add(
             "early-return",
