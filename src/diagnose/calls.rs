@@ -93,6 +93,14 @@ impl<'a> Executed<'a> {
         !self.is_known() || ran.is_some_and(|ran| ran.range(lines.start..=lines.end).next().is_some())
     }
 
+    /// Whether a line of the body ran that is no line of a function inside it.
+    pub(crate) fn entered_itself(&self, file: &SourceFile, definition: usize) -> bool {
+        let (this, ran) = (file.definition(definition), self.by_path.get(&file.path));
+        let first = this.body_lines.start + u32::from(this.body_lines.start == this.name_line);
+        let last = this.body_lines.end.max(first);
+        ran.is_some_and(|ran| ran.range(first..=last).any(|line| file.enclosing(*line) == Some(definition)))
+    }
+
     pub(crate) fn paths(&self) -> impl Iterator<Item = &RelPath> + '_ {
         self.by_path.keys().copied()
     }

@@ -19,6 +19,7 @@ use super::suspect::Ranked;
 use super::target;
 use super::target::Target;
 use super::values::Named;
+use crate::detect::spectrum::Covered;
 use crate::failure::Failure;
 use crate::failure::Kind;
 use crate::language::DefinitionKind;
@@ -31,6 +32,8 @@ const OUTWARD: f64 = 0.7;
 const FROM_FRAME: f64 = 0.6;
 /// Changed, but nothing leads there and nothing tells what ran.
 const RECENT_ALONE: f64 = 0.1;
+/// How statements begin that fail on purpose.
+const RAISING: &[&str] = &["raise", "throw", "panic", "assert", "unreachable!"];
 /// Tests of a cluster that are walked.
 const MAX_TESTS: usize = 5;
 /// Functions that are added because they ran.
@@ -40,12 +43,41 @@ const MAX_EXECUTED: usize = 400;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gathered {
     pub(super) frame: f64,
+    /// The same where it was no `raise` that failed: code that meets what it
+    /// did not expect, and not code that looks for it.
+    pub(super) broke: f64,
+    /// How strongly it gave the statements on the trace what they use.
+    pub(super) gave: f64,
+    /// How suspect what it made before the test is.
+    pub(super) made: f64,
     pub(super) call: f64,
     pub(super) ran: bool,
     /// Whether it runs while its file is loaded.
     pub(super) loads: bool,
     pub(super) alone: f64,
     pub(super) reasons: Vec<String>,
+}
+
+/// Where the failing tests ran no line of the code itself (it runs in another
+/// process), what other failing tests ran stands for it.
+pub(super) fn told_by_others(index: &Index<'_>, evidence: &mut Evidence<'_>) {
+    let tells = |tests: &[Covered]| tests.iter().any(|covered| runs_code(index, covered));
+    if evidence.executed.iter().any(|covered| !covered.is_empty())
+        && !tells(evidence.executed)
+        && tells(evidence.beside)
+    {
+        evidence.executed = std::mem::take(&mut evidence.beside);
+    }
+}
+
+/// The lines of the first failing test that ran some of the code, else of any.
+pub(super) fn first_of<'e>(index: &Index<'_>, executed: &'e [Covered]) -> &'e [(RelPath, Vec<u32>)] {
+    let telling = executed.iter().find(|covered| runs_code(index, covered));
+    telling.or_else(|| executed.iter().find(|covered| !covered.is_empty())).map_or(&[], Vec::as_slice)
+}
+
+fn runs_code(index: &Index<'_>, covered: &Covered) -> bool {
+    covered.iter().any(|(path, _)| index.load_path(path).is_some_and(|file| !file.is_test && !file.is_foreign))
 }
 
 /// Functions on the trace; statements outside every function go to `loose`.
@@ -80,6 +112,9 @@ pub(super) fn from_frames(
                     weight *= OUTWARD;
                 }
                 known.frame = known.frame.max(share);
+                if order > 0 || !is_raise(standing) {
+                    known.broke = known.broke.max(share);
+                }
             }
             // A class's body or the top level: the statement alone.
             None => {
@@ -88,6 +123,12 @@ pub(super) fn from_frames(
             }
         }
     }
+}
+
+/// Whether the statement at a frame fails on purpose.
+fn is_raise(standing: &Standing) -> bool {
+    let text = standing.file.lines_text(Lines::new(standing.line, standing.line)).trim_start();
+    RAISING.iter().any(|word| text.starts_with(word))
 }
 
 /// Whether the failure is endless recursion.
@@ -261,6 +302,46 @@ pub(super) fn from_recent(
             if changed && this.kind.is_callable() && !this.is_test {
                 gathered.entry(Place { file: file.id, definition }).or_default().alone = RECENT_ALONE;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+    use crate::detect::Spectrum;
+    use crate::diagnose::tree::Tree;
+
+    #[test]
+    fn of_a_test_whose_code_runs_in_another_process_others_tell() {
+        let tree = Tree::of(&[("app.py", "def f():\n    return 1\n"), ("test_app.py", "def test_f():\n    run()\n")]);
+        let files = tree.paths();
+        let index = Index::new(&tree, &files, RelPath::root());
+        let of = |path: &str| vec![(RelPath::new(path).expect("a path"), vec![2])];
+        let (test, code) = (vec![of("test_app.py")], vec![of("test_app.py"), of("app.py")]);
+        for (executed, beside, wanted) in [
+            (&test, &code, (&code, "app.py")),
+            (&code, &test, (&code, "app.py")),
+            (&test, &test, (&test, "test_app.py")),
+        ] {
+            let mut evidence = Evidence {
+                texts: &tree,
+                files: &files,
+                failures: &[],
+                executed,
+                beside,
+                passing: &Spectrum::default(),
+                tests: &[],
+                recent: &[],
+                earlier: None,
+                rerun: None,
+                root: RelPath::root(),
+            };
+            told_by_others(&index, &mut evidence);
+            assert_eq!(evidence.executed, wanted.0.as_slice());
+            assert_eq!(first_of(&index, evidence.executed)[0].0.as_str(), wanted.1);
         }
     }
 }

@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 use super::file::SourceFile;
+use super::index::Index;
+use super::index::Place;
 use crate::detect::spectrum::Covered;
 use crate::detect::spectrum::Spectrum;
 use crate::source::RelPath;
@@ -105,6 +107,33 @@ impl<'a> Ochiai<'a> {
                 (self.of(counts), counts)
             })
             .max_by(|a, b| a.0.total_cmp(&b.0))
+    }
+
+    /// The coefficients of the functions that failing tests ran, with the words for
+    /// them; none where there is nothing to compare.
+    pub(super) fn functions<'p>(
+        &self,
+        index: &Index<'_>,
+        places: impl Iterator<Item = &'p Place>,
+    ) -> HashMap<Place, (f64, String)> {
+        if !self.is_known() {
+            return HashMap::new();
+        }
+        let spectrum = |place: &Place| {
+            let file = index.load(place.file)?;
+            let (share, counts) = self.function(&file, place.definition)?;
+            let (failing, passing) = (self.failing, self.passing());
+            let beside = match self.beside {
+                0 => String::new(),
+                beside => format!(", {} of {beside} others that fail", counts.beside),
+            };
+            let words = format!(
+                "run by {} of {failing} failing{beside} and {} of {passing} passing tests",
+                counts.failed, counts.passed
+            );
+            Some((*place, (share, words)))
+        };
+        places.filter_map(spectrum).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 //! One formula. For each function `f` outside tests:
 //!
 //! ```text
-//! reach(f) = 1 - (1 - frame·F) (1 - call·C) (1 - ran·R)
+//! reach(f) = 1 - (1 - frame·F) (1 - call·C) (1 - ran·R) (1 - gave·G) (1 - made·M)
 //! score(f) = reach(f) · substance(f) · spectrum(f) · Π boosts(f)
 //! ```
 //!
@@ -18,13 +18,20 @@
 //!   mean over the cluster's tests; less where the trace itself tells;
 //! - `ran`: whether the failing test executed a line of its body. Where lines
 //!   are known, what did not run is dropped, unless nothing would remain;
+//! - `gave`: 1 for a function that gave the innermost frame's statement a value
+//!   which is missing (see `given`), less for frames further out, for what many
+//!   give, and where nothing is missing;
+//! - `made`: for a function that ran before the test and made functions which
+//!   that ran (a decorator, a factory), a share of their quotient below;
 //! - `substance`: between `thin` for a function that only passes on and 1, and
 //!   `MAKES` times that for a constructor that hardly computes;
 //! - `spectrum`: `(ochiai(f) / max ochiai) ^ SPECTRUM`, where `ochiai(f)` is the
 //!   highest of its lines (see `ochiai`) and `max` that of all these functions;
 //!   `UNSEEN` in the place of the quotient for a function no line of which a
-//!   failing test ran; 1 where no lines of passing tests are known, and for
-//!   what is no function;
+//!   failing test ran; at least `BROKE` times `frame`, where it did not raise
+//!   on purpose, `GAVE` times `gave`, and `made`: what every test runs may
+//!   break for one of them; 1 where no lines of passing tests are known, and for what is
+//!   no function;
 //! - boosts: it changed recently; it holds a literal of the message; the
 //!   message names it or something in it; it loops, where the failure is a
 //!   timeout or endless recursion.
@@ -48,10 +55,12 @@ use super::frames;
 use super::frames::Standing;
 use super::gather;
 use super::gather::Gathered;
+use super::given;
 use super::hot;
 use super::index::FileId;
 use super::index::Index;
 use super::index::Place;
+use super::makers;
 use super::ochiai::Ochiai;
 use super::target;
 use super::target::Target;
@@ -92,10 +101,19 @@ pub(super) const FRAME: f64 = 0.95;
 const SPECTRUM: f64 = 3.0;
 /// The share of a function that ran by what stands in it alone.
 const UNSEEN: f64 = 0.3;
+/// The least such share of a function on the trace that broke, and of one that
+/// gave it what it broke on.
+const BROKE: f64 = 0.8;
+const GAVE: f64 = 0.9;
+/// How strongly what gave the trace a value counts by itself.
+const GIVES: f64 = 0.5;
+/// The same of what made functions that ran.
+const MAKER: f64 = 0.7;
 /// A constructor that no frame leads to and that hardly computes: nearly every
 /// test calls one.
 const MAKES: f64 = 0.6;
-/// Share of the full substance up to which a function hardly computes.
+/// Share of the full substance up to which a function hardly computes, and of
+/// what the trace was given that says nothing.
 const PLAIN: f64 = 0.25;
 const RECENT: f64 = 1.6;
 const HOLDS_LITERAL: f64 = 1.35;
@@ -131,9 +149,10 @@ pub(crate) struct Findings {
 pub(crate) fn rank(index: &Index<'_>, evidence: &Evidence<'_>, config: &Config) -> Findings {
     let Some(failure) = evidence.failures.first() else { return Findings::default() };
     let sources = config.sources;
-    let evidence = &without(evidence, sources);
-    let executed =
-        Executed::new(evidence.executed.iter().find(|covered| !covered.is_empty()).map_or(&[], Vec::as_slice));
+    let mut evidence = without(evidence, sources);
+    gather::told_by_others(index, &mut evidence);
+    let evidence = &evidence;
+    let executed = Executed::new(gather::first_of(index, evidence.executed));
     let ochiai = Ochiai::new(evidence.executed, evidence.beside, evidence.passing);
     let named = if sources.values { values::read(failure) } else { Named::default() };
     let standings = if sources.frames { frames::standings(index, failure) } else { Vec::new() };
@@ -147,6 +166,7 @@ pub(crate) fn rank(index: &Index<'_>, evidence: &Evidence<'_>, config: &Config) 
     if executed.is_known() {
         gather::from_executed(index, &executed, &mut gathered);
     }
+    given::from_statements(index, failure, &standings, &executed, &mut gathered);
     if gathered.is_empty() && loose.is_empty() {
         gather::from_imports(index, target.as_ref(), &named, &mut gathered, &mut loose);
     }
@@ -199,11 +219,19 @@ struct Known<'k> {
     ochiai: &'k Ochiai<'k>,
 }
 
-fn score(index: &Index<'_>, known: &Known<'_>, gathered: HashMap<Place, Gathered>) -> Vec<(Place, f64, Vec<String>)> {
+fn score(
+    index: &Index<'_>,
+    known: &Known<'_>,
+    mut gathered: HashMap<Place, Gathered>,
+) -> Vec<(Place, f64, Vec<String>)> {
     let Known { failure, recent, named, executed, ochiai } = *known;
     let mut scores = Vec::new();
-    let spectra = spectra(index, ochiai, gathered.keys());
+    let spectra = ochiai.functions(index, gathered.keys());
     let sharpest = spectra.values().map(|(share, _)| *share).fold(0.0, f64::max);
+    if sharpest > 0.0 {
+        let share = |place: &Place| spectra.get(place).map(|(share, _)| share / sharpest);
+        makers::from_made(index, executed, share, &mut gathered);
+    }
     let on_trace = gathered.values().any(|known| known.frame > 0.0);
     let weights = if sharpest > 0.0 { &BY_LINES } else { &BY_NAMES };
     let call = if on_trace { weights.call_beside_frames } else { weights.call };
@@ -213,19 +241,22 @@ fn score(index: &Index<'_>, known: &Known<'_>, gathered: HashMap<Place, Gathered
             - (1.0 - weights.frame * known.frame)
                 * (1.0 - call * known.call)
                 * (1.0 - weights.executed * f64::from(u8::from(known.ran)))
+                * (1.0 - GIVES * known.gave)
+                * (1.0 - MAKER * known.made)
                 * (1.0 - known.alone);
         let full = weights.full;
         let points = calls::substance(&file, place.definition).min(full) as f64 / full as f64;
         let thin = definition.kind.is_callable() && known.frame == 0.0;
         let mut score = reach * if thin { weights.thin + (1.0 - weights.thin) * points } else { 1.0 };
-        if known.frame == 0.0 && points <= PLAIN && is_constructor(&file, &definition) {
+        if known.frame == 0.0 && known.gave < PLAIN && points <= PLAIN && is_constructor(&file, &definition) {
             score *= MAKES;
         }
+        let least = (BROKE * known.broke).max(GAVE * known.gave).max(known.made);
         if let Some((share, words)) = spectra.get(&place) {
-            score *= (share / sharpest).powf(SPECTRUM);
+            score *= (share / sharpest).max(least).powf(SPECTRUM);
             known.reasons.push(words.clone());
         } else if sharpest > 0.0 && definition.kind.is_callable() && known.frame == 0.0 {
-            score *= UNSEEN.powf(SPECTRUM);
+            score *= UNSEEN.max(least).powf(SPECTRUM);
         }
         let changes = recent.iter().filter(|(path, _)| *path == file.path).flat_map(|(_, lines)| lines);
         if changes.into_iter().any(|lines| lines.overlaps(&definition.lines)) {
@@ -273,33 +304,6 @@ fn score(index: &Index<'_>, known: &Known<'_>, gathered: HashMap<Place, Gathered
 fn is_constructor(file: &SourceFile, definition: &Definition) -> bool {
     let of_class = definition.parent.is_some_and(|parent| file.definition(parent).name == definition.name);
     of_class || calls::CONSTRUCTORS.contains(&definition.name.as_str())
-}
-
-/// The coefficients of the functions that failing tests ran, with the words for
-/// them; none where there is nothing to compare.
-fn spectra<'p>(
-    index: &Index<'_>,
-    ochiai: &Ochiai<'_>,
-    places: impl Iterator<Item = &'p Place>,
-) -> HashMap<Place, (f64, String)> {
-    if !ochiai.is_known() {
-        return HashMap::new();
-    }
-    let spectrum = |place: &Place| {
-        let file = index.load(place.file)?;
-        let (share, counts) = ochiai.function(&file, place.definition)?;
-        let (failing, passing) = (ochiai.failing, ochiai.passing());
-        let beside = match ochiai.beside {
-            0 => String::new(),
-            beside => format!(", {} of {beside} others that fail", counts.beside),
-        };
-        let words = format!(
-            "run by {} of {failing} failing{beside} and {} of {passing} passing tests",
-            counts.failed, counts.passed
-        );
-        Some((*place, (share, words)))
-    };
-    places.filter_map(spectrum).collect()
 }
 
 fn shortened(text: &str) -> String {
