@@ -33,11 +33,12 @@ mod layout;
 pub(super) mod test_code;
 pub(super) mod wanted;
 
+use excerpt::Cut;
 use layout::Item;
 
 /// Suspects with less than this share of the best score are not shown.
 const SHOWN: f64 = 0.15;
-/// Suspects shown, at most.
+/// Suspects shown before anything else, at most.
 const MAX_SHOWN: usize = 10;
 /// Once this many tokens are spent, only what is likely is added: code shown
 /// beside the point makes a model's answers worse, not better.
@@ -69,7 +70,9 @@ pub(crate) fn cut(index: &Index<'_>, evidence: &Evidence<'_>, findings: &Finding
     };
     let shown: Vec<&Ranked> =
         findings.suspects.iter().filter(|ranked| ranked.suspect.score >= SHOWN).take(MAX_SHOWN).collect();
-    let suspect = |ranked: &Ranked| suspect_item(findings, ranked, &executed);
+    // Where passing tests tell, the hottest lines are so by what ran.
+    let told = |cut: Cut| if evidence.passing.tests > 0 { Cut { told: 0.0, ..cut } } else { cut };
+    let suspect = |ranked: &Ranked| suspect_item(findings, ranked, &executed, told(excerpt::WHOLE));
     let mut items: Vec<Item> = Vec::new();
     items.extend(shown.first().map(|best| suspect(best)));
     if let Some(target) = &findings.target {
@@ -108,6 +111,11 @@ pub(crate) fn cut(index: &Index<'_>, evidence: &Evidence<'_>, findings: &Finding
         items.extend(imports::items(file, &items));
     }
     items.extend(definitions);
+    // What room is left the fainter suspects have: the fault is oftener in one
+    // of them than beside them all.
+    let is_shown = |ranked: &Ranked| shown.iter().any(|other| std::ptr::eq(*other, ranked));
+    let faint = findings.suspects.iter().filter(|ranked| !is_shown(ranked));
+    items.extend(faint.map(|ranked| suspect_item(findings, ranked, &executed, told(excerpt::BRIEF))));
     let mut slice = layout::lay(items, config.budget_tokens, ENOUGH_TOKENS);
     slice.beside = beside::names(index, &slice, &findings.suspects, &executed);
     if let Some(target) = &findings.target {
@@ -117,7 +125,7 @@ pub(crate) fn cut(index: &Index<'_>, evidence: &Evidence<'_>, findings: &Finding
 }
 
 /// A suspect; of a long one what can reach the failing value.
-fn suspect_item(findings: &Findings, ranked: &Ranked, executed: &Executed<'_>) -> Item {
+fn suspect_item(findings: &Findings, ranked: &Ranked, executed: &Executed<'_>, cut: Cut) -> Item {
     let (suspect, file) = (&ranked.suspect, &ranked.file);
     let is_target = |definition| {
         findings.target.as_ref().is_some_and(|target| target.place() == Some(Place { file: file.id, definition }))
@@ -129,7 +137,7 @@ fn suspect_item(findings: &Findings, ranked: &Ranked, executed: &Executed<'_>) -
     };
     let elided = ranked.definition.map(|definition| {
         let trace: Vec<u32> = findings.trace.iter().filter(|(id, _)| *id == file.id).map(|(_, line)| *line).collect();
-        excerpt::of_suspect(file, definition, &trace, &suspect.hot, executed)
+        excerpt::of_suspect(file, definition, &trace, &suspect.hot, executed, cut)
     });
     Item {
         file: file.clone(),

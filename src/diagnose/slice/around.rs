@@ -99,7 +99,7 @@ pub(super) fn callers(index: &Index<'_>, shown: &[&Ranked], executed: &Executed<
             (!known(&file, caller)).then_some((file, caller, line))
         });
         let Some((file, caller, line)) = found else { continue };
-        let elided = excerpt::of_suspect(&file, caller, &[line], &[(line, 1.0)], executed);
+        let elided = excerpt::of_suspect(&file, caller, &[line], &[(line, 1.0)], executed, excerpt::WHOLE);
         let caller = file.definition(caller);
         items.push(Item { elided, ..plain(&file, caller.lines, &caller.qualified) });
     }

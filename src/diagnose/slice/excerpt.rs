@@ -11,38 +11,54 @@ use crate::diagnose::file::SourceFile;
 use crate::language::DefinitionKind;
 use crate::source::Lines;
 
-/// Longer functions, documentation apart, are cut by what can reach the value.
-const LONG: u32 = 60;
+/// How much of a long function is shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    /// One with more lines, documentation apart, is cut by what can reach the
+    /// value.
+    pub(super) long: u32,
+    /// Hot lines of this weight are shown whatever they reach.
+    pub(super) told: f64,
+}
+
+/// Where weights are by the trace, the message or a change: nothing else is told.
+pub(super) const WHOLE: Cut = Cut { long: 60, told: 0.7 };
+/// For what is shown only because there is room.
+pub(super) const BRIEF: Cut = Cut { long: 20, told: 0.7 };
 /// Lines of a function that are shown; beyond that what is near its hot lines.
 const MOST: usize = 250;
 /// How near.
 const NEAR: u32 = 25;
 /// Hot lines of a very long function that are shown with what is near them.
 const HOT: usize = 6;
-/// Hot lines of this weight are so by the trace, the message or a change, and
-/// are shown whatever they reach.
-const TOLD: f64 = 0.7;
+/// Lines on each side of a hot line, which is shown whatever it reaches.
+const BESIDE: u32 = 1;
 /// A shorter run of lines takes no less room than its marker.
 const WORTH: u32 = 3;
 /// Lines of documentation shown: a suspect's says what it should do.
 const OF_SUSPECT: u32 = 12;
 const OF_OTHERS: u32 = 3;
 
-/// What of a suspect's lines is left out.
+/// What of a suspect's lines is left out, where they are many.
 pub(super) fn of_suspect(
     file: &SourceFile,
     definition: usize,
     trace: &[u32],
     hot: &[(u32, f64)],
     executed: &Executed<'_>,
+    cut: Cut,
 ) -> Vec<Lines> {
     let span = file.definition(definition).lines;
     let mut left: BTreeSet<u32> = documentation(file, span, OF_SUSPECT).into_iter().flat_map(all).collect();
-    if span.count().saturating_sub(left.len() as u32) > LONG {
+    if span.count().saturating_sub(left.len() as u32) > cut.long {
         let mut kept = flow::kept(file, definition, trace, executed);
         kept.retain(|line| !left.contains(line));
-        let told = hot.iter().take(HOT).filter(|(line, weight)| *weight >= TOLD && span.contains(*line));
-        kept.extend(told.map(|(line, _)| *line));
+        let told = hot
+            .iter()
+            .take(HOT)
+            .filter(|(_, weight)| *weight >= cut.told)
+            .flat_map(|(line, _)| line.saturating_sub(BESIDE)..=line + BESIDE);
+        kept.extend(told.filter(|line| span.contains(*line) && !left.contains(line)));
         if kept.len() > MOST {
             let name = file.definition(definition).name_line;
             let near = |line: &u32| {
@@ -65,7 +81,7 @@ pub(super) fn of_other(file: &SourceFile, span: Lines) -> Vec<Lines> {
 pub(super) fn of_test(file: &SourceFile, definition: usize, line: Option<u32>) -> Vec<Lines> {
     let ends: Vec<u32> = line.into_iter().collect();
     let hot: Vec<(u32, f64)> = ends.iter().map(|line| (*line, 1.0)).collect();
-    of_suspect(file, definition, &ends, &hot, &Executed::new(&[]))
+    of_suspect(file, definition, &ends, &hot, &Executed::new(&[]), WHOLE)
 }
 
 /// The bodies of the functions in `span`: what is left out of an outline.
@@ -135,4 +151,27 @@ fn runs(lines: &BTreeSet<u32>) -> Vec<Lines> {
     }
     found.retain(|lines| lines.count() >= WORTH);
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::python::PYTHON;
+    use crate::source::RelPath;
+
+    #[test]
+    fn the_hottest_lines_of_a_long_function_are_shown_whatever_they_reach() {
+        let aside = "    label = names[0]\n    seen.add(label)\n".repeat(40);
+        let text = format!("def f(x, names, seen):\n    base = x + 1\n{aside}    return base\n");
+        let file = SourceFile::new(0, RelPath::new("a.py").expect("a path"), &PYTHON, &text);
+        let hidden = |hot: &[(u32, f64)], told: f64| {
+            let gaps = of_suspect(&file, 0, &[], hot, &Executed::new(&[]), Cut { told, ..WHOLE });
+            gaps.iter().any(|gap| gap.contains(41))
+        };
+        for (hot, told, wanted) in
+            [(vec![], 0.0, true), (vec![(41, 0.2)], 0.0, false), (vec![(41, 0.2)], WHOLE.told, true)]
+        {
+            assert_eq!(hidden(&hot, told), wanted, "{hot:?} {told}");
+        }
+    }
 }

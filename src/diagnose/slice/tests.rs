@@ -256,3 +256,19 @@ fn around_a_suspect_stand_what_sets_its_state_and_what_calls_it() {
     let diagnosis = of_failures(&files, &[failure], &[ran], &Config::default());
     assert_snapshot!(rendered(&diagnosis));
 }
+
+#[test]
+fn what_room_is_left_the_fainter_suspects_have() {
+    let callee =
+        |at: usize| format!("def part_{at}(x):\n{}    return x - {at}\n\n\n", "    x = x * 2 + 1\n".repeat(13));
+    let parts: String = (0..14).map(callee).collect();
+    let sum = (0..14).map(|at| format!("part_{at}(x)")).collect::<Vec<_>>().join(" + ");
+    let app = format!("{parts}def f(x):\n    return {sum}\n");
+    let test = "from app import f\n\n\ndef test_app():\n    assert f(1) == 2\n";
+    let files = [("test_app.py", test), ("app.py", app.as_str())];
+    let diagnosis = diagnosed(&files, &[("test_app", 5)], &Config::default());
+    let text: String = diagnosis.slice.parts.iter().map(|part| part.text.as_str()).collect();
+    let hidden: Vec<usize> = (0..14).filter(|at| !text.contains(&format!("return x - {at}\n"))).collect();
+    assert_eq!(hidden, Vec::<usize>::new(), "{}", diagnosis.slice.tokens);
+    assert!(diagnosis.slice.tokens < 3000, "{}", diagnosis.slice.tokens);
+}
