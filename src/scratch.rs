@@ -125,13 +125,13 @@ pub trait Scratch: Send + Sync {
         false
     }
 
-    /// Takes the patch out and leaves what commands wrote; `false` where that
-    /// is nothing.
+    /// Makes these files the snapshot's, and leaves whatever else commands
+    /// wrote; `false` where that is nothing.
     ///
     /// # Errors
     /// A file that cannot be removed.
-    fn strip(&mut self, patch: &Patch) -> Result<bool, ScratchError> {
-        let _ = patch;
+    fn strip(&mut self, files: &[RelPath]) -> Result<bool, ScratchError> {
+        let _ = files;
         Ok(false)
     }
 

@@ -155,12 +155,13 @@ impl Slot {
         self.upper.files().map_or(true, |files| files.iter().any(|path| !own(path) && !is_of_a_tool(path)))
     }
 
-    /// Takes the files of `patch` out of the layer and nothing else.
-    pub(super) fn strip(&mut self, patch: &Patch) -> Result<bool, ScratchError> {
+    /// Takes these files out of the layer and nothing else.
+    pub(super) fn strip(&mut self, files: &[RelPath]) -> Result<bool, ScratchError> {
         let fresh = self.fresh();
-        for change in patch.changes() {
-            let path = Path::new(change.path.as_str());
-            let own = self.upper.dir.join(path);
+        for path in files.iter().map(|path| Path::new(path.as_str())) {
+            // Never through a link that a command laid in place of a folder:
+            // that is taken away itself.
+            let Some(own) = self.upper.holds(path) else { continue };
             disk::remove_any(&own).map_err(|source| ScratchError::cache("remove", &own, source))?;
             if self.tree.join(path).symlink_metadata().is_ok_and(|about| about.is_file()) {
                 self.touch(path, fresh)?;

@@ -287,10 +287,10 @@ impl Scratch for Taken {
         self.method == Method::Overlay && self.held().leaves(patch)
     }
 
-    fn strip(&mut self, patch: &Patch) -> Result<bool, ScratchError> {
+    fn strip(&mut self, files: &[RelPath]) -> Result<bool, ScratchError> {
         match self.method {
             Method::Checkout => Ok(false),
-            Method::Overlay => self.slot().0.strip(patch),
+            Method::Overlay => self.slot().0.strip(files),
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Gate;
 use super::Miss;
+use super::integrity::Guard;
 use super::target::Aim;
 use super::trial::TrialError;
 use crate::detect::Bench;
@@ -37,6 +38,7 @@ pub async fn judge(
     bench: &Bench,
     scratch: &mut dyn Scratch,
     patch: &Patch,
+    guard: &Guard,
     aim: &Aim,
     took: Duration,
 ) -> Result<Result<(), Miss>, TrialError> {
@@ -56,7 +58,9 @@ pub async fn judge(
     // Of the target's runs alone: other tests leave what they need themselves.
     scratch.lay(patch)?;
     bench.run(scratch, &bench.request(aim.selection.clone())).await?;
-    if !scratch.strip(patch)? {
+    // What it does to the tests is for `integrity` to say.
+    let laid = patch.changes().iter().map(|change| &change.path).chain(guard.files());
+    if !scratch.strip(&laid.cloned().collect::<Vec<_>>())? {
         return Ok(Ok(()));
     }
     let report = bench.run(scratch, &request).await?;

@@ -86,6 +86,11 @@ impl Guard {
         Guard { files: Arc::new(guarded.take(MOST).cloned().collect()) }
     }
 
+    /// The files that are watched.
+    pub fn files(&self) -> &[RelPath] {
+        &self.files
+    }
+
     fn look(&self, scratch: &dyn Scratch) -> Vec<Stat> {
         let stat = |path: &RelPath| {
             let about = scratch.left(path)?.symlink_metadata().ok()?;

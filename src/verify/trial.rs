@@ -220,7 +220,7 @@ impl Trials {
                 };
         }
         if self.asks(&cause::GATE)
-            && let Err(miss) = cause::judge(&self.bench, scratch, &patch, &self.aim, longest).await?
+            && let Err(miss) = cause::judge(&self.bench, scratch, &patch, &self.guard, &self.aim, longest).await?
         {
             return Ok(Err(miss));
         }

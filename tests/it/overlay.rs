@@ -390,3 +390,24 @@ fn an_overlay_that_was_asked_for_and_is_not_to_be_had_ends_the_run() {
     let ran = project.heal(&["fix", "--offline", "--scratch", "overlay", "--sandbox", "off"]).code(5);
     assert!(ran.stderr.contains("scratches cannot be overlays here: it needs the sandbox"), "{}", ran.stderr);
 }
+
+#[test]
+fn taking_files_out_of_the_layer_never_goes_through_a_link() {
+    let Some(stand) = Stand::new(&[("tests/a.py", "a\n"), ("b.py", "b\n")]) else { return };
+    let pool = stand.pool();
+    let mut scratch = pool.take().expect("a scratch");
+    let before = stand.list(&*scratch);
+    let patch = stand.patch("b.py", "b\n", "B\n");
+    scratch.lay(&patch).expect("laid");
+    let users = stand.project.root.join("tests");
+    let script =
+        format!("import os, shutil; shutil.rmtree('tests'); os.symlink({users:?}, 'tests'); open('left', 'w')");
+    stand.python(&*scratch, &script);
+    assert!(scratch.leaves(&patch));
+    let files = ["tests/a.py", "b.py"].map(|path| RelPath::new(path).expect("a path"));
+    assert!(scratch.strip(&files).expect("stripped"), "something is left");
+    assert_eq!(stand.project.read("tests/a.py"), "a\n", "the user's file is there");
+    let now = stand.list(&*scratch);
+    assert_eq!(now.replace("./left 0o644 b''\n", ""), before);
+    assert!(scratch.strip(&[RelPath::new("left").expect("a path")]).is_ok_and(|left| !left));
+}
