@@ -21,6 +21,8 @@ use super::pin::Plan;
 use super::pristine::Pristine;
 use super::slot::Slot;
 use super::slot::bytecode_of;
+use super::slot::check_way;
+use super::slot::mode_for;
 use super::slot::time;
 use super::upper::Upper;
 use super::upper::is_whiteout;
@@ -115,18 +117,9 @@ impl Slot {
     pub(super) fn apply_over(&mut self, patch: &Patch) -> Result<(), ScratchError> {
         let mut modes = Vec::new();
         for change in patch.changes() {
-            self.check_way(&change.path)?;
-            let path = self.seen(Path::new(change.path.as_str()));
-            let about = path.symlink_metadata().ok().filter(|about| !is_whiteout(about));
-            let there = match &about {
-                None => None,
-                Some(about) if about.is_file() => std::fs::read_to_string(&path).ok(),
-                Some(_) => return Err(ScratchError::NotBefore { path: change.path.clone() }),
-            };
-            if there != change.before || about.is_some() != change.before.is_some() {
-                return Err(ScratchError::NotBefore { path: change.path.clone() });
-            }
-            modes.push(about.map_or(0o644, |about| Stat::of(&about).mode));
+            let about = |path: &RelPath| self.seen(path).symlink_metadata().ok().filter(|about| !is_whiteout(about));
+            check_way(&change.path, about)?;
+            modes.push(mode_for(change, about(&change.path), &self.seen(&change.path))?);
         }
         let fresh = time(self.fresh());
         for (change, mode) in patch.changes().iter().zip(modes) {
@@ -228,20 +221,8 @@ impl Slot {
     }
 
     /// Where what is seen at `path` lies.
-    fn seen(&self, path: &Path) -> PathBuf {
-        self.upper.holds(path).unwrap_or_else(|| self.tree.join(path))
-    }
-
-    /// Refuses a path whose folders are not all real ones.
-    fn check_way(&self, path: &RelPath) -> Result<(), ScratchError> {
-        let folders = Path::new(path.as_str()).ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
-        for folder in folders {
-            let about = self.seen(folder).symlink_metadata();
-            if about.is_ok_and(|about| !about.is_dir() && !is_whiteout(&about)) {
-                return Err(ScratchError::Escapes { path: path.clone() });
-            }
-        }
-        Ok(())
+    fn seen(&self, path: &RelPath) -> PathBuf {
+        self.upper.holds(Path::new(path.as_str())).unwrap_or_else(|| path.under(&self.tree))
     }
 
     /// Hides the bytecode of a source file: it is told stale by size and whole

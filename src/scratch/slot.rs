@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::fs::File;
+use std::fs::Metadata;
 use std::fs::TryLockError;
 use std::io;
 use std::path::Path;
@@ -30,6 +31,7 @@ use super::upper::Upper;
 use crate::git::Repository;
 use crate::git::Stat;
 use crate::git::Worktree;
+use crate::patch::FileChange;
 use crate::patch::Patch;
 use crate::source::RelPath;
 
@@ -209,17 +211,10 @@ impl Slot {
         let mut writes = Vec::new();
         for change in patch.changes() {
             let path = change.path.under(&self.tree);
-            check_way(&self.tree, &change.path)?;
-            let about = path.symlink_metadata().ok();
-            let there = match &about {
-                None => None,
-                Some(about) if about.is_file() => std::fs::read_to_string(&path).ok(),
-                Some(_) => return Err(ScratchError::NotBefore { path: change.path.clone() }),
-            };
-            if there != change.before || about.is_some() != change.before.is_some() {
-                return Err(ScratchError::NotBefore { path: change.path.clone() });
-            }
-            writes.push((path, change.after.as_deref(), about.map_or(0o644, |about| Stat::of(&about).mode)));
+            let about = |path: &RelPath| path.under(&self.tree).symlink_metadata().ok();
+            check_way(&change.path, about)?;
+            let mode = mode_for(change, about(&change.path), &path)?;
+            writes.push((path, change.after.as_deref(), mode));
         }
         let fresh = time(self.fresh());
         for (path, after, mode) in writes {
@@ -299,11 +294,27 @@ fn lay_link(path: &Path, target: &Path) -> io::Result<Stat> {
     Ok(Stat::of(&path.symlink_metadata()?))
 }
 
-/// Refuses a path whose folders are not all real ones.
-fn check_way(tree: &Path, path: &RelPath) -> Result<(), ScratchError> {
+/// The mode of what a change writes: that of the file which it changes, whose
+/// text is at `there`. Refused where that is not the change's `before`. `about`:
+/// what is there.
+pub(super) fn mode_for(change: &FileChange, about: Option<Metadata>, there: &Path) -> Result<u32, ScratchError> {
+    let text = match &about {
+        None => None,
+        Some(about) if about.is_file() => std::fs::read_to_string(there).ok(),
+        Some(_) => return Err(ScratchError::NotBefore { path: change.path.clone() }),
+    };
+    if text != change.before || about.is_some() != change.before.is_some() {
+        return Err(ScratchError::NotBefore { path: change.path.clone() });
+    }
+    Ok(about.map_or(0o644, |about| Stat::of(&about).mode))
+}
+
+/// Refuses a path whose folders are not all real ones, by what `about` tells of
+/// each that is there.
+pub(super) fn check_way(path: &RelPath, about: impl Fn(&RelPath) -> Option<Metadata>) -> Result<(), ScratchError> {
     let mut folder = path.parent();
     while !folder.is_root() {
-        if folder.under(tree).symlink_metadata().is_ok_and(|about| !about.is_dir()) {
+        if about(&folder).is_some_and(|about| !about.is_dir()) {
             return Err(ScratchError::Escapes { path: path.clone() });
         }
         folder = folder.parent();
