@@ -97,6 +97,10 @@ pub enum Event {
         discarded: usize,
         /// Why some or all of them were not sieved.
         off: Option<String>,
+        /// Why most of those that neither passed nor were discarded are
+        /// undecided, the commonest reason first; at most three.
+        #[serde(default)]
+        undecided: Vec<Undecided>,
         /// Wall time in seconds.
         seconds: f64,
     },
@@ -203,6 +207,15 @@ pub enum Event {
         /// Wall time in seconds.
         seconds: f64,
     },
+}
+
+/// Why some candidates were not decided in the sieve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undecided {
+    /// The reason, in words.
+    pub why: String,
+    /// How many candidates.
+    pub candidates: usize,
 }
 
 /// Someone who listens to a run.

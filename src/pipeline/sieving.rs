@@ -4,6 +4,7 @@
 //! Discards; judges nothing. What the sieve cannot tell goes on trial as if it
 //! had never been there.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -15,6 +16,7 @@ use super::hunt::GRACE;
 use super::hunt::Hunt;
 use super::prepare;
 use crate::event::Event;
+use crate::event::Undecided;
 use crate::outcome::Status;
 use crate::patch::Patch;
 use crate::propose::Candidate;
@@ -36,6 +38,9 @@ const SCREENING: Duration = Duration::from_secs(6);
 
 /// The likeliest candidates are sieved first, so that their trials begin.
 const FIRST: usize = 120;
+
+/// Reasons told of why candidates were not decided.
+const REASONS: usize = 3;
 
 /// Candidates for which a second test process is worth its start.
 const SHARE: usize = 40;
@@ -82,6 +87,7 @@ impl Hunt<'_> {
             candidates: found.sieved,
             passed: found.passed,
             discarded: found.discarded,
+            undecided: found.reasons(),
             off: found.off,
             seconds: began.elapsed().as_secs_f64(),
         });
@@ -143,19 +149,33 @@ struct Found {
     /// Whether a candidate changed how the target fails.
     changed: bool,
     off: Option<String>,
+    /// Candidates that were not decided, by the reason.
+    undecided: BTreeMap<String, usize>,
 }
 
 impl Found {
     /// Takes in what is known of the candidates `own`.
     fn take(&mut self, own: &[usize], sifting: Sifting, all: &mut [Sieved]) {
         self.off = self.off.take().or(sifting.off);
-        for (index, (sieved, _)) in own.iter().zip(sifting.found) {
+        for (index, (sieved, word)) in own.iter().zip(sifting.found) {
             all[*index] = sieved;
             self.sieved += 1;
             self.passed += usize::from(sieved == Sieved::Passed);
             self.discarded += usize::from(sieved.is_discarded());
             self.changed |= matches!(sieved, Sieved::Passed | Sieved::Failed);
+            if matches!(sieved, Sieved::Unclear | Sieved::Unsuitable) && !word.is_empty() {
+                *self.undecided.entry(word).or_default() += 1;
+            }
         }
+    }
+
+    /// The commonest reasons.
+    fn reasons(&self) -> Vec<Undecided> {
+        let mut reasons: Vec<Undecided> =
+            self.undecided.iter().map(|(why, count)| Undecided { why: why.clone(), candidates: *count }).collect();
+        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.candidates));
+        reasons.truncate(REASONS);
+        reasons
     }
 }
 
@@ -199,13 +219,17 @@ mod tests {
     fn only_what_fails_is_left_out() {
         let mut found = Found::default();
         let mut sieved = vec![Sieved::Unclear; 7];
-        let word = |sieved| (sieved, String::new());
+        let word = |sieved| (sieved, format!("{sieved:?}"));
         let some = vec![word(Sieved::Failed), word(Sieved::Passed), word(Sieved::Same)];
         found.take(&[1, 3, 5], Sifting { found: some, off: None }, &mut sieved);
         assert!(found.changed);
-        let some = vec![word(Sieved::Unclear), word(Sieved::Unsuitable)];
-        found.take(&[0, 4], Sifting { found: some, off: Some("why".into()) }, &mut sieved);
-        assert_eq!((found.sieved, found.passed, found.discarded, found.off), (5, 1, 2, Some("why".into())));
+        let some = vec![word(Sieved::Unsuitable), word(Sieved::Unclear)];
+        found.take(&[4, 0], Sifting { found: some, off: Some("why".into()) }, &mut sieved);
+        assert_eq!((found.sieved, found.passed, found.discarded, found.off.as_deref()), (5, 1, 2, Some("why")));
+        found.take(&[0], Sifting { found: vec![word(Sieved::Unclear)], off: None }, &mut sieved);
+        let told: Vec<(String, usize)> =
+            found.reasons().into_iter().map(|reason| (reason.why, reason.candidates)).collect();
+        assert_eq!(told, [("Unclear".to_owned(), 2), ("Unsuitable".to_owned(), 1)]);
         let candidates = ["a", "b", "c", "d", "e", "f", "g"].map(candidate).to_vec();
         let worth = Worth::of(candidates, &sieved);
         let passed: Vec<&str> = worth.passed.iter().map(|candidate| candidate.id.as_str()).collect();

@@ -4,6 +4,7 @@
 
 use super::Verbosity;
 use crate::event::Event;
+use crate::event::Undecided;
 use crate::report::clean;
 use crate::report::fit;
 
@@ -59,9 +60,10 @@ fn verbose(event: &Event) -> Option<String> {
         Event::Stage { name, what } => Some(format!("{name}: {what}")),
         Event::Proposed { source, candidates } => Some(format!("{source} proposed {candidates}")),
         Event::Sieved { off: Some(why), discarded: 0, .. } => Some(format!("not sieved: {why}")),
-        Event::Sieved { candidates, passed, discarded, seconds, .. } => Some(format!(
-            "sieved {candidates}: {discarded} still fail the test, {passed} pass it, {} undecided in {seconds:.1} s",
-            candidates.saturating_sub(passed + discarded)
+        Event::Sieved { candidates, passed, discarded, seconds, undecided, .. } => Some(format!(
+            "sieved {candidates}: {discarded} still fail the test, {passed} pass it, {} undecided{} in {seconds:.1} s",
+            candidates.saturating_sub(passed + discarded),
+            reasons(undecided),
         )),
         Event::Asked { model, call, input_tokens, .. } => {
             Some(format!("asking {model}, call {call}, about {input_tokens} tokens"))
@@ -78,6 +80,11 @@ fn verbose(event: &Event) -> Option<String> {
     }
 }
 
+fn reasons(undecided: &[Undecided]) -> String {
+    let words: Vec<String> = undecided.iter().map(|one| format!("{} {}", one.candidates, one.why)).collect();
+    if words.is_empty() { String::new() } else { format!(" ({})", words.join("; ")) }
+}
+
 fn detail_of(detail: &str) -> String {
     if detail.is_empty() { String::new() } else { format!(" ({detail})") }
 }
@@ -85,6 +92,11 @@ fn detail_of(detail: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+
+    fn undecided() -> Vec<Undecided> {
+        let one = |why: &str, candidates| Undecided { why: why.into(), candidates };
+        vec![one("`table` ran when the tests were collected", 40), one("it reads `gcd.py`", 3)]
+    }
 
     /// A run, every event of it.
     fn outcome(id: &str, outcome: &str, reason: Option<&str>) -> Event {
@@ -128,12 +140,20 @@ pub(super) mod tests {
             Event::Diagnosed { id: id.clone(), suspect: Some("gcd.py:5 gcd".into()), suspects: 3, slice_tokens: 84 },
             Event::Diagnosed { id: "t::b".into(), suspect: None, suspects: 0, slice_tokens: 0 },
             Event::Proposed { source: "rules".into(), candidates: 9 },
-            Event::Sieved { candidates: 900, passed: 3, discarded: 850, off: None, seconds: 7.5 },
+            Event::Sieved {
+                candidates: 900,
+                passed: 3,
+                discarded: 850,
+                off: None,
+                undecided: undecided(),
+                seconds: 7.5,
+            },
             Event::Sieved {
                 candidates: 90,
                 passed: 0,
                 discarded: 0,
                 off: Some("the tests start threads when they are collected".into()),
+                undecided: vec![],
                 seconds: 0.5,
             },
             tried("c1", "target", "still fails"),

@@ -53,7 +53,11 @@ class File(object):
         for node in tree.body:
             if isinstance(node, ast.ImportFrom) and node.module == "__future__":
                 for alias in node.names:
-                    self.flags |= getattr(__future__, alias.name).compiler_flag
+                    feature = getattr(__future__, alias.name)
+                    mandatory = feature.getMandatoryRelease()
+                    # What has become the rule leaves no flag in a file's code.
+                    if mandatory is None or mandatory > sys.version_info:
+                        self.flags |= feature.compiler_flag
         # CPython calls a method of a name that an import binds in another way
         # than of any other, so each statement is compiled with all of them.
         self.imports = "".join("\nimport %s as %s" % (name, name) for name in sorted(imported(tree.body)))

@@ -175,6 +175,13 @@ fn functions_wherever_they_live_are_swapped() {
             ],
         },
         Table {
+            what: "a module that asks for what has become the rule, and for what has not",
+            module: "from __future__ import absolute_import, division, print_function, unicode_literals\nfrom __future__ import annotations\n\n\ndef half(n: Number) -> Number:\n    return n / 3\n",
+            tests: "from m import half\n\n\ndef test_it():\n    assert half(3) == 1.5\n",
+            target: CASE,
+            candidates: &[("n / 3", "n / 2", Passes), ("n / 3", "n // 2", Fails)],
+        },
+        Table {
             what: "methods, properties, static and class methods, with slots",
             module: "class Box:\n    __slots__ = ('size',)\n    edge = 2\n\n    def __init__(self, size):\n        self.size = size\n\n    @property\n    def room(self):\n        return self.size + self.edge\n\n    @staticmethod\n    def double(n):\n        return n * 2\n\n    @classmethod\n    def small(cls):\n        return cls(cls.double(2))\n",
             tests: "from m import Box\n\n\ndef test_it():\n    assert Box.small().room == 2\n    assert Box(5).room == 3\n",
