@@ -250,6 +250,7 @@ pub mod cargo;
 pub mod command;
 pub mod detect;
 pub mod go;
+mod injected;
 pub mod interpreter;
 pub mod javascript;
 pub mod probe;

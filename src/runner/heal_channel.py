@@ -600,7 +600,7 @@ class Lines(object):
 def loaded_modules():
     """[name, file] of every module with a file, the standard library left out."""
     library = [os.path.realpath(os.path.dirname(os.__file__))]
-    own = ("heal_channel", "heal_pytest", "heal_unittest")
+    own = ("heal_channel", "heal_pytest", "heal_pytest_hooks", "heal_unittest")
     found = []
     for name, module in sorted(list(sys.modules.items()), key=lambda pair: str(pair[0])):
         try:

@@ -5,12 +5,15 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::Project;
 use super::RunnerKind;
+use super::injected;
+use super::injected::Bytecode;
 use super::wrap;
 use crate::process::Command;
 use crate::source::RelPath;
@@ -35,6 +38,8 @@ pub struct Interpreter {
     /// Packages that an editable install maps to a folder of another name:
     /// those cannot be led to the scratch by a path.
     pub unmapped: Vec<String>,
+    /// heal's own modules, compiled by it.
+    pub bytecode: Arc<[Bytecode]>,
 }
 
 /// Why no interpreter can be used. Exit code 5.
@@ -113,7 +118,7 @@ fn absolute(word: &str, root: &Path) -> PathBuf {
 /// Prints what heal needs to know in one line of JSON. Python 3.6 and newer.
 const PROBE: &str = r##"
 import json, os, site, sys, sysconfig
-found = {"version": list(sys.version_info[:3]), "program": sys.executable, "pytest": None, "paths": [], "mapped": {}, "python_path": os.environ.get("PYTHONPATH") or None, "pytest_options": os.environ.get("PYTEST_ADDOPTS") or None}
+found = {"version": list(sys.version_info[:3]), "program": sys.executable, "pytest": None, "paths": [], "mapped": {}, "bytecode": [], "python_path": os.environ.get("PYTHONPATH") or None, "pytest_options": os.environ.get("PYTEST_ADDOPTS") or None}
 try:
     import pytest
     found["pytest"] = pytest.__version__
@@ -156,12 +161,21 @@ try:
             found["mapped"].setdefault(package, []).append(path)
 except Exception:
     pass
+"##;
+
+const TELL: &str = r##"
 print("heal:" + json.dumps(found))
 "##;
 
 /// The command that asks an interpreter.
 pub fn probe(program: &Path) -> Command {
-    Command::new(program).arg("-c").arg(PROBE).time_limit(Duration::from_secs(30)).output_limit(1 << 20)
+    let script = [PROBE, injected::COMPILE, TELL].concat();
+    Command::new(program)
+        .arg("-c")
+        .arg(script)
+        .args(injected::arguments())
+        .time_limit(Duration::from_secs(30))
+        .output_limit(1 << 20)
 }
 
 #[derive(Deserialize)]
@@ -175,6 +189,8 @@ struct Answer {
     python_path: Option<String>,
     #[serde(default)]
     pytest_options: Option<String>,
+    #[serde(default)]
+    bytecode: Vec<(String, String)>,
 }
 
 /// Reads the probe's answer; folders count where they lie in `user_root`.
@@ -213,6 +229,7 @@ pub fn read_probe(program: &Path, stdout: &str, user_root: &Path) -> Result<Inte
         python_path: answer.python_path,
         pytest_options: answer.pytest_options,
         unmapped,
+        bytecode: injected::read(answer.bytecode),
     })
 }
 
@@ -260,10 +277,13 @@ heal:{"version": [3, 12, 1], "program": "/v/bin/python", "pytest": "9.2.0", "pat
 
     #[test]
     fn the_real_interpreter_answers_the_probe() {
-        let output = std::process::Command::new("python3").args(["-c", PROBE]).output().expect("python3 runs");
+        let command = probe(Path::new("python3"));
+        let output = std::process::Command::new("python3").args(&command.argv[1..]).output().expect("python3 runs");
         let text = String::from_utf8_lossy(&output.stdout);
         let interpreter = read_probe(Path::new("python3"), &text, Path::new("/nowhere")).expect("an interpreter");
         assert_eq!(interpreter.version.0, 3);
         assert!(interpreter.editable.is_empty());
+        let modules = injected::arguments().count() / 2;
+        assert_eq!(interpreter.bytecode.len(), if interpreter.version >= (3, 7, 0) { modules } else { 0 });
     }
 }

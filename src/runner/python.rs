@@ -15,6 +15,7 @@ use super::Request;
 use super::RunnerError;
 use super::Selection;
 use super::Site;
+use super::injected;
 use super::wrap;
 use crate::process::Command;
 use crate::source::RelPath;
@@ -22,31 +23,6 @@ use crate::source::RelPath;
 mod record;
 pub mod records;
 mod stack;
-
-/// heal's half of the channel, and the two runners above it.
-const FILES: &[(&str, &str)] = &[
-    ("heal_channel.py", include_str!("heal_channel.py")),
-    ("heal_pytest.py", include_str!("heal_pytest.py")),
-    ("heal_unittest.py", include_str!("heal_unittest.py")),
-];
-
-/// What the differential probe adds.
-const PROBE_FILES: &[(&str, &str)] = &[
-    ("heal_probe.py", include_str!("heal_probe.py")),
-    ("heal_probe_calls.py", include_str!("heal_probe_calls.py")),
-    ("heal_probe_code.py", include_str!("heal_probe_code.py")),
-    ("heal_probe_inputs.py", include_str!("heal_probe_inputs.py")),
-    ("heal_probe_values.py", include_str!("heal_probe_values.py")),
-];
-
-/// What the sieve adds.
-const SIEVE_FILES: &[(&str, &str)] = &[
-    ("heal_sieve.py", include_str!("heal_sieve.py")),
-    ("heal_sieve_code.py", include_str!("heal_sieve_code.py")),
-    ("heal_sieve_pytest.py", include_str!("heal_sieve_pytest.py")),
-    ("heal_sieve_unittest.py", include_str!("heal_sieve_unittest.py")),
-    ("heal_sieve_watch.py", include_str!("heal_sieve_watch.py")),
-];
 
 /// Bytes kept of what the runner prints: only its tail is ever shown.
 const OUTPUT_LIMIT: usize = 256 * 1024;
@@ -124,14 +100,13 @@ fn open(
     own: &Own,
     once: bool,
 ) -> Result<Vec<Variable>, RunnerError> {
-    let probe = if request.probe.is_some() { PROBE_FILES } else { &[] };
-    let sieve = if request.sieve.is_some() { SIEVE_FILES } else { &[] };
-    for (name, text) in FILES.iter().chain(probe).chain(sieve) {
-        write(&channel.dir.join(name), text)?;
+    let bytecode = site.python.as_ref().map_or(&[][..], |python| &python.bytecode);
+    for (path, bytes) in injected::files(request.probe.is_some(), request.sieve.is_some(), bytecode) {
+        write(&channel.dir.join(path), bytes)?;
     }
     let candidates = channel.dir.join("candidates.jsonl");
     if let Some(question) = &request.sieve {
-        write(&candidates, &question.lines())?;
+        write(&candidates, question.lines().as_bytes())?;
     }
     let sieve = request.sieve.as_ref().map(|question| {
         json!({
@@ -163,7 +138,7 @@ fn open(
         "restore": {"PYTEST_ADDOPTS": own.options, "PYTHONPATH": own.path},
     });
     let file = channel.dir.join("settings.json");
-    write(&file, &settings.to_string())?;
+    write(&file, settings.to_string().as_bytes())?;
     let before = |own: &Option<String>, added: &str, separator: &str, first: bool| match own {
         Some(own) if first => format!("{added}{separator}{own}"),
         Some(own) => format!("{own}{separator}{added}"),
@@ -187,8 +162,10 @@ fn open(
     Ok(variables)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), RunnerError> {
-    std::fs::write(path, text).map_err(|source| RunnerError::Channel { path: path.to_path_buf(), source })
+fn write(path: &Path, bytes: &[u8]) -> Result<(), RunnerError> {
+    let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    let written = folder.and_then(|()| std::fs::write(path, bytes));
+    written.map_err(|source| RunnerError::Channel { path: path.to_path_buf(), source })
 }
 
 /// What the user has set: in the command's own `env A=b`, else around it.
@@ -278,6 +255,7 @@ pub mod tests {
             python_path: python_path.map(str::to_owned),
             pytest_options: options.map(str::to_owned),
             unmapped: vec![],
+            bytecode: Default::default(),
         }
     }
 
