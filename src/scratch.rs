@@ -14,11 +14,13 @@
 //!                               /tree.index      what was laid in it
 //!                               /sealed          there while that is all of it
 //!                               /upper, /work    the layer over it
+//!                               /bytecode        between the two, while heal runs
 //!                               /links           layers over installed packages
 //!                               /pristine.pack   texts of the snapshot, so that
 //!                               /pristine.index  a later save changes no scratch
 //! ```
 
+mod bytecode;
 mod carried;
 mod containment;
 mod disk;
@@ -136,7 +138,8 @@ pub trait Scratch: Send + Sync {
     }
 
     /// Environment that a command in this scratch needs, beside the runner's
-    /// own: its own build directory, no bytecode.
+    /// own: its own build directory, and no bytecode where that would outlive
+    /// its source.
     fn environment(&self) -> Vec<(String, String)>;
 
     /// In what the scratch differs from the user's tree, in words for the

@@ -92,8 +92,8 @@ pub struct Confinement {
 pub struct Layer {
     /// Where it is seen; a directory.
     pub at: PathBuf,
-    /// What is below.
-    pub lower: PathBuf,
+    /// What is below, the uppermost first.
+    pub below: Vec<PathBuf>,
     /// Where that lies which is written.
     pub upper: PathBuf,
     /// An empty directory on the same file system, for the kernel's own use.

@@ -47,7 +47,7 @@ impl Launcher {
                 std::fs::create_dir_all(own(name))?;
             }
             let lower = lower.cloned().unwrap_or_else(|| own("lower"));
-            Ok(Layer { at: own("at"), lower, upper: own("upper"), work: own("work") })
+            Ok(Layer { at: own("at"), below: vec![lower], upper: own("upper"), work: own("work") })
         };
         let all = std::iter::once(None).chain(lowers.iter().map(Some));
         let layers: std::io::Result<Vec<Layer>> = all.enumerate().map(layer).collect();

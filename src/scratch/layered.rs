@@ -23,6 +23,7 @@ use super::slot::Slot;
 use super::slot::bytecode_of;
 use super::slot::check_way;
 use super::slot::mode_for;
+use super::slot::remove_bytecode;
 use super::slot::time;
 use super::upper::Upper;
 use super::upper::is_whiteout;
@@ -34,6 +35,10 @@ use crate::source::RelPath;
 /// Changes at every start of the machine: a seal from before it, when files
 /// may have been lost, is none.
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+
+/// Bytes that the kernel takes for all directories below a layer (`fsconfig`, a
+/// value of 256).
+const MOST_BELOW: usize = 254;
 
 /// What pytest writes at the end of every run (its cacheprovider, 9.0).
 const PYTEST: &[&str] = &[
@@ -112,9 +117,21 @@ impl Slot {
         Ok(())
     }
 
+    /// Takes over the bytecode that the slot in `first` keeps, where this one
+    /// has none.
+    pub(super) fn borrow_bytecode(&self, first: &Path) -> Result<(), ScratchError> {
+        let theirs = first.join("bytecode");
+        if self.dir == first || self.bytecode.is_kept() || !theirs.is_dir() {
+            return Ok(());
+        }
+        let borrowed = self.bytecode.borrow(&theirs, &first.join("tree"), &self.records);
+        borrowed.map_err(|source| ScratchError::cache("read", &theirs, source))
+    }
+
     /// Lays a patch over the tree; nothing where any `before` is not what is
     /// seen.
     pub(super) fn apply_over(&mut self, patch: &Patch) -> Result<(), ScratchError> {
+        self.bare &= patch.changes().is_empty();
         let mut modes = Vec::new();
         for change in patch.changes() {
             let about = |path: &RelPath| self.seen(path).symlink_metadata().ok().filter(|about| !is_whiteout(about));
@@ -150,12 +167,14 @@ impl Slot {
 
     /// Takes these files out of the layer and nothing else.
     pub(super) fn strip(&mut self, files: &[RelPath]) -> Result<bool, ScratchError> {
+        self.bare = false;
         let fresh = self.fresh();
         for path in files.iter().map(|path| Path::new(path.as_str())) {
             // Never through a link that a command laid in place of a folder:
             // that is taken away itself.
             let Some(own) = self.upper.holds(path) else { continue };
-            disk::remove_any(&own).map_err(|source| ScratchError::cache("remove", &own, source))?;
+            let removed = disk::remove_any(&own).and_then(|()| remove_bytecode(&self.upper.dir.join(path)));
+            removed.map_err(|source| ScratchError::cache("remove", &own, source))?;
             if self.tree.join(path).symlink_metadata().is_ok_and(|about| about.is_file()) {
                 self.touch(path, fresh)?;
             }
@@ -169,21 +188,29 @@ impl Slot {
     pub(super) fn layers(&self, plan: &Plan) -> Vec<Layer> {
         let tree = Layer {
             at: self.tree.clone(),
-            lower: self.tree.clone(),
+            below: self.below(),
             upper: self.upper.dir.clone(),
             work: self.upper.work.clone(),
         };
         let links = plan.links.iter().enumerate().map(|(number, link)| {
             let upper = self.over_link(number, plan);
-            Layer { at: self.tree.join(link), lower: plan.target_of(link), upper: upper.dir, work: upper.work }
+            Layer { at: self.tree.join(link), below: vec![plan.target_of(link)], upper: upper.dir, work: upper.work }
         });
         std::iter::once(tree).chain(links).collect()
+    }
+
+    /// The tree, and what lies on it.
+    fn below(&self) -> Vec<PathBuf> {
+        let lengths = self.bytecode.dir.as_os_str().len() + self.tree.as_os_str().len();
+        let kept = self.bytecode.is_kept() && lengths < MOST_BELOW;
+        [kept.then(|| self.bytecode.dir.clone()), Some(self.tree.clone())].into_iter().flatten().collect()
     }
 
     /// Empties the layer but for `keep`. Files of the tree that it covered get
     /// a new time where something was built from them.
     pub(super) fn clear_layer(&mut self, plan: &Plan, keep: &[PathBuf]) -> Result<(), ScratchError> {
         if self.upper.dir.symlink_metadata().is_err() {
+            self.bare = true;
             return Ok(());
         }
         if !self.patched.digest.is_empty() && self.has_leftovers() {
@@ -194,6 +221,9 @@ impl Slot {
             self.patched.digest = digest;
         }
         let cannot = |source| ScratchError::cache("empty", &self.upper.dir, source);
+        if std::mem::replace(&mut self.bare, keep.is_empty()) {
+            self.bytecode.gather(&self.upper, &self.records).map_err(cannot)?;
+        }
         let covered = if plan.builds { self.upper.covered().map_err(cannot)? } else { Vec::new() };
         let fresh = self.fresh();
         for path in covered.iter().filter(|path| !keep.contains(path)) {
@@ -230,6 +260,8 @@ impl Slot {
     fn hide_bytecode(&self, path: &Path) -> Result<(), ScratchError> {
         let below = self.tree.join(path);
         let hide = || {
+            remove_bytecode(&self.upper.dir.join(path))?;
+            self.bytecode.of_source(path)?.iter().try_for_each(|bytecode| self.upper.mark(bytecode))?;
             bytecode_of(&below)?
                 .iter()
                 .filter_map(|bytecode| bytecode.strip_prefix(&self.tree).ok())

@@ -55,6 +55,8 @@ struct Shared {
     home: PathBuf,
     plan: Plan,
     pristine: Arc<Pristine>,
+    /// The directory of the slot that was taken first.
+    first: PathBuf,
     /// Whether trees get a layer from now on.
     layered: AtomicBool,
     state: Mutex<State>,
@@ -96,10 +98,11 @@ impl Pool {
             Content::Symlink(_) => None,
         });
         snapshot.keep(Arc::clone(&pristine), digests.collect::<HashMap<_, _>>());
+        let first = slot.dir.clone();
         let state = Mutex::new(State { idle: vec![slot], closed: false });
         let (repository, commit) = (repository.clone(), snapshot.commit().map(str::to_owned));
         let layered = AtomicBool::new(false);
-        Ok(Pool { shared: Arc::new(Shared { repository, commit, home, plan, pristine, layered, state }) })
+        Ok(Pool { shared: Arc::new(Shared { repository, commit, home, plan, pristine, first, layered, state }) })
     }
 
     /// Where its slots lie.
@@ -219,7 +222,10 @@ impl Taken {
                 slot.uncover(&shared.plan)?;
                 slot.settle(&shared.plan, &shared.pristine)?;
             }
-            Method::Overlay => slot.lay_below(&shared.plan, &shared.pristine)?,
+            Method::Overlay => {
+                slot.lay_below(&shared.plan, &shared.pristine)?;
+                slot.borrow_bytecode(&shared.first)?;
+            }
         }
         let target = slot.tree.join("target");
         if let Some(from) = &shared.plan.seed
@@ -304,8 +310,10 @@ impl Scratch for Taken {
     fn environment(&self) -> Vec<(String, String)> {
         let slot = self.held();
         let text = |path: &Path| path.to_string_lossy().into_owned();
+        // In a layer bytecode goes with what it was made of.
+        let without = if self.method == Method::Overlay { "" } else { "1" };
         let mut environment = vec![
-            ("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned()),
+            ("PYTHONDONTWRITEBYTECODE".to_owned(), without.to_owned()),
             // `.venv` is a link to the user's: a sync from here would point
             // their editable install at a scratch.
             ("UV_NO_SYNC".to_owned(), "1".to_owned()),

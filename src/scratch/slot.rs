@@ -14,6 +14,7 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use super::ScratchError;
+use super::bytecode::Bytecode;
 use super::disk;
 use super::disk::Bytes;
 use super::patched::Patched;
@@ -58,6 +59,11 @@ pub(super) struct Slot {
     pub(super) records: HashMap<PathBuf, Record>,
     /// The patch that is in it.
     pub(super) patched: Patched,
+    /// What Python compiled of the snapshot.
+    pub(super) bytecode: Bytecode,
+    /// Whether the layer was emptied and holds nothing since but what commands
+    /// wrote.
+    pub(super) bare: bool,
     /// Digests of patches with which commands left something in the layer.
     pub(super) leaving: HashSet<String>,
     /// The latest modification time given, in nanoseconds since 1970.
@@ -99,7 +105,10 @@ impl Slot {
         let index = std::fs::read(dir.join("tree.index")).unwrap_or_default();
         let (clock, records) = parse(&index).unwrap_or_default();
         let upper = Upper::over(&tree, &dir);
+        let bytecode = Bytecode::of(&tree, &dir).map_err(cannot("empty", &dir))?;
         Ok(Some(Slot {
+            bytecode,
+            bare: false,
             dir,
             tree,
             upper,
@@ -257,6 +266,7 @@ impl Slot {
     pub(super) fn retire(mut self, plan: &Plan, repository: &Repository) {
         // What cannot be written or removed now, the next run does again.
         let _ = self.clear_layer(plan, &[]);
+        let _ = self.bytecode.clear();
         let _ = self.save();
         if let Some(worktree) = self.worktree.take() {
             let _ = repository.unregister_worktree(&worktree);
@@ -324,7 +334,7 @@ pub(super) fn check_way(path: &RelPath, about: impl Fn(&RelPath) -> Option<Metad
 
 /// Removes the bytecode that Python keeps of a source file (PEP 3147): it is
 /// told stale by size and whole seconds alone.
-fn remove_bytecode(path: &Path) -> io::Result<()> {
+pub(super) fn remove_bytecode(path: &Path) -> io::Result<()> {
     bytecode_of(path)?.iter().try_for_each(|bytecode| disk::remove_any(bytecode))
 }
 

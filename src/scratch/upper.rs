@@ -41,6 +41,11 @@ impl Upper {
         Upper { tree: tree.to_owned(), dir: slot.join("upper"), work: slot.join("work"), aside: slot.join("aside") }
     }
 
+    /// What lies in `dir` over `tree`, used as a layer that is only read.
+    pub(super) fn at(tree: &Path, dir: &Path) -> Upper {
+        Upper { dir: dir.to_owned(), ..Upper::over(tree, dir) }
+    }
+
     /// Makes the directory that the layer's own ones lie in.
     pub(super) fn make_home(&self) -> io::Result<()> {
         self.dir.parent().map_or(Ok(()), std::fs::create_dir_all)
@@ -77,17 +82,22 @@ impl Upper {
 
     /// Hides what is below at `path`; nothing where nothing is.
     pub(super) fn hide(&self, path: &Path) -> io::Result<()> {
+        if self.tree.join(path).symlink_metadata().is_err() {
+            return disk::remove_any(&self.dir.join(path));
+        }
+        self.mark(path)
+    }
+
+    /// Hides whatever is below at `path`, also what lies on the tree.
+    pub(super) fn mark(&self, path: &Path) -> io::Result<()> {
         let mark = self.dir.join(path);
         disk::remove_any(&mark)?;
-        if self.tree.join(path).symlink_metadata().is_err() {
-            return Ok(());
-        }
         self.make_way(path)?;
         Ok(mknod(&mark, SFlag::S_IFCHR, Mode::empty(), 0)?)
     }
 
     /// Makes the directories above `path`, with the rights of those below.
-    fn make_way(&self, path: &Path) -> io::Result<()> {
+    pub(super) fn make_way(&self, path: &Path) -> io::Result<()> {
         let mut folders: Vec<&Path> = path.ancestors().skip(1).filter(|one| !one.as_os_str().is_empty()).collect();
         folders.reverse();
         for folder in folders {

@@ -411,3 +411,53 @@ fn taking_files_out_of_the_layer_never_goes_through_a_link() {
     assert_eq!(now.replace("./left 0o644 b''\n", ""), before);
     assert!(scratch.strip(&[RelPath::new("left").expect("a path")]).is_ok_and(|left| !left));
 }
+
+#[test]
+fn bytecode_of_the_snapshot_is_kept_and_no_candidate_runs_from_it() {
+    let text = "def f():\n    return 1\n";
+    let Some(stand) = Stand::new(&[("pkg/a.py", text), ("pkg/__init__.py", "")]) else { return };
+    // One second tells times of sources apart: nothing is kept of a file that has just been written.
+    for file in ["pkg/a.py", "pkg/__init__.py"] {
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+        let file = std::fs::File::options().write(true).open(stand.project.root.join(file)).expect("a file");
+        file.set_modified(old).expect("an older file");
+    }
+    let pool = stand.pool();
+    let mut scratch = pool.take().expect("a scratch");
+    let kept = scratch.root().with_file_name("bytecode");
+    // Whether the module came from bytecode, as Python itself tells it.
+    let is_loaded = |scratch: &dyn Scratch| {
+        let finished = stand.run(scratch, Command::new("python3").args(["-v", "-c", "import pkg.a"]));
+        finished.stderr.text.lines().any(|line| line.contains("pkg/__pycache__/a.") && line.contains(" matches "))
+    };
+    let value = "import os, pkg.a; print(pkg.a.f(), pkg.a.f.__code__.co_filename.startswith(os.getcwd()))";
+    assert!(!is_loaded(&*scratch) && !kept.exists());
+    scratch.restore().expect("restored");
+    assert!(is_loaded(&*scratch) && kept.exists());
+    assert_eq!(stand.python(&*scratch, value), "1 True\n");
+
+    // A candidate of the same size, and were it of the same time: its own text runs.
+    let patch = stand.patch("pkg/a.py", text, "def f():\n    return 2\n");
+    let same_time = format!("import os\nos.utime('pkg/a.py', (TIME, TIME))\n{value}");
+    let seconds = modified(&stand.project.root.join("pkg/a.py")).duration_since(std::time::UNIX_EPOCH).expect("a time");
+    let same_time = same_time.replace("TIME", &seconds.as_secs().to_string());
+    for _ in 0..2 {
+        scratch.lay(&patch).expect("laid");
+        assert_eq!(stand.python(&*scratch, &same_time), "2 True\n");
+        // Its own bytecode goes with it.
+        assert!(is_loaded(&*scratch));
+    }
+    scratch.restore().expect("restored");
+    assert_eq!(stand.python(&*scratch, value), "1 True\n");
+
+    // A second scratch has it too, at its own path.
+    let other = pool.take().expect("a scratch");
+    assert!(is_loaded(&*other));
+    assert_eq!(stand.python(&*other, value), "1 True\n");
+
+    // The tree itself has none, and the next run none of this one's.
+    assert!(!scratch.root().join("pkg/__pycache__").exists());
+    drop((scratch, other));
+    pool.close();
+    assert!(!kept.exists());
+}

@@ -6,6 +6,7 @@
 //! written, is hung over that, outermost first. Changes nothing outside of the
 //! namespace.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
@@ -93,11 +94,12 @@ pub(super) fn lay(confinement: &Confinement) -> io::Result<()> {
 fn layered(layer: &Layer) -> io::Result<OwnedFd> {
     // Between these the kernel looks for several paths.
     let is_plain = |path: &Path| !path.as_os_str().as_encoded_bytes().iter().any(|byte| b":,\\".contains(byte));
-    if ![&layer.lower, &layer.upper, &layer.work].into_iter().all(|path| is_plain(path)) {
+    if !layer.below.iter().chain([&layer.upper, &layer.work]).all(|path| is_plain(path)) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "a path with `:`, `,` or a backslash"));
     }
+    let below = layer.below.iter().map(|path| path.as_os_str()).collect::<Vec<_>>().join(OsStr::new(":"));
     let settings = [
-        (c"lowerdir", Some(kernel::c_path(&layer.lower)?)),
+        (c"lowerdir", Some(kernel::c_path(Path::new(&below))?)),
         (c"upperdir", Some(kernel::c_path(&layer.upper)?)),
         (c"workdir", Some(kernel::c_path(&layer.work)?)),
         (c"index", Some(c"off".to_owned())),
