@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | jest | `--json --outputFile`, `--ci`, `--coverage=false`; `-t` and files | its JSON report (jestjs.io/docs/cli) |
 //! | vitest | `--run --reporter=json --outputFile`; `-t` and files | its JSON report (vitest.dev/guide/cli) |
-//! | mocha | `--reporter json --reporter-option output=`; `--grep` | its JSON report (mocha 9.2 and later) |
+//! | mocha | `--reporter` with heal's own; `--grep` | the document of its JSON reporter |
 //! | node | `--test-reporter` with heal's own; files | heal's records, with nonce and end |
 //!
 //! Ids are those of [`crate::trace::javascript`]: file, blocks and title with
@@ -26,8 +26,11 @@ mod words;
 
 use super::*;
 
-/// heal's reporter for node:test.
-const REPORTER: &str = include_str!("heal_node.mjs");
+/// heal's own reporters: for node:test, and for mocha.
+const REPORTERS: &[(RunnerKind, &str, &str)] = &[
+    (RunnerKind::Node, "heal_node.mjs", include_str!("heal_node.mjs")),
+    (RunnerKind::Mocha, "heal_mocha.cjs", include_str!("heal_mocha.cjs")),
+];
 
 /// Bytes kept of each output: results come by file.
 const OUTPUT_LIMIT: usize = 256 * 1024;
@@ -43,9 +46,9 @@ const REPORT: &str = "report.json";
 /// # Errors
 /// The channel's directory cannot be written.
 pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Channel) -> Result<Command, RunnerError> {
-    if project.kind == RunnerKind::Node {
-        let path = channel.dir.join("heal_node.mjs");
-        std::fs::write(&path, REPORTER).map_err(|source| RunnerError::Channel { path, source })?;
+    if let Some((_, name, text)) = REPORTERS.iter().find(|(kind, ..)| *kind == project.kind) {
+        let path = channel.dir.join(name);
+        std::fs::write(&path, text).map_err(|source| RunnerError::Channel { path, source })?;
     }
     let argv = words::argv(project, request, channel);
     let mut env: Vec<(String, Option<String>)> =

@@ -14,24 +14,27 @@ use crate::support::Ran;
 /// A folder with jest, vitest and mocha in its `node_modules`.
 fn packages() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("javascript");
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let json = r#"{"private": true, "dependencies": {"jest": "30", "vitest": "4", "mocha": "12"}}"#;
-        let installed = folder.join("installed.json");
-        if std::fs::read_to_string(&installed).is_ok_and(|text| text == json) {
-            return folder;
-        }
-        std::fs::write(folder.join("package.json"), json).expect("written");
-        let output = Command::new("npm")
-            .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
-            .current_dir(&folder)
-            .output()
-            .expect("npm is needed: install Node 20 or newer");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        std::fs::write(installed, json).expect("written");
-        folder
-    })
+    FOLDER.get_or_init(|| installed("javascript", r#"{"jest": "30", "vitest": "4", "mocha": "12"}"#))
+}
+
+/// A folder with these packages in its `node_modules`; kept for the next run.
+fn installed(name: &str, dependencies: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let json = format!(r#"{{"private": true, "dependencies": {dependencies}}}"#);
+    let installed = folder.join("installed.json");
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == json) {
+        return folder;
+    }
+    std::fs::write(folder.join("package.json"), &json).expect("written");
+    let output = Command::new("npm")
+        .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
+        .current_dir(&folder)
+        .output()
+        .expect("npm is needed: install Node 20 or newer");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::write(installed, json).expect("written");
+    folder
 }
 
 const CART: &str = "class Cart {\n  constructor(items) { this.items = items; }\n  total() { return this.items.reduce((sum, item) => sum + item.price, 0); }\n  count() { return this.items.length; }\n}\nmodule.exports = { Cart };\n";
@@ -49,9 +52,13 @@ fn tests(head: &str) -> String {
 }
 
 fn project(package: &str, file: &str, text: &str) -> Project {
+    project_with(packages(), package, file, text)
+}
+
+fn project_with(packages: &Path, package: &str, file: &str, text: &str) -> Project {
     let project =
         Project::new(&[("package.json", package), ("cart.js", CART), (file, text), (".gitignore", "node_modules\n")]);
-    std::os::unix::fs::symlink(packages().join("node_modules"), project.root.join("node_modules")).expect("a link");
+    std::os::unix::fs::symlink(packages.join("node_modules"), project.root.join("node_modules")).expect("a link");
     for (name, text) in [("right.patch", RIGHT), ("breaks.patch", BREAKS)] {
         std::fs::write(project.root.parent().expect("a parent").join(name), text).expect("written");
     }
@@ -111,6 +118,21 @@ fn mocha_is_asked_and_heard() {
     let project =
         project(r#"{"scripts": {"test": "mocha test"}}"#, "test/cart.js", &tests("").replace("./cart", "../cart"));
     goes_all_the_way(&project, "mocha", "test/cart.js > Cart totals by quantity", &[]);
+}
+
+/// One whose own JSON goes to the tests' output, beside a reporter of the
+/// project's choice.
+#[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs node: --features ecosystem")]
+fn an_old_mocha_is_heard_too() {
+    let package = r#"{"scripts": {"test": "mocha --reporter dot test"}}"#;
+    let text = tests("console.log('{');").replace("./cart", "../cart");
+    let project = project_with(&installed("mocha-5", r#"{"mocha": "5"}"#), package, "test/cart.js", &text);
+    let json = verify(&project, "right.patch", "test/cart.js > Cart totals by quantity", &[]).code(0).json();
+    let failure = &json["failures"][0];
+    assert_eq!((&failure["kind"], &json["runner"]), (&"assertion".into(), &"mocha".into()), "{failure}");
+    let message = failure["message"].as_str().expect("a message");
+    assert!(message.contains("5") && message.contains("10"), "{message}");
 }
 
 #[test]

@@ -109,9 +109,10 @@ fn silent(project: &Project, request: &Request, finished: &Finished, ground: Gro
     report
 }
 
-/// The last line that was printed, on stderr rather than stdout.
+/// The last line with a word that was printed, on stderr rather than stdout.
 fn said(finished: &Finished) -> Option<String> {
-    let of = |text: &str| text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned);
+    let tells = |line: &&str| line.contains(char::is_alphanumeric);
+    let of = |text: &str| text.lines().rev().map(str::trim).find(tells).map(str::to_owned);
     of(&finished.stderr.text).or_else(|| of(&finished.stdout.text))
 }
 

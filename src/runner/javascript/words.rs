@@ -45,7 +45,7 @@ pub fn argv(project: &Project, request: &Request, channel: &Channel) -> Vec<Stri
             ]
         }
         RunnerKind::Mocha => {
-            vec!["--reporter".into(), "json".into(), "--reporter-option".into(), format!("output={report}")]
+            vec!["--reporter".into(), channel.dir.join("heal_mocha.cjs").display().to_string()]
         }
         _ => return node(project, ids, channel),
     };
@@ -295,7 +295,7 @@ mod tests {
                 Mocha,
                 "mocha -r ts-node/register",
                 &["a.js > Cart adds"],
-                "mocha -r ts-node/register --reporter json --reporter-option output=/ch/report.json --grep ^(?:Cart adds)$",
+                "mocha -r ts-node/register --reporter /ch/heal_mocha.cjs --grep ^(?:Cart adds)$",
             ),
             (
                 Node,
