@@ -22,13 +22,22 @@ impl Hunt<'_> {
     /// The tests cannot be run, or the run is to stop.
     pub(super) async fn propose_without_model(&mut self, asker: &mut Option<Asker>) -> Result<bool, PipelineError> {
         let read = |path: &RelPath| self.prepared.text(path);
+        let sieves = self.sieves();
         let mut first: Vec<Candidate> = self.known.iter().map(again).collect();
+        if !sieves && !first.is_empty() {
+            // Where each candidate costs a trial, those of rules wait for what
+            // has cured another failure: they would take its time.
+            self.propose("rules", std::mem::take(&mut first));
+            self.drain(None).await?;
+            if self.is_done() {
+                return Ok(false);
+            }
+        }
         first.extend(propose::compiler::propose(&read, &self.case.suggestions));
         let reverts = reverting::candidates(self.prepared, self.case);
         if first.is_empty() && reverts.is_empty() {
             self.ask_at_once(asker);
         }
-        let sieves = self.sieves();
         let bounds = if sieves { &sieving::RULES } else { self.rules };
         let mut rules = propose::rules::propose(&read, &self.case.diagnosis, bounds);
         if sieves {

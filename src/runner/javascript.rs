@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | jest | `--json --outputFile`, `--ci`, `--coverage=false`; `-t` and files | its JSON report (jestjs.io/docs/cli) |
 //! | vitest | `--run --reporter=json --outputFile`; `-t` and files | its JSON report (vitest.dev/guide/cli) |
-//! | mocha | `--reporter` with heal's own; `--grep` | the document of its JSON reporter |
+//! | mocha | `--reporter` with heal's own; `--grep` and files | the document of its JSON reporter |
 //! | node | `--test-reporter` with heal's own; files | heal's records, with nonce and end |
 //!
 //! Ids are those of [`crate::trace::javascript`]: file, blocks and title with
