@@ -235,6 +235,9 @@ pub struct Site {
     pub user_root: PathBuf,
     /// The repository's root in the scratch, absolute.
     pub tree: PathBuf,
+    /// Where that lies which commands write in the tree, where it is not there
+    /// itself; absolute, with paths as in the tree.
+    pub written: Option<PathBuf>,
     /// heal's own executable: the part of heal that runs inside cargo.
     pub heal: PathBuf,
     /// What the scratch itself needs set.

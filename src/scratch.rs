@@ -114,6 +114,12 @@ pub trait Scratch: Send + Sync {
         None
     }
 
+    /// The directory that holds what commands write below the root, by the same
+    /// paths; `None` where that is the root itself.
+    fn written(&self) -> Option<PathBuf> {
+        None
+    }
+
     /// Where a file lies as the last command left it; `None` where nothing can
     /// have changed it since the scratch was laid.
     fn left(&self, path: &RelPath) -> Option<PathBuf> {

@@ -103,6 +103,7 @@ impl Bench {
         Site {
             user_root: self.user_root.clone(),
             tree: scratch.root().to_path_buf(),
+            written: scratch.written(),
             heal: self.heal.clone(),
             env: scratch.environment(),
             python: self.python.clone(),

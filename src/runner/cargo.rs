@@ -392,6 +392,7 @@ mod tests {
         Site {
             user_root: "/home/a/shop".into(),
             tree: tree.into(),
+            written: None,
             heal: "/usr/bin/heal".into(),
             env: env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             python: None,

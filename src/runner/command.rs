@@ -198,9 +198,13 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
 
 /// The reports written since `begun`, sorted.
 fn reports(project: &Project, site: &Site, begun: SystemTime) -> Vec<PathBuf> {
-    let cwd = project.root.under(&site.tree);
-    let mut found: Vec<PathBuf> = named(&project.command).iter().map(|name| cwd.join(name)).collect();
-    found.extend(below(&site.tree));
+    let mut found = Vec::new();
+    // A build directory is written in place.
+    for root in std::iter::once(&site.tree).chain(&site.written) {
+        let cwd = project.root.under(root);
+        found.extend(named(&project.command).iter().map(|name| cwd.join(name)));
+        found.extend(below(root));
+    }
     found.retain(|path| is_new_report(path, begun));
     found.sort();
     found.dedup();
@@ -278,8 +282,15 @@ mod tests {
                 std::fs::create_dir_all(folder).expect("a folder");
             }
             let places = crate::trace::places::Places::new(vec![tree.clone()], RelPath::new("src/lib.rs"));
-            let site =
-                Site { user_root: "/u".into(), tree, heal: "/heal".into(), env: Vec::new(), python: None, places };
+            let site = Site {
+                user_root: "/u".into(),
+                tree,
+                written: None,
+                heal: "/heal".into(),
+                env: Vec::new(),
+                python: None,
+                places,
+            };
             let project = Project {
                 root: RelPath::root(),
                 kind: RunnerKind::Command,

@@ -238,6 +238,7 @@ pub mod tests {
         Site {
             user_root: "/home/ana/shop".into(),
             tree: tree.into(),
+            written: None,
             heal: "heal".into(),
             env: vec![("PYTHONDONTWRITEBYTECODE".into(), "1".into())],
             python: None,

@@ -289,6 +289,10 @@ impl Scratch for Taken {
         (self.method == Method::Overlay && self.shared.plan.builds).then(|| self.held().tree.join("target"))
     }
 
+    fn written(&self) -> Option<PathBuf> {
+        (self.method == Method::Overlay).then(|| self.held().upper.dir.clone())
+    }
+
     fn leaves(&self, patch: &Patch) -> bool {
         self.method == Method::Overlay && self.held().leaves(patch)
     }

@@ -66,6 +66,7 @@ impl Tree {
 
     fn site(&self) -> Site {
         Site {
+            written: None,
             user_root: "/nowhere".into(),
             tree: self.root.clone(),
             heal: env!("CARGO_BIN_EXE_heal").into(),

@@ -99,6 +99,7 @@ impl Bench {
         let mut names = Vec::new();
         below(&tree, &tree, &mut names);
         let site = Site {
+            written: None,
             places: Places::new(vec![user_root.clone()], names),
             user_root,
             tree,

@@ -39,3 +39,65 @@ fn of_a_silent_command_only_the_exit_code_is_known() {
     let evidence = &json["failures"][0]["proposals"][0]["evidence"];
     assert_eq!(evidence["suite"], serde_json::Value::Null);
 }
+
+/// A script of one's own that writes a JUnit report.
+const CHECK: &str = r#"import sys
+import traceback
+from xml.sax.saxutils import quoteattr
+
+from bag import last
+
+
+def test_list():
+    assert last([7, 8]) == 8
+
+
+def test_table():
+    assert last({0: 'a', 1: 'b'}) == 'b'
+
+
+def test_one():
+    assert last.__name__ == 'last'
+
+
+rows = []
+for test in (test_list, test_table, test_one):
+    failure = ''
+    try:
+        test()
+    except Exception as error:
+        told = quoteattr('%s: %s' % (type(error).__name__, error))
+        failure = '<failure message=%s><![CDATA[%s]]></failure>' % (told, traceback.format_exc())
+    rows.append('<testcase classname="check" name="%s" time="0.01">%s</testcase>' % (test.__name__, failure))
+with open('report.xml', 'w') as file:
+    file.write('<testsuite name="check" tests="%d">%s</testsuite>' % (len(rows), ''.join(rows)))
+sys.exit(any('<failure' in row for row in rows))
+"#;
+
+#[test]
+fn what_cured_one_failure_is_tried_alone_on_the_next_where_nothing_is_sieved() {
+    let project = Project::new(&[
+        ("bag.py", "def last(items):\n    return items[len(items)]\n"),
+        ("check.py", CHECK),
+        (".gitignore", "report.xml\n__pycache__\n"),
+    ]);
+    let file = project.root.parent().expect("a parent").join("events.jsonl");
+    let arguments =
+        ["fix", "--offline", "--json", "--events", file.to_str().expect("text"), "--", "python3", "check.py"];
+    let json = project.heal(&arguments).code(0).json();
+    let failures = json["failures"].as_array().expect("failures");
+    // Another exception: heal cannot know beforehand that it has the same fault.
+    let messages: Vec<&str> = failures.iter().filter_map(|failure| failure["message"].as_str()).collect();
+    assert!(messages[0].starts_with("IndexError") && messages[1].starts_with("KeyError"), "{messages:?}");
+    let diffs: Vec<&serde_json::Value> = failures.iter().map(|failure| &failure["proposals"][0]["diff"]).collect();
+    assert_eq!(diffs[0], diffs[1]);
+    let events = std::fs::read_to_string(file).expect("events");
+    let events: Vec<serde_json::Value> = events.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let second = events.iter().rposition(|event| event["name"] == "propose").expect("a second hunt");
+    let proposed: Vec<&serde_json::Value> = events[second..]
+        .iter()
+        .filter(|event| event["event"] == "proposed")
+        .map(|event| &event["candidates"])
+        .collect();
+    assert_eq!(proposed, [1], "{events:?}");
+}

@@ -215,6 +215,7 @@ mod tests {
         let site = Site {
             user_root: "/u".into(),
             tree: tree.path().to_path_buf(),
+            written: None,
             heal: "/heal".into(),
             env: Vec::new(),
             python: None,
