@@ -319,6 +319,11 @@ fn installed_packages_are_real_folders_whose_changes_stay_in_the_scratch() {
     // As npm and pnpm link the packages of one repository to each other.
     let link = stand.project.root.join("node_modules/own");
     std::os::unix::fs::symlink("../packages/own", &link).expect("a link");
+    // Another's file: root may write it, so it must in a layer (a copy there needs an owner that the namespace knows).
+    // Nobody else can make one, nor write it.
+    let theirs = stand.project.root.join("node_modules/other/index.js");
+    let is_root = std::os::unix::fs::chown(&theirs, Some(1000), Some(1000)).is_ok();
+    assert_eq!(is_root, nix::unistd::geteuid().is_root());
     let pool = stand.pool();
     let mut scratch = pool.take().expect("a scratch");
     scratch.lay(&stand.patch("packages/own/index.js", "own\n", "patched\n")).expect("laid");
