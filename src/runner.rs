@@ -253,7 +253,7 @@ pub mod cargo;
 pub mod command;
 pub mod detect;
 pub mod go;
-mod injected;
+pub(crate) mod injected;
 pub mod interpreter;
 pub mod javascript;
 pub mod probe;

@@ -79,7 +79,18 @@ static CONSTRUCTS: &[Construct] = &[
     never("python", "import __main__", "reaches into the test framework"),
     never("python", "heal_channel", "reaches into the test framework"),
     never("python", "heal_pytest", "reaches into the test framework"),
+    never("python", "heal_pytest_hooks", "reaches into the test framework"),
     never("python", "heal_unittest", "reaches into the test framework"),
+    never("python", "heal_probe", "reaches into the test framework"),
+    never("python", "heal_probe_calls", "reaches into the test framework"),
+    never("python", "heal_probe_code", "reaches into the test framework"),
+    never("python", "heal_probe_inputs", "reaches into the test framework"),
+    never("python", "heal_probe_values", "reaches into the test framework"),
+    never("python", "heal_sieve", "reaches into the test framework"),
+    never("python", "heal_sieve_code", "reaches into the test framework"),
+    never("python", "heal_sieve_pytest", "reaches into the test framework"),
+    never("python", "heal_sieve_unittest", "reaches into the test framework"),
+    never("python", "heal_sieve_watch", "reaches into the test framework"),
     never("python", "gc . get_objects", "reaches into the interpreter"),
     never("python", "gc . get_referrers", "reaches into the interpreter"),
     never("python", "sys . setprofile", "reaches into the interpreter"),
@@ -252,6 +263,15 @@ fn tokens(parsed: &Parsed, items: &[Node<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_may_reach_into_what_heal_puts_into_a_test_process() {
+        for file in crate::runner::injected::arguments().step_by(2) {
+            let module = file.strip_suffix(".py").expect("a module");
+            let row = CONSTRUCTS.iter().find(|row| row.family == "python" && row.tokens == module);
+            assert!(row.is_some_and(|row| row.always), "{module}");
+        }
+    }
 
     #[test]
     fn nobody_may_ask_whether_a_test_is_running() {
