@@ -14,19 +14,15 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use super::disk;
+use super::pin::RACY;
 use super::pin::nanoseconds_now;
 use super::record::Content;
 use super::record::Record;
-use super::slot::bytecode_of;
 use super::upper::Upper;
 
 /// Bytes of a header: a number for the interpreter, flags, and of the source the
 /// time of its last change in whole seconds and its size, 32 bits each (PEP 552).
 const HEADER: usize = 16;
-
-/// Nanoseconds that a source has been left alone before its bytecode is kept: one
-/// that changes within a second is not told from what it was.
-const SETTLED: i64 = 2_000_000_000;
 
 /// More is no module's.
 const MOST_BYTES: u64 = 32 << 20;
@@ -58,12 +54,6 @@ impl Bytecode {
         self.dir.symlink_metadata().is_ok()
     }
 
-    /// That of a source file, by paths as in the tree.
-    pub(super) fn of_source(&self, source: &Path) -> io::Result<Vec<PathBuf>> {
-        let found = bytecode_of(&self.dir.join(source))?;
-        Ok(found.iter().filter_map(|path| path.strip_prefix(&self.dir).ok()).map(Path::to_owned).collect())
-    }
-
     /// Takes out of a layer that holds nothing but what commands wrote the
     /// bytecode of files that are as `records` say.
     pub(super) fn gather(&self, upper: &Upper, records: &HashMap<PathBuf, Record>) -> io::Result<()> {
@@ -72,7 +62,8 @@ impl Bytecode {
             let Some(source) = source_of(&path) else { continue };
             let Some(record) = records.get(&source).filter(|_| upper.holds(&source).is_none()) else { continue };
             let from = upper.dir.join(&path);
-            if is_of(&from, record)? && record.own.modified < nanoseconds_now() - SETTLED {
+            // Of a source that changes within a second it is not told from what it was.
+            if is_of(&from, record)? && record.own.modified < nanoseconds_now() - RACY {
                 self.make_home()?;
                 over.make_way(&path)?;
                 std::fs::rename(from, self.dir.join(&path))?;
@@ -111,6 +102,31 @@ impl Bytecode {
     fn over(&self) -> Upper {
         Upper::at(&self.tree, &self.dir)
     }
+}
+
+/// Removes the bytecode that Python keeps of a source file of `root` (PEP 3147): it
+/// is told stale by size and whole seconds alone.
+pub(super) fn remove_bytecode(root: &Path, source: &Path) -> io::Result<()> {
+    bytecode_of(root, source)?.iter().try_for_each(|bytecode| disk::remove_any(&root.join(bytecode)))
+}
+
+/// Where the bytecode of a source file lies; paths are below `root`.
+pub(super) fn bytecode_of(root: &Path, source: &Path) -> io::Result<Vec<PathBuf>> {
+    let (Some(stem), Some(folder)) = (source.file_stem(), source.parent()) else { return Ok(Vec::new()) };
+    if source.extension().is_none_or(|extension| extension != "py") {
+        return Ok(Vec::new());
+    }
+    let prefix = [stem.as_encoded_bytes(), b"."].concat();
+    let caches = folder.join("__pycache__");
+    let Ok(entries) = std::fs::read_dir(root.join(&caches)) else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        if name.as_encoded_bytes().starts_with(&prefix) && name.as_encoded_bytes().ends_with(b".pyc") {
+            found.push(caches.join(name));
+        }
+    }
+    Ok(found)
 }
 
 /// The source that bytecode at this path is of.

@@ -15,15 +15,15 @@ use nix::sys::stat::utimensat;
 use nix::sys::time::TimeSpec;
 
 use super::ScratchError;
+use super::bytecode::bytecode_of;
+use super::bytecode::remove_bytecode;
 use super::disk;
 use super::patched::Patched;
 use super::pin::Plan;
 use super::pristine::Pristine;
 use super::slot::Slot;
-use super::slot::bytecode_of;
 use super::slot::check_way;
 use super::slot::mode_for;
-use super::slot::remove_bytecode;
 use super::slot::time;
 use super::upper::Upper;
 use super::upper::is_whiteout;
@@ -173,7 +173,7 @@ impl Slot {
             // Never through a link that a command laid in place of a folder:
             // that is taken away itself.
             let Some(own) = self.upper.holds(path) else { continue };
-            let removed = disk::remove_any(&own).and_then(|()| remove_bytecode(&self.upper.dir.join(path)));
+            let removed = disk::remove_any(&own).and_then(|()| remove_bytecode(&self.upper.dir, path));
             removed.map_err(|source| ScratchError::cache("remove", &own, source))?;
             if self.tree.join(path).symlink_metadata().is_ok_and(|about| about.is_file()) {
                 self.touch(path, fresh)?;
@@ -258,16 +258,12 @@ impl Slot {
     /// Hides the bytecode of a source file: it is told stale by size and whole
     /// seconds alone.
     fn hide_bytecode(&self, path: &Path) -> Result<(), ScratchError> {
-        let below = self.tree.join(path);
         let hide = || {
-            remove_bytecode(&self.upper.dir.join(path))?;
-            self.bytecode.of_source(path)?.iter().try_for_each(|bytecode| self.upper.mark(bytecode))?;
-            bytecode_of(&below)?
-                .iter()
-                .filter_map(|bytecode| bytecode.strip_prefix(&self.tree).ok())
-                .try_for_each(|bytecode| self.upper.hide(bytecode))
+            remove_bytecode(&self.upper.dir, path)?;
+            let both = [&self.bytecode.dir, &self.tree].map(|below| bytecode_of(below, path));
+            both.into_iter().try_for_each(|found| found?.iter().try_for_each(|bytecode| self.upper.mark(bytecode)))
         };
-        hide().map_err(|source| ScratchError::cache("hide the bytecode of", &below, source))
+        hide().map_err(|source| ScratchError::cache("hide the bytecode of", &self.tree.join(path), source))
     }
 
     /// Whether every file of the patch, all of them changed in place, is still

@@ -23,7 +23,7 @@ use crate::git::Stat;
 
 /// A file read so soon after its last change may have changed again without
 /// its stat telling; file systems count in steps of up to two seconds (FAT).
-const RACY: i64 = 2_000_000_000;
+pub(super) const RACY: i64 = 2_000_000_000;
 
 /// One path that every scratch holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

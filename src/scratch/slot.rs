@@ -15,6 +15,7 @@ use std::time::SystemTime;
 
 use super::ScratchError;
 use super::bytecode::Bytecode;
+use super::bytecode::remove_bytecode;
 use super::disk;
 use super::disk::Bytes;
 use super::patched::Patched;
@@ -208,7 +209,7 @@ impl Slot {
             }
         };
         if !self.new {
-            remove_bytecode(&path).map_err(cannot)?;
+            remove_bytecode(&self.tree, &wanted.path).map_err(cannot)?;
         }
         self.records.insert(wanted.path.clone(), Record { content: wanted.content.clone(), own });
         self.unsaved = true;
@@ -223,15 +224,15 @@ impl Slot {
             let about = |path: &RelPath| path.under(&self.tree).symlink_metadata().ok();
             check_way(&change.path, about)?;
             let mode = mode_for(change, about(&change.path), &path)?;
-            writes.push((path, change.after.as_deref(), mode));
+            writes.push((change, path, mode));
         }
         let fresh = time(self.fresh());
-        for (path, after, mode) in writes {
-            let written = match after {
+        for (change, path, mode) in writes {
+            let written = match &change.after {
                 Some(text) => disk::write_new(&path, &Bytes::Held(text.as_bytes()), mode, fresh).map(|_| ()),
                 None => disk::remove_any(&path),
             };
-            let written = written.and_then(|()| remove_bytecode(&path));
+            let written = written.and_then(|()| remove_bytecode(&self.tree, Path::new(change.path.as_str())));
             written.map_err(|source| ScratchError::cache("write", &path, source))?;
         }
         Ok(())
@@ -330,31 +331,6 @@ pub(super) fn check_way(path: &RelPath, about: impl Fn(&RelPath) -> Option<Metad
         folder = folder.parent();
     }
     Ok(())
-}
-
-/// Removes the bytecode that Python keeps of a source file (PEP 3147): it is
-/// told stale by size and whole seconds alone.
-pub(super) fn remove_bytecode(path: &Path) -> io::Result<()> {
-    bytecode_of(path)?.iter().try_for_each(|bytecode| disk::remove_any(bytecode))
-}
-
-/// Where the bytecode of a source file lies.
-pub(super) fn bytecode_of(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let (Some(stem), Some(folder)) = (path.file_stem(), path.parent()) else { return Ok(Vec::new()) };
-    if path.extension().is_none_or(|extension| extension != "py") {
-        return Ok(Vec::new());
-    }
-    let prefix = [stem.as_encoded_bytes(), b"."].concat();
-    let Ok(entries) = std::fs::read_dir(folder.join("__pycache__")) else { return Ok(Vec::new()) };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        if name.as_encoded_bytes().starts_with(&prefix) && name.as_encoded_bytes().ends_with(b".pyc") {
-            found.push(entry.path());
-        }
-    }
-    Ok(found)
 }
 
 /// A time from nanoseconds since 1970.
