@@ -1,6 +1,6 @@
 // heal's reporter inside mocha: the document of mocha's own `json` reporter, as
-// far as heal reads it, in a file beside this one. Any mocha from version 3;
-// its own writes to a file since 9.2 only, and to the tests' output before.
+// far as heal reads it, in a file beside this one: mocha's own writes to a file
+// since 9.2 only, and to the tests' output before.
 //
 // Loaded by --reporter.
 'use strict';
