@@ -247,6 +247,9 @@ impl Hunt<'_> {
         let asks = asker.is_some() || self.flight.is_some();
         let patience = if asks && !none_yet { Some(GRACE.saturating_sub(self.began.elapsed())) } else { None };
         self.drain(patience).await?;
+        if asks {
+            self.await_surer().await?;
+        }
         // A model's patch for another failure, known to this hunt, may spare
         // the question.
         self.drain_of_model().await?;

@@ -10,6 +10,7 @@ use super::asking::Question;
 use super::hunt::Hunt;
 use super::reason::Reason;
 use super::rivals;
+use super::workers::MODEL;
 use crate::propose::model::Asker;
 
 impl Hunt<'_> {
@@ -19,6 +20,25 @@ impl Hunt<'_> {
         if let Some(asker) = asker.take_if(|asker| !asker.is_by_hand()) {
             self.flight = Some(self.take_off(asker, Vec::new()));
         }
+    }
+
+    /// Waits for what is on trial and no rule's guess, a change taken back or a
+    /// compiler's suggestion: if it verifies, as it often does, the question is
+    /// spared. What only waits in the queue spares none.
+    ///
+    /// # Errors
+    /// As for [`Hunt::drain`].
+    pub(super) async fn await_surer(&mut self) -> Result<(), PipelineError> {
+        let is_surer = |kind: &str| kind != rivals::RULE && kind != MODEL;
+        let before = self.tried.len();
+        let pending = self.crew.on_trial(is_surer);
+        let done =
+            |hunt: &Self| hunt.tried[before..].iter().filter(|tried| is_surer(&tried.candidate.origin.kind)).count();
+        while !self.is_done() && done(self) < pending && (self.crew.on_trial(is_surer) > 0 || self.unread()) {
+            let Some(result) = self.next_result(None).await? else { break };
+            self.record(result);
+        }
+        Ok(())
     }
 
     /// What is to be asked, if anything.

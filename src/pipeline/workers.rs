@@ -108,6 +108,11 @@ impl Crew {
         pending.any(|candidate| candidate.origin.kind == MODEL) || queue.on_trial.iter().any(|kind| kind == MODEL)
     }
 
+    /// How many candidates are on trial whose kind is wanted.
+    pub fn on_trial(&self, is_wanted: impl Fn(&str) -> bool) -> usize {
+        self.shared.lock().on_trial.iter().filter(|kind| is_wanted(kind)).count()
+    }
+
     /// Whether results wait to be read.
     pub fn has_results(&self) -> bool {
         !self.results.is_empty()
