@@ -55,7 +55,12 @@ impl Repository {
         let start = if start.is_dir() { start } else { start.parent().unwrap_or(&start).to_owned() };
         let git = Git::new(launcher.clone(), start.clone());
         let asked = ["rev-parse", "--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-toplevel"];
-        let output = git.attempt(&git.command(asked), None)?;
+        // Side by side: one answer is of no use without the other.
+        let (output, names) = std::thread::scope(|scope| {
+            let names = scope.spawn(|| git.run(&git.names_of_settings()));
+            (git.attempt(&git.command(asked), None), names.join().expect("asking git does not panic"))
+        });
+        let output = output?;
         let stderr = String::from_utf8_lossy(&output.stderr);
         let lines: Vec<&[u8]> = output.stdout.split(|byte| *byte == b'\n').collect();
         if !output.exit.is_success() {
@@ -77,7 +82,7 @@ impl Repository {
             path.canonicalize().unwrap_or(path)
         };
         let (root, git_dir, common_dir) = (absolute(root), absolute(git_dir), absolute(common_dir));
-        let git = git.at(&root).without_programs()?;
+        let git = git.at(&root).without_programs(&names?);
         Ok(Repository { root, git_dir, common_dir, git })
     }
 

@@ -55,11 +55,13 @@ pub(super) struct Git {
     git_dir: Option<PathBuf>,
     /// Settings of this repository that name programs, set to nothing.
     emptied: Vec<(OsString, &'static str)>,
+    /// Whether the repository's format is more than git's oldest.
+    extended: bool,
 }
 
 impl Git {
     pub(super) fn new(launcher: Launcher, dir: PathBuf) -> Git {
-        Git { launcher, dir, git_dir: None, emptied: Vec::new() }
+        Git { launcher, dir, git_dir: None, emptied: Vec::new(), extended: false }
     }
 
     /// The same in another directory.
@@ -69,16 +71,21 @@ impl Git {
 
     /// The same for the bare repository at `dir`.
     pub(super) fn bare(&self, dir: &Path) -> Git {
-        Git { launcher: self.launcher.clone(), dir: dir.to_owned(), git_dir: Some(dir.to_owned()), emptied: Vec::new() }
+        Git { git_dir: Some(dir.to_owned()), ..Git::new(self.launcher.clone(), dir.to_owned()) }
+    }
+
+    /// The call whose answer [`Git::without_programs`] reads.
+    pub(super) fn names_of_settings(&self) -> Command {
+        self.command(["config", "--list", "--name-only", "-z"])
     }
 
     /// The same with every filter and configured hook of the repository
-    /// emptied. git runs no filter whose command is empty (`convert.c`,
-    /// `apply_filter`).
-    pub(super) fn without_programs(mut self) -> Result<Git, GitError> {
-        let command = self.command(["config", "--list", "--name-only", "-z"]);
-        let names = self.run(&command)?;
+    /// emptied, by the names of its settings. git runs no filter whose command
+    /// is empty (`convert.c`, `apply_filter`).
+    pub(super) fn without_programs(mut self, names: &[u8]) -> Git {
         for name in names.split(|byte| *byte == 0) {
+            // The hash alone changes nothing of what files mean.
+            self.extended |= section(name) == b"extensions" && last_part(name) != b"objectformat";
             let value = match (section(name), last_part(name)) {
                 (b"filter", b"clean" | b"smudge" | b"process") => "",
                 (b"filter", b"required") | (b"hook", b"enabled") => "false",
@@ -90,7 +97,13 @@ impl Git {
                 self.emptied.push((name, value));
             }
         }
-        Ok(self)
+        self
+    }
+
+    /// Whether the repository has extensions, of worktrees or of refs, that
+    /// only git itself knows how to write.
+    pub(super) fn has_extensions(&self) -> bool {
+        self.extended
     }
 
     /// A call with every precaution.

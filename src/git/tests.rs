@@ -418,24 +418,57 @@ fn a_worktree_is_registered_with_its_files_and_leaves_no_trace() {
     let repository = fixture.repository();
     let tree = fixture.dir.path().join("a tree é");
     std::fs::create_dir(&tree).expect("tree");
-    std::fs::write(tree.join("a.py"), "changed\n").expect("file");
     let head = repository.head().expect("head");
-    let worktree = repository.register_worktree(&tree, "heal-1-0", head.as_deref()).expect("registered");
-    assert_eq!(fixture.git_in(&tree, &["status", "--porcelain"]), " M a.py");
-    assert_eq!(Some(fixture.git_in(&tree, &["rev-parse", "HEAD"])), head);
-    assert!(fixture.git(&["worktree", "list"]).contains("a tree é"));
-    assert_eq!(repository.worktree_entries("heal-"), [("heal-1-0".to_owned(), tree.clone())]);
+    // By git, and by what was kept of that.
+    for _ in 0..2 {
+        std::fs::write(tree.join("a.py"), "changed\n").expect("file");
+        let worktree = repository.register_worktree(&tree, "heal-1-0", head.as_deref()).expect("registered");
+        assert_eq!(fixture.git_in(&tree, &["status", "--porcelain"]), " M a.py");
+        assert_eq!(Some(fixture.git_in(&tree, &["rev-parse", "HEAD"])), head);
+        assert!(fixture.git(&["worktree", "list"]).contains("a tree é"));
+        assert_eq!(fixture.git(&["worktree", "prune", "-v", "--expire=now"]), "");
+        assert_eq!(repository.worktree_entries("heal-"), [("heal-1-0".to_owned(), tree.clone())]);
 
-    fixture.git_in(&tree, &["commit", "-q", "-a", "-m", "by a test"]);
-    std::fs::write(tree.join(".git"), "gitdir: /nowhere\n").expect("ruined");
-    std::fs::write(fixture.root.join(".git/worktrees/heal-1-0/MERGE_HEAD"), "x").expect("merge");
-    worktree.reset().expect("reset");
-    assert_eq!(fixture.git_in(&tree, &["status", "--porcelain", "--branch"]), "## HEAD (no branch)\n M a.py");
-    assert_eq!(Some(fixture.git_in(&tree, &["rev-parse", "HEAD"])), head);
+        fixture.git_in(&tree, &["commit", "-q", "-a", "-m", "by a test"]);
+        std::fs::write(tree.join(".git"), "gitdir: /nowhere\n").expect("ruined");
+        std::fs::write(fixture.root.join(".git/worktrees/heal-1-0/MERGE_HEAD"), "x").expect("merge");
+        worktree.reset().expect("reset");
+        assert_eq!(fixture.git_in(&tree, &["status", "--porcelain", "--branch"]), "## HEAD (no branch)\n M a.py");
+        assert_eq!(Some(fixture.git_in(&tree, &["rev-parse", "HEAD"])), head);
 
-    repository.unregister_worktree(&worktree).expect("unregistered");
-    assert_eq!(std::fs::read_to_string(tree.join("a.py")).expect("kept"), "changed\n");
-    assert_eq!(fixture.fingerprint(), before);
+        repository.unregister_worktree(&worktree).expect("unregistered");
+        assert_eq!(std::fs::read_to_string(tree.join("a.py")).expect("kept"), "changed\n");
+        assert_eq!(fixture.fingerprint(), before);
+    }
+}
+
+#[test]
+fn an_index_that_was_kept_is_believed_for_its_commit_alone_and_not_by_a_newer_format() {
+    let fixture = Fixture::with(&[("a.py", "a\n"), ("deep/b.py", "b\n")]);
+    let tree = fixture.dir.path().join("tree");
+    std::fs::create_dir(&tree).expect("tree");
+    let registered = |files: &[&str]| {
+        let repository = fixture.repository();
+        let head = repository.head().expect("head");
+        let worktree = repository.register_worktree(&tree, "heal-1-0", head.as_deref()).expect("registered");
+        assert_eq!(fixture.git_in(&tree, &["ls-files"]).lines().collect::<Vec<_>>(), files);
+        let logged = fixture.root.join(".git/worktrees/heal-1-0/logs").exists();
+        repository.unregister_worktree(&worktree).expect("unregistered");
+        // What git itself makes has a log of its HEAD.
+        logged
+    };
+    assert!(registered(&["a.py", "deep/b.py"]), "nothing is kept yet");
+    assert!(!registered(&["a.py", "deep/b.py"]), "git is not asked again");
+    fixture.write("c.py", "c\n");
+    fixture.commit("another");
+    assert!(registered(&["a.py", "c.py", "deep/b.py"]));
+    assert!(!registered(&["a.py", "c.py", "deep/b.py"]));
+    let kept = std::fs::read_dir(fixture.dir.path()).expect("read").flatten();
+    let kept: Vec<_> = kept.filter(|entry| entry.file_name().to_string_lossy().starts_with("index-")).collect();
+    assert_eq!(kept.len(), 1);
+    std::fs::write(kept[0].path(), "no index").expect("damaged");
+    fixture.git(&["config", "extensions.worktreeConfig", "true"]);
+    assert!(registered(&["a.py", "c.py", "deep/b.py"]));
 }
 
 #[test]

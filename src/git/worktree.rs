@@ -16,8 +16,9 @@ use super::call::line_of;
 use super::call::path_of;
 use super::listing::Stat;
 
-/// The index as it was made, beside git's own.
-const PRISTINE_INDEX: &str = "heal-index";
+/// How the file is called, beside the tree, that keeps the index of a commit;
+/// the commit's name follows.
+const KEPT_INDEX: &str = "index-";
 
 /// A registered scratch tree.
 #[derive(Clone, Debug)]
@@ -30,6 +31,10 @@ pub struct Worktree {
     tree: PathBuf,
     /// What its HEAD is detached at.
     commit: String,
+    /// Whether the commit is the repository's own, and not made for the tree.
+    has_history: bool,
+    /// The index as it was made.
+    pristine: PathBuf,
     /// Of the index, when it was made.
     index: Stat,
     /// What the entry holds when nothing is under way in the tree.
@@ -40,32 +45,52 @@ impl Repository {
     /// Makes `tree`, which exists and keeps its files, a work tree of the
     /// repository: HEAD detached at `commit`, the index that of the commit. No
     /// file is checked out. Where there is no commit yet, the tree gets one
-    /// of its own, without files, that no ref names.
+    /// of its own, without files, that no ref names. The index is kept beside
+    /// the tree: at the same commit, the next call need not ask git.
     ///
     /// # Errors
     /// git fails, or its directory cannot be written.
     pub fn register_worktree(&self, tree: &Path, name: &str, commit: Option<&str>) -> Result<Worktree, GitError> {
-        let commit = match commit {
-            Some(commit) => commit.to_owned(),
-            None => self.empty_commit()?,
+        let (commit, has_history) = match commit {
+            Some(commit) => (commit.to_owned(), true),
+            None => (self.empty_commit()?, false),
         };
+        let pristine = tree.with_file_name(format!("{KEPT_INDEX}{commit}"));
+        let admin = self.common_dir.join("worktrees").join(name);
+        let (index, files) = (Stat::default(), BTreeSet::new());
+        let mut worktree = Worktree {
+            name: name.to_owned(),
+            admin,
+            tree: tree.to_owned(),
+            commit,
+            has_history,
+            pristine,
+            index,
+            files,
+        };
+        if self.git.has_extensions() || !worktree.pristine.is_file() || worktree.enter_again().is_err() {
+            self.enter(&mut worktree)?;
+        }
+        Ok(worktree)
+    }
+
+    /// Has git make the entry.
+    fn enter(&self, worktree: &mut Worktree) -> Result<(), GitError> {
         // git wants a new directory: its entry is then moved to the tree.
-        let fresh = tree.with_file_name(name);
+        let fresh = worktree.tree.with_file_name(&worktree.name);
         remove_any(&fresh).map_err(|source| io_error("remove", &fresh, source))?;
         let mut add = self.git.command(["worktree", "add", "--quiet", "--detach", "--no-checkout"]);
         add.argv.push(fresh.clone().into());
-        self.git.run(&add.arg(&commit))?;
-        let moved = self.move_entry(&fresh, tree);
+        self.git.run(&add.arg(&worktree.commit))?;
+        let moved = self.move_entry(&fresh, &worktree.tree);
         let _ = remove_any(&fresh);
-        let admin = moved?;
-        let name = admin.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut worktree =
-            Worktree { name, admin, tree: tree.to_owned(), commit, index: Stat::default(), files: BTreeSet::new() };
-        let made = self.fill_index(&mut worktree);
+        worktree.admin = moved?;
+        worktree.name = worktree.admin.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let made = self.fill_index(worktree);
         if made.is_err() {
-            let _ = self.unregister_worktree(&worktree);
+            let _ = self.unregister_worktree(worktree);
         }
-        made.map(|()| worktree)
+        made
     }
 
     /// Takes git's entry away again; the tree keeps its files.
@@ -74,7 +99,7 @@ impl Repository {
     /// The entry cannot be removed.
     pub fn unregister_worktree(&self, worktree: &Worktree) -> Result<(), GitError> {
         let _ = std::fs::remove_file(worktree.tree.join(".git"));
-        self.remove_worktree_entry(&worktree.name)
+        self.remove_entry(&worktree.name, worktree.has_history)
     }
 
     /// Removes the entry `name`, and what heal put among git's objects once
@@ -83,12 +108,16 @@ impl Repository {
     /// # Errors
     /// The entry cannot be removed.
     pub fn remove_worktree_entry(&self, name: &str) -> Result<(), GitError> {
+        self.remove_entry(name, false)
+    }
+
+    fn remove_entry(&self, name: &str, has_history: bool) -> Result<(), GitError> {
         let all = self.common_dir.join("worktrees");
         let entry = all.join(name);
         remove_any(&entry).map_err(|source| io_error("remove", &entry, source))?;
         // Fails, as it should, while there is another entry.
         let last = std::fs::remove_dir(&all).is_ok();
-        if last && self.head()?.is_none() {
+        if last && !has_history && self.head()?.is_none() {
             let object = self.loose_object(&self.empty_commit_id(false)?);
             let _ = std::fs::remove_file(&object);
             if let Some(folder) = object.parent() {
@@ -131,12 +160,8 @@ impl Repository {
         let command = self.git.at(&worktree.tree).command(["read-tree", &worktree.commit]);
         let command = command.env("GIT_DIR", &worktree.admin).env("GIT_WORK_TREE", &worktree.tree);
         self.git.run(&command)?;
-        let (index, pristine) = (worktree.admin.join("index"), worktree.admin.join(PRISTINE_INDEX));
-        std::fs::copy(&index, &pristine).map_err(|source| io_error("write", &pristine, source))?;
-        let metadata = index.symlink_metadata().map_err(|source| io_error("read", &index, source))?;
-        worktree.index = Stat::of(&metadata);
-        worktree.files = names_in(&worktree.admin).map_err(|source| io_error("read", &worktree.admin, source))?;
-        Ok(())
+        worktree.keep_index().map_err(|source| io_error("write", &worktree.pristine, source))?;
+        worktree.look().map_err(|source| io_error("read", &worktree.admin, source))
     }
 
     /// A commit without parents and files, the same in every repository of
@@ -169,6 +194,58 @@ impl Worktree {
         &self.tree
     }
 
+    /// Makes the entry as git does (`builtin/worktree.c`, `add_worktree`), with
+    /// the index that was kept. What it holds is part of git's format
+    /// (gitrepository-layout). Leaves nothing where it cannot.
+    fn enter_again(&mut self) -> io::Result<()> {
+        std::fs::create_dir_all(self.admin.parent().unwrap_or(&self.admin))?;
+        std::fs::create_dir(&self.admin)?;
+        let link = self.tree.join(".git");
+        let made = self.fill(&link).and_then(|()| self.look());
+        if made.is_err() {
+            let _ = std::fs::remove_dir_all(&self.admin);
+            let _ = remove_any(&link);
+        }
+        made
+    }
+
+    fn fill(&self, link: &Path) -> io::Result<()> {
+        let line = |parts: &[&[u8]]| [&parts.concat()[..], b"\n"].concat();
+        let lock = self.admin.join("locked");
+        // An entry that is locked is not pruned.
+        std::fs::write(&lock, "initializing\n")?;
+        std::fs::write(self.admin.join("gitdir"), line(&[link.as_os_str().as_bytes()]))?;
+        std::fs::write(self.admin.join("commondir"), "../..\n")?;
+        std::fs::write(self.admin.join("HEAD"), line(&[self.commit.as_bytes()]))?;
+        std::fs::create_dir(self.admin.join("refs"))?;
+        std::fs::copy(&self.pristine, self.admin.join("index"))?;
+        remove_any(link)?;
+        std::fs::write(link, line(&[b"gitdir: ", self.admin.as_os_str().as_bytes()]))?;
+        std::fs::remove_file(&lock)
+    }
+
+    /// Notes what the entry holds.
+    fn look(&mut self) -> io::Result<()> {
+        self.index = Stat::of(&self.admin.join("index").symlink_metadata()?);
+        self.files = names_in(&self.admin)?;
+        Ok(())
+    }
+
+    /// Keeps the index, instead of any that was kept before. Whole or not at
+    /// all, also where the machine stops: the next run believes it.
+    fn keep_index(&self) -> io::Result<()> {
+        let folder = self.pristine.parent().unwrap_or(&self.pristine);
+        for name in names_in(folder)? {
+            if name.as_bytes().starts_with(KEPT_INDEX.as_bytes()) {
+                remove_any(&folder.join(name))?;
+            }
+        }
+        let half = folder.join("heal-index");
+        std::fs::copy(self.admin.join("index"), &half)?;
+        std::fs::File::open(&half)?.sync_all()?;
+        std::fs::rename(&half, &self.pristine)
+    }
+
     /// Makes HEAD, the index and the `.git` file what they were, whatever was
     /// committed, staged or begun in the tree.
     ///
@@ -186,8 +263,8 @@ impl Worktree {
         }
         let index = self.admin.join("index");
         if index.symlink_metadata().ok().map(|metadata| Stat::of(&metadata)) != Some(self.index) {
-            let pristine = self.admin.join(PRISTINE_INDEX);
-            let bytes = std::fs::read(&pristine).map_err(|source| io_error("read", &pristine, source))?;
+            let pristine = &self.pristine;
+            let bytes = std::fs::read(pristine).map_err(|source| io_error("read", pristine, source))?;
             self.lay(&index, &bytes)?;
         }
         Ok(())
