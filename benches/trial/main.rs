@@ -29,6 +29,7 @@ use anyhow::Result;
 use anyhow::bail;
 use clap::Parser;
 use heal::git::Repository;
+use heal::interrupt::Interrupt;
 use heal::options::ScratchMethod;
 use heal::options::Settings;
 use heal::patch::Patch;
@@ -54,7 +55,7 @@ struct Arguments {
     /// Runs of each of two that are compared
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// Candidates that are tried two at a time
+    /// Candidates that are tried two at a time; 0: scratches alone are made
     #[arg(long, default_value_t = 20)]
     candidates: usize,
     /// Fresh clones that are timed, of as many as there are candidates
@@ -92,7 +93,9 @@ fn main() -> Result<()> {
     println!("scratches: {}\n", site.method.name());
     println!("| | least | median | ratio |\n|---|---|---|---|");
     scratches(&site, arguments.runs)?;
-    runtime.block_on(trials(&site, &arguments))?;
+    if arguments.candidates > 0 {
+        runtime.block_on(trials(&site, &arguments))?;
+    }
     Ok(())
 }
 
@@ -137,8 +140,8 @@ impl Site {
 
     /// A scratch of the tree as it is, with all that making one takes.
     fn scratch(&self, cache: &Path) -> Result<Box<dyn Scratch>> {
-        let settings = open::settings(&self.tree, &self.command);
-        let launcher = open::tools("trial", &self.tree, cache, &settings)?.launcher;
+        let environment = Environment::filtered(std::env::vars_os());
+        let launcher = Launcher::new(None, environment, Interrupt::new());
         let repository = Repository::discover(&self.tree, &launcher)?;
         let snapshot = Snapshot::take(&repository)?;
         let pool = Pool::open(&repository, &snapshot, cache)?;

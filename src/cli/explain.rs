@@ -92,7 +92,12 @@ pub fn show_context(settings: &Settings, look: Look) -> Result<i32, Failed> {
 
 fn explained(settings: &Settings, events: Option<&std::path::Path>, look: Look) -> Result<explain::Explained, Failed> {
     let at_once = settings.trace.is_some() && !settings.show_context;
-    let kit = setup::kit(&setup::Line::typed(), settings, events, look, at_once)?;
+    let kit = std::thread::scope(|scope| {
+        if let Some(log) = settings.trace.as_ref().filter(|_| at_once) {
+            scope.spawn(|| explain::rehearse(log));
+        }
+        setup::kit(&setup::Line::typed(), settings, events, look, at_once)
+    })?;
     let runtime = setup::runtime()?;
     let outcome = runtime.block_on(async {
         setup::watch(kit.tools.interrupt.clone(), settings.timeout);

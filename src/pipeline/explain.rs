@@ -13,6 +13,7 @@ use crate::detect::Spectrum;
 use crate::diagnose;
 use crate::diagnose::Diagnosis;
 use crate::git::Repository;
+use crate::language;
 use crate::options::Settings;
 use crate::scratch::Snapshot;
 use crate::source::RelPath;
@@ -42,6 +43,23 @@ pub async fn explain(settings: &Settings, tools: &Tools) -> Result<Explained, Pi
         explained.contexts = contexts(&explained, settings, tools)?;
     }
     Ok(explained)
+}
+
+/// Bytes of a log that tell what reading it takes.
+const BEGINNING: usize = 64 << 10;
+
+/// Reads the beginning of a saved log and throws away what it finds: patterns
+/// and queries are made when they are first needed, which takes longer than to
+/// use them. Worth a thread while git is asked.
+pub fn rehearse(log: &[u8]) {
+    let beginning = &log[..log.len().min(BEGINNING)];
+    let text = String::from_utf8_lossy(beginning);
+    for language in language::LANGUAGES {
+        if language.extensions.iter().any(|extension| text.contains(&format!(".{extension}"))) {
+            language::parse(language, "").outline();
+        }
+    }
+    trace::failures(beginning, &Places::default(), &RelPath::default());
 }
 
 fn contexts(explained: &Explained, settings: &Settings, tools: &Tools) -> Result<Vec<String>, PipelineError> {

@@ -81,7 +81,7 @@ impl Snapshot {
         let tracked: Vec<&Path> =
             listing.entries.iter().filter(|one| one.tracked).map(|one| one.path.as_path()).collect();
         let mut judge = carried::Judge::new(&root, &tracked);
-        let mut entries = BTreeMap::new();
+        let mut entries = Vec::with_capacity(listing.entries.len());
         let (mut empty, mut outside) = (Vec::new(), HashSet::new());
         for one in &listing.entries {
             // Build output and environments that nobody cared to ignore.
@@ -101,16 +101,15 @@ impl Snapshot {
                 }
                 Kind::File | Kind::Symlink => {
                     let symlink = one.kind == Kind::Symlink;
-                    entries.insert(
-                        one.path.clone(),
-                        Entry { stat: one.stat, symlink, foreign: false, changed: one.changed },
-                    );
+                    let entry = Entry { stat: one.stat, symlink, foreign: false, changed: one.changed };
+                    entries.push((one.path.clone(), entry));
                 }
             }
         }
         let mut ignored = listing.ignored;
         ignored.extend(outside);
         ignored.sort();
+        let entries = entries.into_iter().collect();
         let (held, kept) = (Mutex::default(), OnceLock::new());
         let (commit, dirty) = (listing.commit, listing.dirty);
         Ok(Snapshot { parts: Arc::new(Parts { root, commit, dirty, entries, empty, ignored, held, kept }) })
@@ -223,7 +222,7 @@ fn rel_path(path: &Path) -> Option<RelPath> {
 
 /// Takes the files of a submodule's work tree, which its own git lists and
 /// ignores by rules of its own: all but git's and the caches.
-fn take_folder(root: &Path, folder: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> Result<(), ScratchError> {
+fn take_folder(root: &Path, folder: &Path, entries: &mut Vec<(PathBuf, Entry)>) -> Result<(), ScratchError> {
     let full = root.join(folder);
     let error = |source| ScratchError::Io { doing: "read", path: full.clone(), source };
     for entry in std::fs::read_dir(&full).map_err(error)? {
@@ -236,7 +235,7 @@ fn take_folder(root: &Path, folder: &Path, entries: &mut BTreeMap<PathBuf, Entry
             take_folder(root, &path, entries)?;
         } else if kind.is_file() || kind.is_symlink() {
             let stat = Stat::of(&entry.metadata().map_err(error)?);
-            entries.insert(path, Entry { stat, symlink: kind.is_symlink(), foreign: true, changed: false });
+            entries.push((path, Entry { stat, symlink: kind.is_symlink(), foreign: true, changed: false }));
         }
     }
     Ok(())
