@@ -39,6 +39,10 @@ impl RelPath {
         if path.contains('\\') {
             return Err(bad("it holds a backslash"));
         }
+        let is_plain = |part: &str| !matches!(part, "" | "." | "..");
+        if path.split('/').all(is_plain) {
+            return Ok(RelPath(path.to_owned()));
+        }
         let mut parts = Vec::new();
         for part in path.split('/') {
             match part {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs::Metadata;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -141,20 +142,27 @@ impl Repository {
 
     /// The entries at `found` (with whether git tracks each), in their order.
     /// The system is asked for each file: on all cores, where there are many.
-    fn entries(&self, found: Vec<(PathBuf, bool)>, changed: &BTreeSet<PathBuf>) -> Vec<Listed> {
-        let of_chunk = |chunk: &[(PathBuf, bool)]| -> Vec<Listed> {
-            let entry = |(path, tracked): &(PathBuf, bool)| self.listed(path, *tracked, changed.contains(path));
-            chunk.iter().filter_map(entry).collect()
+    fn entries(&self, mut found: Vec<(PathBuf, bool)>, changed: &BTreeSet<PathBuf>) -> Vec<Listed> {
+        let of_part = |part: Vec<(PathBuf, bool)>| -> Vec<Listed> {
+            let listed = part.into_iter().filter_map(|(path, tracked)| {
+                let is_changed = changed.contains(&path);
+                self.listed(path, tracked, is_changed)
+            });
+            listed.collect()
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let size = found.len().div_ceil(cores).max(FEW);
-        if found.len() <= FEW {
-            return of_chunk(&found);
+        let mut parts = Vec::new();
+        while found.len() > size {
+            parts.push(found.split_off(found.len() - size));
         }
         std::thread::scope(|scope| {
-            let workers: Vec<_> = found.chunks(size).map(|chunk| scope.spawn(|| of_chunk(chunk))).collect();
-            let parts = workers.into_iter().map(|worker| worker.join().expect("asking for a file does not panic"));
-            parts.flatten().collect()
+            let workers: Vec<_> = parts.into_iter().rev().map(|part| scope.spawn(|| of_part(part))).collect();
+            let mut listed = of_part(found);
+            for worker in workers {
+                listed.extend(worker.join().expect("asking for a file does not panic"));
+            }
+            listed
         })
     }
 
@@ -178,8 +186,9 @@ impl Repository {
 
     /// The entry at `path` as the disk has it; `None` where there is nothing,
     /// or something git does not track (a socket).
-    fn listed(&self, path: &Path, tracked: bool, changed: bool) -> Option<Listed> {
-        let path: PathBuf = path.components().collect();
+    fn listed(&self, path: PathBuf, tracked: bool, changed: bool) -> Option<Listed> {
+        // A directory's path ends with a slash, which a file's path has none of.
+        let path = if path.as_os_str().as_bytes().ends_with(b"/") { path.components().collect() } else { path };
         let metadata = self.root.join(&path).symlink_metadata().ok()?;
         let kind = match metadata.file_type() {
             kind if kind.is_symlink() => Kind::Symlink,

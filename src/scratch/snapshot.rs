@@ -22,6 +22,7 @@ use super::pristine::Kept;
 use super::pristine::Pristine;
 use super::record::Digest;
 use crate::git::Kind;
+use crate::git::Listed;
 use crate::git::Repository;
 use crate::git::Stat;
 use crate::source::RelPath;
@@ -78,31 +79,23 @@ impl Snapshot {
     pub fn take(repository: &Repository) -> Result<Snapshot, ScratchError> {
         let listing = repository.listing()?;
         let root = repository.root().to_owned();
-        let tracked: Vec<&Path> =
-            listing.entries.iter().filter(|one| one.tracked).map(|one| one.path.as_path()).collect();
-        let mut judge = carried::Judge::new(&root, &tracked);
+        let (is_left_out, outside) = left_out(&root, &listing.entries);
         let mut entries = Vec::with_capacity(listing.entries.len());
-        let (mut empty, mut outside) = (Vec::new(), HashSet::new());
-        for one in &listing.entries {
-            // Build output and environments that nobody cared to ignore.
-            if !one.tracked
-                && let Some(folder) = judge.unlisted(&one.path)
-            {
-                outside.insert(folder);
-                continue;
-            }
+        let mut empty = Vec::new();
+        let kept = listing.entries.into_iter().zip(is_left_out).filter(|(_, is_left_out)| !is_left_out);
+        for (one, _) in kept {
             match one.kind {
                 Kind::Submodule => {
                     let before = entries.len();
                     take_folder(&root, &one.path, &mut entries)?;
                     if entries.len() == before {
-                        empty.push(one.path.clone());
+                        empty.push(one.path);
                     }
                 }
                 Kind::File | Kind::Symlink => {
                     let symlink = one.kind == Kind::Symlink;
                     let entry = Entry { stat: one.stat, symlink, foreign: false, changed: one.changed };
-                    entries.push((one.path.clone(), entry));
+                    entries.push((one.path, entry));
                 }
             }
         }
@@ -218,6 +211,21 @@ impl Snapshot {
 /// The path as the rest of heal names it.
 fn rel_path(path: &Path) -> Option<RelPath> {
     RelPath::new(path.to_str()?).ok()
+}
+
+/// Which entries are build output or an environment that nobody cared to
+/// ignore, and the folders they lie in.
+fn left_out(root: &Path, entries: &[Listed]) -> (Vec<bool>, HashSet<PathBuf>) {
+    let tracked: Vec<&Path> = entries.iter().filter(|one| one.tracked).map(|one| one.path.as_path()).collect();
+    let mut judge = carried::Judge::new(root, &tracked);
+    let mut folders = HashSet::new();
+    let mut is_left_out = |one: &Listed| {
+        let folder = if one.tracked { None } else { judge.unlisted(&one.path) };
+        let is_left_out = folder.is_some();
+        folders.extend(folder);
+        is_left_out
+    };
+    (entries.iter().map(&mut is_left_out).collect(), folders)
 }
 
 /// Takes the files of a submodule's work tree, which its own git lists and
