@@ -103,6 +103,10 @@ pub trait Scratch: Send + Sync {
     /// As for [`Scratch::apply`] and [`Scratch::restore`].
     fn lay(&mut self, patch: &Patch) -> Result<(), ScratchError>;
 
+    /// Says that code of candidates will run in it although no patch is laid:
+    /// nothing is kept of what commands write until it is laid again.
+    fn distrust(&mut self) {}
+
     /// What its commands must see over directories.
     fn layers(&self) -> Vec<Layer> {
         Vec::new()

@@ -16,6 +16,7 @@ pub mod plant;
 pub mod policy;
 pub mod probe;
 pub mod rank;
+pub mod recall;
 pub mod scan;
 pub mod sieve;
 pub mod special;

@@ -58,6 +58,7 @@ fn trials(prepared: &Prepared, aim: Arc<Aim>, author: Author, settings: &Setting
         author,
         seen: Arc::default(),
         guard: Guard::of(&prepared.snapshot.files()),
+        recall: prepared.recall.clone(),
         suite_scope: prepared.suite.name().to_owned(),
         sandbox: prepared.sandbox.clone(),
         without: None,

@@ -35,6 +35,7 @@ use crate::scratch::Surroundings;
 use crate::source::Lines;
 use crate::source::RelPath;
 use crate::trace::places::Places;
+use crate::verify::recall::Recall;
 
 /// What every later step needs.
 pub struct Prepared {
@@ -50,6 +51,8 @@ pub struct Prepared {
     pub sandbox: String,
     /// The suite that must not break.
     pub suite: SuiteScope,
+    /// What trials have shown, for those of other failures.
+    pub recall: Arc<Recall>,
 }
 
 /// First deadline of a test whose normal time is not known yet; what is still
@@ -115,7 +118,7 @@ pub async fn prepare(settings: &Settings, tools: &Tools) -> Result<Prepared, Pip
         clock: Default::default(),
     };
     let sandbox = bench.containment.name().to_owned();
-    Ok(Prepared { repository, snapshot, pool, bench, sandbox, suite: settings.suite })
+    Ok(Prepared { repository, snapshot, pool, bench, sandbox, suite: settings.suite, recall: Arc::default() })
 }
 
 /// The best containment that is to be had; under `strict` nothing less than

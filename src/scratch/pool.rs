@@ -278,6 +278,10 @@ impl Scratch for Taken {
         }
     }
 
+    fn distrust(&mut self) {
+        self.slot().0.bare = false;
+    }
+
     fn layers(&self) -> Vec<Layer> {
         match self.method {
             Method::Checkout => Vec::new(),

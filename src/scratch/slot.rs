@@ -63,7 +63,7 @@ pub(super) struct Slot {
     /// What Python compiled of the snapshot.
     pub(super) bytecode: Bytecode,
     /// Whether the layer was emptied and holds nothing since but what commands
-    /// wrote.
+    /// wrote that ran the snapshot alone.
     pub(super) bare: bool,
     /// Digests of patches with which commands left something in the layer.
     pub(super) leaving: HashSet<String>,

@@ -175,6 +175,7 @@ async fn asked(
 ) -> Result<Report, TrialError> {
     let mut request = bench.request(selection);
     request.sieve = Some(Arc::new(question));
+    scratch.distrust();
     let report = bench.run(scratch, &request).await;
     scratch.restore()?;
     Ok(report?)

@@ -4,6 +4,7 @@
 //! A patch below the floor passes everything and is `only-weak`: any other
 //! change would have passed as well.
 
+use std::collections::HashMap;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -16,6 +17,7 @@ use super::mutants;
 use super::mutants::PatchMutant;
 use super::near::Near;
 use super::policy::rules::Applied;
+use super::recall::Recall;
 use super::sieve;
 use super::sieve::Noticed;
 use super::target::Aim;
@@ -79,6 +81,8 @@ pub struct Asked<'a> {
     pub suite_took: Duration,
     /// What the policy asks for.
     pub floor: &'a Applied,
+    /// What trials of other failures have shown.
+    pub recall: &'a Recall,
 }
 
 /// Measures the strength of `patch`; `None` where no mutant could be made or
@@ -100,7 +104,10 @@ pub async fn judge(
     let mut tally = Tally::default();
     let executed: Vec<_> = aim.failures.iter().flat_map(|failure| failure.executed.iter().cloned()).collect();
     let chosen = mutants::choose(patch, &executed, TRIES);
-    let (mut noticed, mut is_believed) = (Vec::new(), false);
+    let (mut noticed, mut is_believed) = (HashMap::new(), false);
+    // A check that fails notices any mutant; an exception need not do for each
+    // target.
+    let is_known = |mutant: &PatchMutant| !mutant.needs_check && asked.recall.is_killed(&mutant.patch);
     // What the tests of its file leave may not be all that the target needs.
     let near = match aim.needs_company() && !stands(bench, scratch, patch, near).await? {
         true => &Near::default(),
@@ -110,13 +117,20 @@ pub async fn judge(
         if tally.is_enough(floor.min_killed.value) || Instant::now() > until || near.first.is_empty() {
             break;
         }
-        if at == noticed.len() {
+        if is_known(mutant) {
+            tally.killed.push(mutant.clone());
+            continue;
+        }
+        if !noticed.contains_key(&at) {
             // Not all at once: a few are enough as a rule.
-            let some = if at == 0 { &chosen[..chosen.len().min(TOGETHER)] } else { &chosen[at..] };
-            noticed.extend(at_once(bench, scratch, patch, some, near, until).await?);
+            let most = if noticed.is_empty() { TOGETHER } else { TRIES };
+            let open = (at..chosen.len()).filter(|at| !is_known(&chosen[*at])).take(most).collect::<Vec<_>>();
+            let some: Vec<&Patch> = open.iter().map(|at| &chosen[*at].patch).collect();
+            let told = at_once(bench, scratch, patch, &some, near, until).await?;
+            noticed.extend(open.into_iter().zip(told));
         }
         let is_killed =
-            noticed[at].is_some_and(|how| how == Noticed::ByCheck || !mutant.needs_check || !is_checked(aim));
+            noticed[&at].is_some_and(|how| how == Noticed::ByCheck || !mutant.needs_check || !is_checked(aim));
         let fate = match is_killed && is_believed {
             true => Fate::Killed,
             false => fate(bench, scratch, mutant, aim, near, baseline).await?,
@@ -126,12 +140,15 @@ pub async fn judge(
             // in a run of its own it has to notice the mutant.
             is_believed = fate == Fate::Killed;
             if !is_believed {
-                noticed = vec![None; chosen.len()];
+                noticed = (0..chosen.len()).map(|at| (at, None)).collect();
             }
         }
         let mutant = mutant.clone();
         match fate {
-            Fate::Killed => tally.killed.push(mutant),
+            Fate::Killed => {
+                asked.recall.note_killed(&mutant.patch);
+                tally.killed.push(mutant);
+            }
             Fate::Survived => tally.survived.push(mutant),
             Fate::Unknown => {}
         }
@@ -159,16 +176,15 @@ async fn at_once(
     bench: &Bench,
     scratch: &mut dyn Scratch,
     patch: &Patch,
-    mutants: &[PatchMutant],
+    mutants: &[&Patch],
     near: &Near,
     until: Instant,
 ) -> Result<Vec<Option<Noticed>>, TrialError> {
     if mutants.len() < WORTH {
         return Ok(vec![None; mutants.len()]);
     }
-    let texts: Vec<&Patch> = mutants.iter().map(|mutant| &mutant.patch).collect();
     let time = until.saturating_duration_since(Instant::now());
-    sieve::noticed(bench, scratch, patch, &near.first, &texts, time).await
+    sieve::noticed(bench, scratch, patch, &near.first, mutants, time).await
 }
 
 /// Whether the tests nearest to the patch pass with it when they are run by

@@ -2,9 +2,10 @@
 //!
 //! Walks the gates in the order of the table; decides nothing itself.
 
+mod whole;
+
 use std::sync::Arc;
 use std::time::Duration;
-use std::time::Instant;
 
 use super::Evidence;
 use super::Miss;
@@ -24,6 +25,7 @@ use super::minimal;
 use super::near;
 use super::policy;
 use super::policy::Author;
+use super::recall::Recall;
 use super::scan;
 use super::special;
 use super::stable;
@@ -42,6 +44,7 @@ use crate::runner::Selection;
 use crate::runner::Status;
 use crate::scratch::Scratch;
 use crate::scratch::ScratchError;
+use whole::SuiteRun;
 
 /// Why a trial could not be held. Never the candidate's fault.
 #[derive(Debug, thiserror::Error)]
@@ -53,10 +56,6 @@ pub enum TrialError {
     #[error(transparent)]
     Scratch(#[from] ScratchError),
 }
-
-/// Lines of a suite with more tests than this are not traced: the record of
-/// them would be larger than all else.
-const TRACED: usize = 2_000;
 
 /// What trials of one failure have in common. Cheap to clone.
 #[derive(Clone)]
@@ -73,6 +72,8 @@ pub struct Trials {
     pub seen: Arc<Seen>,
     /// The tests and what configures them.
     pub guard: Guard,
+    /// What trials of other failures have shown.
+    pub recall: Arc<Recall>,
     /// Which suite stands for "nothing else broke".
     pub suite_scope: String,
     /// The containment that is in force.
@@ -96,13 +97,6 @@ struct Found {
     witnesses: Option<usize>,
     taken_out: usize,
     cured: Vec<String>,
-}
-
-/// A run of the suite with a patch in.
-struct SuiteRun {
-    patch: Patch,
-    report: Report,
-    took: Duration,
 }
 
 /// What became of the failing tests.
@@ -202,6 +196,7 @@ impl Trials {
             let detail = format!("{form}, another form of the same test, still fails");
             return Ok(Err(Miss { gate: suite::GATE.name.to_owned(), detail, output: String::new() }));
         }
+        let whole = report.clone();
         let longest = self.aim.longest(&report);
         let near = near::of(&report, &self.aim, &patch, baseline);
         found.cured = cured(baseline, &report);
@@ -238,7 +233,7 @@ impl Trials {
                 &self.aim,
                 &near,
                 baseline,
-                strength::Asked { suite_took: took, floor: &floor },
+                strength::Asked { suite_took: took, floor: &floor, recall: &self.recall },
             )
             .await?
             {
@@ -246,68 +241,13 @@ impl Trials {
                 Err(miss) => return Ok(Err(miss)),
             };
             // After all gates: it is asked of the few that passed them.
-            found.witnesses = witness::count(&self.bench, scratch, &patch, &self.aim, &near, baseline).await?;
+            found.witnesses = match self.recall.witnesses(&patch) {
+                Some(count) => Some(count),
+                None => witness::count(&self.bench, scratch, &patch, &self.aim, &near, baseline).await?,
+            };
         }
+        self.recall.keep(&patch, whole, took, found.witnesses);
         Ok(Ok(Box::new(self.proved(scratch, patch, found))))
-    }
-
-    /// Runs the suite, after the tests beside the target where it is long,
-    /// with what `minimal` leaves of the patch.
-    async fn suite(
-        &self,
-        scratch: &mut dyn Scratch,
-        patch: &Patch,
-        baseline: &Baseline,
-        found: &mut Found,
-    ) -> Result<Result<SuiteRun, Miss>, TrialError> {
-        let mends = self.author == Author::Machine && self.asks(&minimal::GATE);
-        let bare = if mends { minimal::without_layout(patch) } else { None };
-        let patch = bare.as_ref().unwrap_or(patch);
-        if self.asks(&near::GATE)
-            && let Err(miss) = near::judge(&self.bench, scratch, patch, &self.aim, baseline).await?
-        {
-            return Ok(Err(miss));
-        }
-        let run = match self.run_suite(scratch, patch, baseline, mends).await? {
-            Ok(run) => run,
-            Err(miss) => return Ok(Err(miss)),
-        };
-        let less = if mends { minimal::without_unexecuted(patch, &run.report) } else { None };
-        let run = match less {
-            // The rest has to stand for itself; where it does not, the whole
-            // patch is what is judged.
-            Some(less) => self.run_suite(scratch, &less, baseline, mends).await?.unwrap_or(run),
-            None => run,
-        };
-        let hunks = |patch: &Patch| patch.touched_after().iter().map(|(_, hunks)| hunks.len()).sum::<usize>();
-        found.taken_out = hunks(patch).saturating_sub(hunks(&run.patch));
-        Ok(Ok(run))
-    }
-
-    async fn run_suite(
-        &self,
-        scratch: &mut dyn Scratch,
-        patch: &Patch,
-        baseline: &Baseline,
-        mends: bool,
-    ) -> Result<Result<SuiteRun, Miss>, TrialError> {
-        let mut request = self.bench.request(Selection::All);
-        let hunks: usize = patch.touched_after().iter().map(|(_, hunks)| hunks.len()).sum();
-        // From 3.12 on tracing costs next to nothing (`sys.monitoring`).
-        let quick = self.bench.python.as_ref().is_some_and(|python| python.version >= (3, 12, 0));
-        request.trace_lines =
-            self.bench.python.is_some() && baseline.tests.len() <= TRACED && (quick || mends && hunks > 1);
-        let began = Instant::now();
-        let (report, held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
-        let took = began.elapsed();
-        let whole = Aim { selection: Selection::All, ..(*self.aim).clone() };
-        let judged = target::judge(&whole, &report).map_err(|miss| Miss {
-            gate: suite::GATE.name.to_owned(),
-            detail: format!("in the whole suite {}", miss.detail),
-            ..miss
-        });
-        let judged = self.of(&suite::GATE, judged).and_then(|()| self.of(&integrity::GATE, held));
-        Ok(judged.map(|()| SuiteRun { patch: patch.clone(), report, took }))
     }
 
     /// The whole way for a patch that claims to mend nothing in particular:

@@ -436,6 +436,10 @@ fn bytecode_of_the_snapshot_is_kept_and_no_candidate_runs_from_it() {
         finished.stderr.text.lines().any(|line| line.contains("pkg/__pycache__/a.") && line.contains(" matches "))
     };
     let value = "import os, pkg.a; print(pkg.a.f(), pkg.a.f.__code__.co_filename.startswith(os.getcwd()))";
+    // Of a command in which candidates run that no file holds, nothing is kept.
+    scratch.distrust();
+    assert!(!is_loaded(&*scratch));
+    scratch.restore().expect("restored");
     assert!(!is_loaded(&*scratch) && !kept.exists());
     scratch.restore().expect("restored");
     assert!(is_loaded(&*scratch) && kept.exists());

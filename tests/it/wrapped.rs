@@ -101,3 +101,29 @@ fn what_cured_one_failure_is_tried_alone_on_the_next_where_nothing_is_sieved() {
         .collect();
     assert_eq!(proposed, [1], "{events:?}");
 }
+
+#[test]
+fn a_mutant_that_a_test_noticed_is_not_run_again_for_another_failure_of_the_same_fault() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("ran");
+    let told = format!("open({log:?}, 'a').write(repr(open('bag.py').read()) + '\\n')\nrows = []");
+    let project = Project::new(&[
+        ("bag.py", "def last(items):\n    return items[len(items)]\n"),
+        ("check.py", &CHECK.replace("rows = []", &told)),
+        (".gitignore", "report.xml\n__pycache__\n"),
+    ]);
+    // In the sandbox the script could tell nobody.
+    let arguments = ["fix", "--offline", "--json", "--sandbox", "off", "--", "python3", "check.py"];
+    let json = project.heal(&arguments).code(0).json();
+    let strengths: Vec<&serde_json::Value> = json["failures"]
+        .as_array()
+        .expect("failures")
+        .iter()
+        .map(|failure| &failure["proposals"][0]["evidence"]["strength"])
+        .collect();
+    assert_eq!(strengths.len(), 2);
+    assert!(strengths[0]["killed"].as_u64() > Some(0), "{strengths:?}");
+    assert_eq!(strengths[0], strengths[1]);
+    let ran = std::fs::read_to_string(log).expect("a log");
+    assert_eq!(ran.matches("return None").count(), 1, "{ran}");
+}
