@@ -165,8 +165,21 @@ impl Site {
 
 /// One candidate's trial.
 async fn tried(site: &Site, prepared: &Prepared, scratch: &mut dyn Scratch, number: usize) -> Result<()> {
+    passed(site, prepared, scratch, number, false).await
+}
+
+/// The same; with the lines that each test runs, where `traced`.
+async fn passed(
+    site: &Site,
+    prepared: &Prepared,
+    scratch: &mut dyn Scratch,
+    number: usize,
+    traced: bool,
+) -> Result<()> {
     scratch.lay(&site.patch(number))?;
-    let report = prepared.bench.run(scratch, &prepared.bench.request(Selection::All)).await?;
+    let mut request = prepared.bench.request(Selection::All);
+    request.trace_lines = traced;
+    let report = prepared.bench.run(scratch, &request).await?;
     if !report.complete || !report.problems.is_empty() || report.failures().next().is_some() {
         bail!("the tests fail in a scratch: {:?} {:?}", report.incomplete_why, report.failures().next());
     }
@@ -203,7 +216,7 @@ fn scratches(site: &Site, runs: usize) -> Result<()> {
 
 /// Trials, against the test command in place and in fresh clones.
 async fn trials(site: &Site, arguments: &Arguments) -> Result<()> {
-    let (mut bare, mut trial) = (Vec::new(), Vec::new());
+    let (mut bare, mut trial, mut traced) = (Vec::new(), Vec::new(), Vec::new());
     let began = Instant::now();
     let prepared = site.opened("cache").await?;
     let mut scratch = prepared.scratch().await?;
@@ -216,6 +229,11 @@ async fn trials(site: &Site, arguments: &Arguments) -> Result<()> {
         let began = Instant::now();
         tried(site, &prepared, &mut *scratch, run).await?;
         trial.push(began.elapsed());
+        if prepared.bench.python.is_some() {
+            let began = Instant::now();
+            passed(site, &prepared, &mut *scratch, run, true).await?;
+            traced.push(began.elapsed());
+        }
     }
     drop(scratch);
     let mut naive = Vec::new();
@@ -234,6 +252,9 @@ async fn trials(site: &Site, arguments: &Arguments) -> Result<()> {
     let all = began.elapsed();
     let bare = row("the test command in place", &mut bare, None);
     row("a warm trial", &mut trial, Some(bare));
+    if !traced.is_empty() {
+        row("a warm trial that records lines", &mut traced, Some(bare));
+    }
     row("the first trial, with its scratch", &mut cold, Some(bare));
     let naive = row("a fresh clone, built and tested", &mut naive, Some(bare));
     let of_all = all.as_secs_f64() / arguments.candidates as f64;

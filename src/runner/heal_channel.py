@@ -465,8 +465,10 @@ class Deadline(object):
 class Lines(object):
     """Records which lines of the repository run.
 
-    `sys.monitoring` from Python 3.12 on (each line costs once a test), else
-    `sys.settrace`, which is left alone where a debugger or coverage holds it.
+    `sys.monitoring` from Python 3.12 on, else `sys.settrace`, which is left
+    alone where a debugger or coverage holds it. Of the monitoring's two tools
+    one finds the repository's functions, each once; the other hears the lines
+    of those alone, each once a test.
     """
 
     LIBRARIES = ("site-packages", "dist-packages", ".venv", "venv", ".tox", ".nox")
@@ -481,17 +483,25 @@ class Lines(object):
         self.running = False
         # How many of those that only tell of a failure are at work.
         self.telling = 0
-        self.tool = None
+        # The repository's functions by identity: code, file, events.
+        self.codes = {}
+        # Those whose lines have been heard since the last test began.
+        self.touched = set()
+        self.finder = self.tool = None
         if self.active and hasattr(sys, "monitoring"):
-            for tool in (4, 3, 5):
-                if sys.monitoring.get_tool(tool) is None:
-                    sys.monitoring.use_tool_id(tool, "heal")
-                    events = sys.monitoring.events
-                    sys.monitoring.register_callback(tool, events.LINE, self.on_line)
-                    sys.monitoring.register_callback(tool, events.PY_START, self.on_start)
-                    self.events = events.LINE | events.PY_START
-                    self.tool = tool
-                    break
+            self.claim()
+
+    def claim(self):
+        monitoring, events = sys.monitoring, sys.monitoring.events
+        free = [tool for tool in (4, 3, 5) if monitoring.get_tool(tool) is None]
+        if len(free) < 2:
+            return
+        self.finder, self.tool = free[:2]
+        for tool in free[:2]:
+            monitoring.use_tool_id(tool, "heal")
+        monitoring.register_callback(self.finder, events.PY_START, self.on_found)
+        monitoring.register_callback(self.tool, events.PY_START, self.on_start)
+        monitoring.register_callback(self.tool, events.LINE, self.on_line)
 
     def file(self, name):
         """The path below the repository's root, or `None`."""
@@ -516,9 +526,16 @@ class Lines(object):
             return
         self.hits = {}
         if self.tool is not None:
+            # A line that was heard is heard again when its function is
+            # listened to anew; to restart all events would cost each function
+            # of every library.
+            for key in self.touched:
+                code, _, events = self.codes[key]
+                sys.monitoring.set_local_events(self.tool, code, 0)
+                sys.monitoring.set_local_events(self.tool, code, events)
+            self.touched = set()
             self.running = True
-            sys.monitoring.set_events(self.tool, self.events)
-            sys.monitoring.restart_events()
+            sys.monitoring.set_events(self.finder, sys.monitoring.events.PY_START)
         elif not hasattr(sys, "monitoring") and sys.gettrace() is None:
             import threading
 
@@ -531,15 +548,17 @@ class Lines(object):
         if not self.running:
             return None
         self.running = False
+        hits, self.hits = self.hits, {}
         if self.tool is not None:
-            sys.monitoring.set_events(self.tool, 0)
+            of_code, hits = hits, {}
+            for key, lines in of_code.items():
+                hits.setdefault(self.codes[key][1], set()).update(lines)
         else:
             import threading
 
             if sys.gettrace() == self.on_call:
                 sys.settrace(None)
             threading.settrace(None)
-        hits, self.hits = self.hits, {}
         return {file: sorted(lines) for file, lines in hits.items()}
 
     def telling_of(self, owner, name):
@@ -561,24 +580,36 @@ class Lines(object):
 
         setattr(owner, name, telling)
 
+    def on_found(self, code, offset):
+        file = self.file(code.co_filename)
+        if file is not None and id(code) not in self.codes:
+            events = sys.monitoring.events.LINE
+            # Seen in CPython 3.13.0, not in 3.12: a body that begins on the
+            # line of its `def` or `lambda` has no LINE event for that line.
+            first = code.co_firstlineno
+            begins = any(line == first and end > offset + 2 for _, end, line in code.co_lines())
+            if begins:
+                events |= sys.monitoring.events.PY_START
+            self.codes[id(code)] = (code, file, events)
+            sys.monitoring.set_local_events(self.tool, code, events)
+            if begins:
+                self.on_start(code, offset)
+        return sys.monitoring.DISABLE
+
+    def on_start(self, code, _offset):
+        return self.on_line(code, code.co_firstlineno)
+
     def on_line(self, code, line):
         if self.telling:
             # Not for good: the test itself may come here.
             return None
-        file = self.file(code.co_filename)
-        if file is not None:
-            self.hits.setdefault(file, set()).add(line)
-        return sys.monitoring.DISABLE
-
-    def on_start(self, code, offset):
-        if self.telling:
-            return None
-        # Seen in CPython 3.13.0, not in 3.12: a body that begins on the line of
-        # its `def` or `lambda` has no LINE event for that line.
-        file = self.file(code.co_filename)
-        first = code.co_firstlineno
-        if file is not None and any(line == first and end > offset + 2 for _, end, line in code.co_lines()):
-            self.hits.setdefault(file, set()).add(first)
+        key = id(code)
+        self.touched.add(key)
+        if self.running:
+            try:
+                self.hits[key].add(line)
+            except KeyError:
+                self.hits[key] = {line}
         return sys.monitoring.DISABLE
 
     def on_call(self, frame, event, _argument):
