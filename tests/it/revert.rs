@@ -94,3 +94,30 @@ fn a_change_that_came_with_the_failing_test_is_never_taken_back() {
     assert!(proposals.iter().all(|proposal| proposal["source"]["kind"] == "rule"), "{json:#}");
     assert!(ran.stderr.contains("by rule") && !ran.stderr.contains("by revert"), "{}", ran.stderr);
 }
+
+#[test]
+fn what_cured_one_failure_has_to_pass_in_the_whole_suite_for_the_next_one_too() {
+    let first = TESTS.replace("import shipping\n", "import shipping\nfrom seen import calls\n").replace(
+        "(self):\n        self.assertEqual([shipping(weight, \"far\")",
+        "(self):\n        calls.append(1)\n        self.assertEqual([shipping(weight, \"far\")",
+    );
+    // Alone it passes with the change taken back, and after the other it does not.
+    let then = "import unittest\n\nfrom shipping import shipping\nfrom seen import calls\n\n\nclass Twice(unittest.TestCase):\n    \
+                def test_twice(self):\n        if shipping(2, \"far\") > 20:\n            raise ValueError(\"too dear\")\n        \
+                self.assertEqual(calls, [])\n";
+    let project = broken(
+        &[("shipping.py", RIGHT), ("seen.py", "calls = []\n"), ("test_shipping.py", &first), ("test_twice.py", then)],
+        &[("shipping.py", WRONG)],
+    );
+    project.commit("Count parcels");
+    let json = project.heal(&["fix", "--offline", "--json"]).code(1).json();
+    let outcomes: Vec<(&str, &str)> = json["failures"]
+        .as_array()
+        .expect("failures")
+        .iter()
+        .map(|failure| (failure["id"].as_str().expect("an id"), failure["outcome"].as_str().expect("an outcome")))
+        .collect();
+    let expected = [("test_shipping.ShippingTest.test_far", "verified"), ("test_twice.Twice.test_twice", "abstained")];
+    assert_eq!(outcomes, expected);
+    assert!(json.to_string().contains("in the whole suite"), "{json:#}");
+}

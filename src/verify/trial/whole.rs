@@ -48,7 +48,8 @@ impl Trials {
         let bare = if mends { minimal::without_layout(patch) } else { None };
         let patch = bare.as_ref().unwrap_or(patch);
         if let Some((report, took)) = self.recall.suite(patch) {
-            return Ok(Ok(SuiteRun { patch: patch.clone(), report, took }));
+            let judged = self.passes_whole(&report);
+            return Ok(judged.map(|()| SuiteRun { patch: patch.clone(), report, took }));
         }
         if self.asks(&near::GATE)
             && let Err(miss) = near::judge(&self.bench, scratch, patch, &self.aim, baseline).await?
@@ -87,13 +88,18 @@ impl Trials {
         let began = Instant::now();
         let (report, held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
         let took = began.elapsed();
+        let judged = self.passes_whole(&report).and_then(|()| self.of(&integrity::GATE, held));
+        Ok(judged.map(|()| SuiteRun { patch: patch.clone(), report, took }))
+    }
+
+    /// Whether what is to be cured passes in the suite too.
+    fn passes_whole(&self, report: &Report) -> Result<(), Miss> {
         let whole = Aim { selection: Selection::All, ..(*self.aim).clone() };
-        let judged = target::judge(&whole, &report).map_err(|miss| Miss {
+        let judged = target::judge(&whole, report).map_err(|miss| Miss {
             gate: suite::GATE.name.to_owned(),
             detail: format!("in the whole suite {}", miss.detail),
             ..miss
         });
-        let judged = self.of(&suite::GATE, judged).and_then(|()| self.of(&integrity::GATE, held));
-        Ok(judged.map(|()| SuiteRun { patch: patch.clone(), report, took }))
+        self.of(&suite::GATE, judged)
     }
 }
