@@ -53,6 +53,7 @@ use crate::report::LedgerHead;
 use crate::report::RunReport;
 use crate::report::Time;
 use crate::report::Together;
+use crate::source::RelPath;
 
 pub use error::PipelineError;
 pub use tools::Tools;
@@ -273,4 +274,21 @@ fn finish(report: &mut RunReport, prepared: &Prepared, tools: &Tools, began: Ins
     report.time.tests_s = prepared.bench.clock.total().as_secs_f64();
     report.time.heal_s = (report.time.total_s - report.time.tests_s - report.time.model_s).max(0.0);
     report.ledger.head = tools.ledger.head().unwrap_or_default();
+    report.notes.extend(moved_on(&prepared.snapshot.changed_since()));
+}
+
+/// What to say of files that were saved while heal ran.
+fn moved_on(changed: &[RelPath]) -> Option<String> {
+    const NAMED: usize = 3;
+    let named: Vec<String> = changed.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
+    let others = match changed.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        others => format!(" and {others} others"),
+    };
+    let is = if changed.len() == 1 { "is" } else { "are" };
+    let told = format!(
+        "{}{others} {is} no longer what heal looked at: all it says is of the tree as it was when it began",
+        named.join(", ")
+    );
+    (!changed.is_empty()).then_some(told)
 }

@@ -132,6 +132,20 @@ impl Snapshot {
         own.filter_map(|(path, _)| rel_path(path)).collect()
     }
 
+    /// Those of [`Snapshot::files`] that are gone by now or hold something else,
+    /// once a pool has opened. Reads only what the system says was written.
+    pub fn changed_since(&self) -> Vec<RelPath> {
+        let Some((_, digests)) = self.parts.kept.get() else { return Vec::new() };
+        let own = self.parts.entries.iter().filter(|(_, entry)| !entry.symlink && !entry.foreign);
+        let changed = own.filter(|(path, entry)| {
+            let full = self.parts.root.join(path);
+            let Ok(about) = full.symlink_metadata() else { return true };
+            Stat::of(&about) != entry.stat
+                && !std::fs::read(&full).is_ok_and(|bytes| digests.get(*path) == Some(blake3::hash(&bytes).as_bytes()))
+        });
+        changed.filter_map(|(path, _)| rel_path(path)).collect()
+    }
+
     /// Bytes of a file when the tree was listed; `None` where there is none.
     pub fn size(&self, path: &RelPath) -> Option<u64> {
         self.parts.entries.get(Path::new(path.as_str())).map(|entry| entry.stat.size)

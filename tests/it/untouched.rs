@@ -41,6 +41,30 @@ fn no_kind_of_run_touches_the_users_tree() {
     }
 }
 
+#[test]
+fn a_save_during_the_run_changes_no_verdict_and_is_told() {
+    let project = Project::new(SHOP);
+    let (saved, rewritten) = (project.root.join("shop/discount.py"), project.root.join("tests/test_discount.py"));
+    let saves = format!(
+        "import unittest\n\n\nclass Saves(unittest.TestCase):\n    def test_saves(self):\n        \
+         open({saved:?}, 'a').write('# saved\\n')\n        text = open({rewritten:?}).read()\n        \
+         open({rewritten:?}, 'w').write(text)\n"
+    );
+    project.write(&[("tests/test_saves.py", &saves)]);
+    project.commit("saves");
+    // In the sandbox no test can write there at all.
+    let json = project.heal(&["fix", "--offline", "--json", "--sandbox", "off"]).code(0).json();
+    assert!(project.read("shop/discount.py").ends_with("# saved\n"), "the test saved nothing");
+    let diff = json["failures"][0]["proposals"][0]["diff"].as_str().expect("a diff");
+    assert!(!diff.contains("saved"), "{diff}");
+    let notes: Vec<&str> = json["notes"].as_array().expect("notes").iter().filter_map(|note| note.as_str()).collect();
+    let told =
+        "`shop/discount.py` is no longer what heal looked at: all it says is of the tree as it was when it began";
+    assert!(notes.contains(&told), "{notes:?}");
+    // It was verified as it stood, and is not written over what stands there now.
+    assert!(project.heal(&["apply"]).code(1).stderr.contains("has changed since the patch was verified"));
+}
+
 /// A test that never ends, with a grandchild that detaches itself.
 fn endless() -> Project {
     Project::new(&[(
