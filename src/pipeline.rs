@@ -283,7 +283,7 @@ fn moved_on(changed: &[RelPath]) -> Option<String> {
     let named: Vec<String> = changed.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
     let others = match changed.len().saturating_sub(NAMED) {
         0 => String::new(),
-        others => format!(" and {others} others"),
+        others => format!(" and {others} more"),
     };
     let is = if changed.len() == 1 { "is" } else { "are" };
     let told = format!(

@@ -148,8 +148,7 @@ impl Repository {
         let admin = bytes.strip_prefix(b"gitdir: ").map(|rest| path_of(rest.strip_suffix(b"\n").unwrap_or(rest)));
         let admin = admin.ok_or_else(|| GitError::Unreadable { command: "git worktree add".to_owned() })?;
         let gitdir = admin.join("gitdir");
-        let line = [to.as_os_str().as_bytes(), b"\n"].concat();
-        std::fs::write(&gitdir, line).map_err(|source| io_error("write", &gitdir, source))?;
+        std::fs::write(&gitdir, line_to(&to)).map_err(|source| io_error("write", &gitdir, source))?;
         remove_any(&to).map_err(|source| io_error("remove", &to, source))?;
         std::fs::rename(&from, &to).map_err(|source| io_error("write", &to, source))?;
         Ok(admin)
@@ -200,27 +199,23 @@ impl Worktree {
     fn enter_again(&mut self) -> io::Result<()> {
         std::fs::create_dir_all(self.admin.parent().unwrap_or(&self.admin))?;
         std::fs::create_dir(&self.admin)?;
-        let link = self.tree.join(".git");
-        let made = self.fill(&link).and_then(|()| self.look());
+        let made = self.fill().and_then(|()| self.look());
         if made.is_err() {
             let _ = std::fs::remove_dir_all(&self.admin);
-            let _ = remove_any(&link);
+            let _ = remove_any(&self.tree.join(".git"));
         }
         made
     }
 
-    fn fill(&self, link: &Path) -> io::Result<()> {
-        let line = |parts: &[&[u8]]| [&parts.concat()[..], b"\n"].concat();
+    fn fill(&self) -> io::Result<()> {
         let lock = self.admin.join("locked");
         // An entry that is locked is not pruned.
         std::fs::write(&lock, "initializing\n")?;
-        std::fs::write(self.admin.join("gitdir"), line(&[link.as_os_str().as_bytes()]))?;
+        std::fs::write(self.admin.join("gitdir"), line_to(&self.tree.join(".git")))?;
         std::fs::write(self.admin.join("commondir"), "../..\n")?;
-        std::fs::write(self.admin.join("HEAD"), line(&[self.commit.as_bytes()]))?;
         std::fs::create_dir(self.admin.join("refs"))?;
         std::fs::copy(&self.pristine, self.admin.join("index"))?;
-        remove_any(link)?;
-        std::fs::write(link, line(&[b"gitdir: ", self.admin.as_os_str().as_bytes()]))?;
+        self.point().map_err(io::Error::other)?;
         std::fs::remove_file(&lock)
     }
 
@@ -252,10 +247,7 @@ impl Worktree {
     /// # Errors
     /// git's directory cannot be written.
     pub fn reset(&self) -> Result<(), GitError> {
-        let link = self.tree.join(".git");
-        let wanted = [b"gitdir: ", self.admin.as_os_str().as_bytes(), b"\n"].concat();
-        self.lay(&link, &wanted)?;
-        self.lay(&self.admin.join("HEAD"), format!("{}\n", self.commit).as_bytes())?;
+        self.point()?;
         let names = names_in(&self.admin).map_err(|source| io_error("read", &self.admin, source))?;
         for name in names.difference(&self.files) {
             let path = self.admin.join(name);
@@ -270,6 +262,12 @@ impl Worktree {
         Ok(())
     }
 
+    /// Points the tree to its entry, and the entry to its commit.
+    fn point(&self) -> Result<(), GitError> {
+        self.lay(&self.tree.join(".git"), &[b"gitdir: ", &line_to(&self.admin)[..]].concat())?;
+        self.lay(&self.admin.join("HEAD"), format!("{}\n", self.commit).as_bytes())
+    }
+
     /// Writes `file` where it is not `bytes` already.
     fn lay(&self, file: &Path, bytes: &[u8]) -> Result<(), GitError> {
         let is_file = file.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
@@ -279,6 +277,11 @@ impl Worktree {
         remove_any(file).map_err(|source| io_error("remove", file, source))?;
         std::fs::write(file, bytes).map_err(|source| io_error("write", file, source))
     }
+}
+
+/// A path as git's own files hold it: the line it is on.
+fn line_to(path: &Path) -> Vec<u8> {
+    [path.as_os_str().as_bytes(), b"\n"].concat()
 }
 
 fn names_in(folder: &Path) -> io::Result<BTreeSet<OsString>> {
