@@ -15,6 +15,7 @@ fn main() {
     let code = match arguments.next().as_deref().and_then(std::ffi::OsStr::to_str) {
         Some("__helper") => heal::process::helper_main(),
         Some(heal::runner::cargo::WORD) => heal::runner::cargo::target_runner_main(arguments),
+        Some(heal::runner::go::WORD) => heal::runner::go::stand_in_main(arguments),
         _ => {
             // Keys in its environment are nobody's business, a test's least.
             heal::process::conceal();

@@ -256,6 +256,7 @@ pub mod go;
 pub(crate) mod injected;
 pub mod interpreter;
 pub mod javascript;
+mod lines;
 pub mod probe;
 pub mod pytest;
 pub mod python;

@@ -112,10 +112,10 @@ pub trait Scratch: Send + Sync {
         Vec::new()
     }
 
-    /// A directory below the root that its commands write although the root
-    /// lies below a layer: the build directory, which stays warm.
-    fn kept(&self) -> Option<PathBuf> {
-        None
+    /// Directories that its commands write although they are outside of the
+    /// root or the root lies below a layer: what is built, which stays warm.
+    fn kept(&self) -> Vec<PathBuf> {
+        Vec::new()
     }
 
     /// The directory that holds what commands write below the root, by the same

@@ -122,7 +122,8 @@ impl Bench {
         let site = self.site(scratch);
         let mut command = runner::compose(&self.project, &site, request, &channel)?;
         let kept = scratch.kept();
-        let writable: Vec<&Path> = [site.tree.as_path(), dir.path()].into_iter().chain(kept.as_deref()).collect();
+        let kept = kept.iter().map(PathBuf::as_path);
+        let writable: Vec<&Path> = [site.tree.as_path(), dir.path()].into_iter().chain(kept).collect();
         let contained =
             self.containment.contain(&mut command, self.launcher.environment(), &writable, scratch.layers());
         let contained = contained.map_err(BenchError::Channel)?;

@@ -8,8 +8,8 @@
 //! In Python the failing tests run once more behind the sample: what they ran
 //! alone and do not run in company is done once in a process (tables that are
 //! filled at the first use, memoized results) by whoever comes first, and is
-//! everybody's. In Rust, where each test has a process of its own and the build
-//! is another one, the failing tests' lines are learnt by the way.
+//! everybody's. In Rust and Go, where each test has a process of its own and the
+//! build is another one, the failing tests' lines are learnt by the way.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -50,7 +50,7 @@ const SLOWER: f64 = 1.5;
 const SLOWER_BEFORE_3_12: f64 = 20.0;
 /// Seconds for a process of its own.
 const PROCESS: f64 = 0.02;
-/// What cargo may always take, since it builds the workspace's crates again.
+/// What cargo and go may always take, since they build the project's code again.
 const BUILD_LIMIT: Duration = Duration::from_secs(60);
 
 /// The lines of passing tests, counted.
@@ -118,12 +118,14 @@ pub async fn measure(
             (sample(first, &failures, |test| test.took.as_secs_f64() * slower), LIMIT)
         }
         RunnerKind::Cargo => (sample(first, &failures, cost_of_process), BUILD_LIMIT),
+        RunnerKind::Go => (sample(first, &failures, |test| cost_of_innermost(test, first)), BUILD_LIMIT),
         _ => return Ok(Spectrum::default()),
     };
     let in_passing = bench.project.kind.tells_lines_in_passing();
     // One that runs to its deadline would use up what the others need.
     let again: Vec<String> = reproductions
         .iter()
+        .filter(|test| !failures.iter().any(|inner| is_within(&inner.id, &test.failure.id)))
         .filter(|test| test.failure.kind != Kind::Timeout && test.executed.is_empty() != in_passing)
         .filter(|test| first.test(&test.failure.id).is_some())
         .map(|test| test.failure.id.clone())
@@ -186,6 +188,18 @@ fn cost_of_process(test: &TestResult) -> f64 {
         Some(What::Test(..)) => test.took.as_secs_f64() + PROCESS,
         _ => f64::INFINITY,
     }
+}
+
+/// The seconds of a Go test in a process of its own; one that only holds others
+/// is known by them.
+fn cost_of_innermost(test: &TestResult, first: &Report) -> f64 {
+    let holds_one = first.tests.iter().any(|other| is_within(&other.id, &test.id));
+    if holds_one { f64::INFINITY } else { test.took.as_secs_f64() + PROCESS }
+}
+
+/// Whether the Go test `inner` is a subtest of `outer`, at any depth.
+fn is_within(inner: &str, outer: &str) -> bool {
+    outer.contains(' ') && inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Leading parts that two ids have in common: folders, file, class, function.

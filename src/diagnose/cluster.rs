@@ -16,11 +16,13 @@ use crate::language;
 /// A failure with no such frame (a check that did not hold in the test itself)
 /// says nothing about its root, so it is joined only to failures of the same
 /// test function with other parameters: two faults healed as one would hide
-/// one of them, while one fault healed twice costs only time.
+/// one of them, while one fault healed twice costs only time. A test that fails
+/// for its subtests alone is told by them, and in no group.
 pub fn clusters(failures: &[Failure]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut by_root: HashMap<String, usize> = HashMap::new();
-    for (index, failure) in failures.iter().enumerate() {
+    let is_told = |outer: &Failure| failures.iter().any(|inner| fails_for(outer, inner));
+    for (index, failure) in failures.iter().enumerate().filter(|(_, failure)| !is_told(failure)) {
         match by_root.entry(root(failure)) {
             std::collections::hash_map::Entry::Occupied(group) => groups[*group.get()].push(index),
             std::collections::hash_map::Entry::Vacant(slot) => {
@@ -30,6 +32,12 @@ pub fn clusters(failures: &[Failure]) -> Vec<Vec<usize>> {
         }
     }
     groups
+}
+
+/// Whether `outer` is a test that fails as its subtest `inner` does (Go).
+pub fn fails_for(outer: &Failure, inner: &Failure) -> bool {
+    let is_within = inner.id.strip_prefix(&outer.id).is_some_and(|rest| rest.starts_with('/'));
+    is_within && outer.id.contains(' ') && outer.message == inner.message
 }
 
 /// What two failures of one fault share; the same in every run of one tree.
@@ -129,6 +137,22 @@ mod tests {
             failure("t.py::f", Kind::Exception, "ValueError: 'y'", &[("shop/money.py", 7, "parse")]),
         ];
         assert_eq!(clusters(&failures), vec![vec![0, 2], vec![1, 3], vec![4], vec![5], vec![6]]);
+    }
+
+    #[test]
+    fn a_test_that_fails_for_its_subtests_alone_is_told_by_them() {
+        let of = |id: &str, message: &str| failure(id, Kind::Assertion, message, &[("cart/cart_test.go", 9, "")]);
+        let failures = [
+            of("e.t/s/cart TestTotal/two", "got 1"),
+            of("e.t/s/cart TestTotal/ten", "got 2"),
+            of("e.t/s/cart TestTotal", "got 1"),
+            of("e.t/s/cart TestTotals", "got 1"),
+            of("e.t/s/cart TestOwn/a", "got 3"),
+            of("e.t/s/cart TestOwn", "left open"),
+        ];
+        assert_eq!(clusters(&failures), vec![vec![0], vec![1], vec![3], vec![4], vec![5]]);
+        // Asked for by its own name it is what is to be healed.
+        assert_eq!(clusters(&failures[2..3]), vec![vec![0]]);
     }
 
     #[test]

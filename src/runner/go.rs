@@ -11,8 +11,13 @@
 //!   test that holds them, and the others' rows left out.
 //! - The binary's own `-timeout` ends an endless test, and names it.
 //! - `-json` comes before the packages, and what follows `-args` is kept.
+//! - Where lines are asked for, heal stands in for the test binaries by `-exec`
+//!   ([`traced`]); a command with an `-exec` of its own tells none.
 //!
 //! Composes and reads; never starts anything.
+
+mod coverage;
+mod traced;
 
 use std::collections::BTreeSet;
 use std::collections::HashSet;
@@ -24,6 +29,9 @@ use crate::trace::go::events::Events;
 use crate::trace::go::events::Told;
 use crate::trace::ground::Ground;
 use crate::trace::ground::bare;
+
+pub use traced::WORD;
+pub use traced::stand_in_main;
 
 /// Bytes kept of the events.
 const OUTPUT_LIMIT: usize = 64 * 1024 * 1024;
@@ -61,18 +69,59 @@ const VALUES: &[&str] = &[
 /// Options that heal sets itself, or that hide results.
 const OURS: &[&str] = &["-json", "-v", "-count", "-failfast", "-timeout", "-shuffle"];
 
+/// What would stand in the way of lines that heal asks for.
+const COVERAGE: &[&str] = &["-cover", "-coverprofile", "-coverpkg", "-covermode"];
+
+/// A module as `go.mod` declares it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Module {
+    /// Its path, the beginning of its packages' names.
+    path: String,
+    /// Its folder.
+    root: RelPath,
+}
+
+impl Module {
+    /// The module that `project` is in: the nearest `go.mod` at its folder or
+    /// above, in the repository.
+    fn of(project: &Project, site: &Site) -> Option<Module> {
+        let mut root = project.root.clone();
+        loop {
+            if let Ok(text) = std::fs::read_to_string(root.under(&site.tree).join("go.mod")) {
+                let path = text.lines().find_map(|line| line.strip_prefix("module "))?;
+                let path = path.split("//").next().unwrap_or(path).trim().trim_matches('"');
+                return Some(Module { path: path.to_owned(), root });
+            }
+            if root.is_root() {
+                return None;
+            }
+            root = root.parent();
+        }
+    }
+
+    /// The folder or file of the repository that Go calls `name`.
+    fn inside(&self, name: &str) -> Option<RelPath> {
+        let rest = name.strip_prefix(&self.path)?;
+        match rest.strip_prefix('/') {
+            Some(inner) => self.root.join(inner).ok(),
+            None => rest.is_empty().then(|| self.root.clone()),
+        }
+    }
+}
+
 /// Composes the command.
 ///
 /// # Errors
-/// Never; the signature is that of all runners.
-pub fn compose(project: &Project, site: &Site, request: &Request, _channel: &Channel) -> Result<Command, RunnerError> {
+/// The channel's directory cannot be written.
+pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Channel) -> Result<Command, RunnerError> {
     let mut env: Vec<(String, Option<String>)> =
         site.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
     if let Some(zone) = request.variation.time_zone {
         env.push(("TZ".to_owned(), Some(zone.to_owned())));
     }
+    let traced = traced::words(project, site, request, channel)?;
     Ok(Command {
-        argv: argv(&project.command, request).into_iter().map(Into::into).collect(),
+        argv: argv(&project.command, request, &traced).into_iter().map(Into::into).collect(),
         cwd: project.root.under(&site.tree),
         env: env.into_iter().map(|(name, value)| (name.into(), value.map(Into::into))).collect(),
         time_limit: request.time_limit,
@@ -81,7 +130,8 @@ pub fn compose(project: &Project, site: &Site, request: &Request, _channel: &Cha
     })
 }
 
-fn argv(command: &[String], request: &Request) -> Vec<String> {
+/// The command's words; `traced` are those that ask for lines, if any.
+fn argv(command: &[String], request: &Request, traced: &[String]) -> Vec<String> {
     let verb = command.iter().position(|word| word == "test").unwrap_or(command.len().saturating_sub(1));
     let (head, rest) = command.split_at((verb + 1).min(command.len()));
     let mut words = head.to_vec();
@@ -105,10 +155,12 @@ fn argv(command: &[String], request: &Request) -> Vec<String> {
     let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
     let limit = request.test_limit.saturating_mul(count).saturating_add(START).min(request.time_limit);
     words.push(format!("-timeout={}s", limit.as_secs().max(1)));
-    let is_filter = |word: &String| {
-        ["-run", "-skip"].iter().any(|name| word.trim_start_matches('-').starts_with(&format!("{}=", &name[1..])))
+    words.extend_from_slice(traced);
+    let in_the_way = |word: &String| {
+        let name = word.split('=').next().unwrap_or(word);
+        ["-run", "-skip"].contains(&name) || (!traced.is_empty() && COVERAGE.contains(&name))
     };
-    words.extend(options.into_iter().filter(|word| !is_filter(word)));
+    words.extend(options.into_iter().filter(|word| !in_the_way(word)));
     let parts: Vec<(&str, &str)> =
         ids.iter().filter(|id| !id.starts_with("error[")).filter_map(|id| id.split_once(' ')).collect();
     let tests: BTreeSet<&str> = parts.iter().map(|(_, test)| test.split('/').next().unwrap_or(test)).collect();
@@ -155,7 +207,7 @@ fn sorted_out(rest: &[String]) -> (Vec<String>, Vec<String>, Vec<String>) {
 }
 
 /// Reads the events.
-pub fn read(project: &Project, site: &Site, request: &Request, _channel: &Channel, finished: &Finished) -> Report {
+pub fn read(project: &Project, site: &Site, request: &Request, channel: &Channel, finished: &Finished) -> Report {
     let places = site.places.also_at(&site.tree);
     let ground = Ground { places: &places, near: &project.root };
     let mut events = Events::new(ground);
@@ -183,6 +235,9 @@ pub fn read(project: &Project, site: &Site, request: &Request, _channel: &Channe
     if let Selection::Tests(ids) = &request.selection {
         let wanted: HashSet<&String> = ids.iter().collect();
         report.tests.retain(|test| wanted.contains(&test.id));
+    }
+    if request.trace_lines {
+        traced::tell(channel, &mut report.tests);
     }
     report.incomplete_why = doubt;
     report.complete = report.incomplete_why.is_none();
@@ -228,10 +283,7 @@ fn share_with_blocks(tests: &mut [TestResult]) {
 pub fn place(project: &Project, site: &Site, id: &str) -> Option<TestPlace> {
     let (package, test) = id.split_once(' ')?;
     let function = test.split('/').next()?;
-    let module = std::fs::read_to_string(project.root.under(&site.tree).join("go.mod")).ok()?;
-    let module = module.lines().find_map(|line| line.strip_prefix("module "))?.trim();
-    let inner = package.strip_prefix(module)?.trim_start_matches('/');
-    let folder = project.root.join(inner).ok()?;
+    let folder = Module::of(project, site)?.inside(package)?;
     let wanted = format!("func {function}(");
     let mut entries: Vec<_> =
         std::fs::read_dir(folder.under(&site.tree)).ok()?.flatten().map(|entry| entry.path()).collect();
@@ -254,7 +306,7 @@ mod tests {
         let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
         let selection = if ids.is_empty() { Selection::All } else { Selection::Tests(ids) };
         let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
-        argv(&words, &python::tests::request(selection)).join(" ")
+        argv(&words, &python::tests::request(selection), &[]).join(" ")
     }
 
     #[test]

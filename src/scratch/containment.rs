@@ -36,7 +36,7 @@ const MISLEADING: [&str; 10] = [
 
 /// Variables whose names begin so are all that a command gets under `strict`,
 /// beside what heal itself sets.
-const NEEDED: [&str; 30] = [
+const NEEDED: [&str; 32] = [
     "PATH",
     "HOME",
     "LANG",
@@ -63,6 +63,8 @@ const NEEDED: [&str; 30] = [
     "GOROOT",
     "GOPATH",
     "GOFLAGS",
+    "GOMODCACHE",
+    "GOTOOLCHAIN",
     "JAVA_HOME",
     "LD_LIBRARY_PATH",
     "CC",

@@ -53,6 +53,8 @@ pub(super) struct Plan {
     pub(super) seed: Option<PathBuf>,
     /// Whether cargo builds in `target`, which then stays between candidates.
     pub(super) builds: bool,
+    /// Whether go builds, with a cache that stays between candidates.
+    pub(super) has_go: bool,
     /// What a report should say.
     pub(super) notes: Vec<String>,
 }
@@ -96,9 +98,9 @@ pub(super) fn pin(
     plan.folders = folders.filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_path_buf).collect();
     plan.links = carried.links;
     plan.seed = carried.seed;
-    let has_manifest =
-        plan.wanted.iter().any(|wanted| wanted.path.file_name().is_some_and(|name| name == "Cargo.toml"));
-    plan.builds = (has_manifest || plan.seed.is_some()) && !plan.folders.contains(Path::new("target"));
+    let has = |wanted: &str| plan.wanted.iter().any(|it| it.path.file_name().is_some_and(|name| name == wanted));
+    plan.has_go = has("go.mod");
+    plan.builds = (has("Cargo.toml") || plan.seed.is_some()) && !plan.folders.contains(Path::new("target"));
     plan.notes.extend(carried.notes);
     Ok((plan, now))
 }

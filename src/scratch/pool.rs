@@ -240,6 +240,10 @@ impl Taken {
         if method == Method::Overlay && shared.plan.builds {
             std::fs::create_dir_all(&target).map_err(|source| ScratchError::cache("make", &target, source))?;
         }
+        if shared.plan.has_go {
+            let cache = slot.go_cache();
+            std::fs::create_dir_all(&cache).map_err(|source| ScratchError::cache("make", &cache, source))?;
+        }
         slot.save()
     }
 }
@@ -289,8 +293,10 @@ impl Scratch for Taken {
         }
     }
 
-    fn kept(&self) -> Option<PathBuf> {
-        (self.method == Method::Overlay && self.shared.plan.builds).then(|| self.held().tree.join("target"))
+    fn kept(&self) -> Vec<PathBuf> {
+        let (plan, slot) = (&self.shared.plan, self.held());
+        let target = (self.method == Method::Overlay && plan.builds).then(|| slot.tree.join("target"));
+        target.into_iter().chain(plan.has_go.then(|| slot.go_cache())).collect()
     }
 
     fn written(&self) -> Option<PathBuf> {
@@ -327,6 +333,9 @@ impl Scratch for Taken {
             ("UV_NO_SYNC".to_owned(), "1".to_owned()),
             ("CARGO_TARGET_DIR".to_owned(), text(&slot.tree.join("target"))),
         ];
+        if self.shared.plan.has_go {
+            environment.push(("GOCACHE".to_owned(), text(&slot.go_cache())));
+        }
         if !slot.is_registered() {
             // A repository around the cache is none of the tests' business.
             environment.push(("GIT_CEILING_DIRECTORIES".to_owned(), text(&slot.dir)));

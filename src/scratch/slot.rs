@@ -146,6 +146,11 @@ impl Slot {
         Ok(())
     }
 
+    /// Where Go keeps what it built in this slot.
+    pub(super) fn go_cache(&self) -> PathBuf {
+        self.dir.join("go-build")
+    }
+
     /// Whether git knows the tree.
     pub(super) fn is_registered(&self) -> bool {
         self.worktree.is_some()

@@ -103,7 +103,7 @@ impl Stand {
             command = command.env(name, value);
         }
         let kept = scratch.kept();
-        let writable: Vec<&Path> = std::iter::once(scratch.root()).chain(kept.as_deref()).collect();
+        let writable: Vec<&Path> = std::iter::once(scratch.root()).chain(kept.iter().map(PathBuf::as_path)).collect();
         let contained = self.containment.contain(&mut command, &self.environment, &writable, scratch.layers());
         let contained = contained.expect("contained");
         let run = self.launcher.run_confined(&command, contained.confinement.as_ref());

@@ -65,7 +65,7 @@ const TOOLS: [&str; 47] = [
 const TEXTS: [&str; 2] = [".gitconfig", ".config/git/config"];
 
 /// Variables that name one place.
-const PLACES: [&str; 14] = [
+const PLACES: [&str; 15] = [
     "CARGO_HOME",
     "RUSTUP_HOME",
     "VIRTUAL_ENV",
@@ -76,6 +76,7 @@ const PLACES: [&str; 14] = [
     "NVM_DIR",
     "GOROOT",
     "GOPATH",
+    "GOMODCACHE",
     "JAVA_HOME",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
