@@ -35,6 +35,7 @@ mod index;
 mod makers;
 mod modules;
 mod ochiai;
+mod printed;
 mod resolve;
 mod shadow;
 mod slice;

@@ -109,13 +109,13 @@ impl<'a> Ochiai<'a> {
             .max_by(|a, b| a.0.total_cmp(&b.0))
     }
 
-    /// The coefficients of the functions that failing tests ran, with the words for
-    /// them; none where there is nothing to compare.
+    /// The coefficients of the functions that failing tests ran, with who runs the
+    /// line and the words for it; none where there is nothing to compare.
     pub(super) fn functions<'p>(
         &self,
         index: &Index<'_>,
         places: impl Iterator<Item = &'p Place>,
-    ) -> HashMap<Place, (f64, String)> {
+    ) -> HashMap<Place, (f64, Counts, String)> {
         if !self.is_known() {
             return HashMap::new();
         }
@@ -131,7 +131,7 @@ impl<'a> Ochiai<'a> {
                 "run by {} of {failing} failing{beside} and {} of {passing} passing tests",
                 counts.failed, counts.passed
             );
-            Some((*place, (share, words)))
+            Some((*place, (share, counts, words)))
         };
         places.filter_map(spectrum).collect()
     }

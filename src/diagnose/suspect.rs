@@ -28,7 +28,8 @@
 //! - `spectrum`: `(ochiai(f) / max ochiai) ^ SPECTRUM`, where `ochiai(f)` is the
 //!   highest of its lines (see `ochiai`) and `max` that of all these functions;
 //!   `UNSEEN` in the place of the quotient for a function no line of which a
-//!   failing test ran; at least `BROKE` times `frame`, where it did not raise
+//!   failing test ran; `PRINTED` times that where it ran to print the failure; at
+//!   least `BROKE` times `frame`, where it did not raise
 //!   on purpose, `GAVE` times `gave`, and `made`: what every test runs may
 //!   break for one of them; 1 where no lines of passing tests are known, and for what is
 //!   no function;
@@ -62,6 +63,7 @@ use super::index::Index;
 use super::index::Place;
 use super::makers;
 use super::ochiai::Ochiai;
+use super::printed;
 use super::target;
 use super::target::Target;
 use super::values;
@@ -112,6 +114,9 @@ const MAKER: f64 = 0.7;
 /// A constructor that no frame leads to and that hardly computes: nearly every
 /// test calls one.
 const MAKES: f64 = 0.6;
+/// The share of its quotient that a function keeps which probably ran to print
+/// the failure (see `printed`).
+const PRINTED: f64 = 0.5;
 /// Share of the full substance up to which a function hardly computes, and of
 /// what the trace was given that says nothing.
 const PLAIN: f64 = 0.25;
@@ -174,7 +179,14 @@ pub(crate) fn rank(index: &Index<'_>, evidence: &Evidence<'_>, config: &Config) 
         gather::from_recent(index, evidence.recent, &mut gathered);
     }
     let reached = gathered.keys().map(|place| place.file).collect();
-    let known = Known { failure, recent: evidence.recent, named: &named, executed: &executed, ochiai: &ochiai };
+    let known = Known {
+        failure,
+        target: target.as_ref(),
+        recent: evidence.recent,
+        named: &named,
+        executed: &executed,
+        ochiai: &ochiai,
+    };
     let scores = score(index, &known, gathered);
     let mut suspects: Vec<Ranked> = scores
         .into_iter()
@@ -213,6 +225,7 @@ fn without<'a>(evidence: &Evidence<'a>, sources: Sources) -> Evidence<'a> {
 /// What marks functions and their lines.
 struct Known<'k> {
     failure: &'k Failure,
+    target: Option<&'k Target>,
     recent: &'k [(RelPath, Vec<Lines>)],
     named: &'k Named,
     executed: &'k Executed<'k>,
@@ -224,12 +237,18 @@ fn score(
     known: &Known<'_>,
     mut gathered: HashMap<Place, Gathered>,
 ) -> Vec<(Place, f64, Vec<String>)> {
-    let Known { failure, recent, named, executed, ochiai } = *known;
+    let Known { failure, target, recent, named, executed, ochiai } = *known;
     let mut scores = Vec::new();
-    let spectra = ochiai.functions(index, gathered.keys());
-    let sharpest = spectra.values().map(|(share, _)| *share).fold(0.0, f64::max);
+    let mut spectra = ochiai.functions(index, gathered.keys());
+    for (place, (share, counts, _)) in &mut spectra {
+        let mut at = index.at(*place).into_iter().filter(|_| counts.passed == 0);
+        if at.any(|(file, definition)| printed::is_telling(&file, &definition, failure, target)) {
+            *share *= PRINTED;
+        }
+    }
+    let sharpest = spectra.values().map(|(share, ..)| *share).fold(0.0, f64::max);
     if sharpest > 0.0 {
-        let share = |place: &Place| spectra.get(place).map(|(share, _)| share / sharpest);
+        let share = |place: &Place| spectra.get(place).map(|(share, ..)| share / sharpest);
         makers::from_made(index, executed, share, &mut gathered);
     }
     let on_trace = gathered.values().any(|known| known.frame > 0.0);
@@ -252,7 +271,7 @@ fn score(
             score *= MAKES;
         }
         let least = (BROKE * known.broke).max(GAVE * known.gave).max(known.made);
-        if let Some((share, words)) = spectra.get(&place) {
+        if let Some((share, _, words)) = spectra.get(&place) {
             score *= (share / sharpest).max(least).powf(SPECTRUM);
             known.reasons.push(words.clone());
         } else if sharpest > 0.0 && definition.kind.is_callable() && known.frame == 0.0 {
