@@ -82,6 +82,9 @@ pub enum BenchError {
     Stopped(Stop),
 }
 
+/// Options of the user's for every node process, which heal adds to.
+const NODE_OPTIONS: &str = "NODE_OPTIONS";
+
 impl Bench {
     /// The request for `selection` under the default deadlines.
     pub fn request(&self, selection: Selection) -> Request {
@@ -100,12 +103,16 @@ impl Bench {
 
     /// Where the project stands in `scratch`.
     pub fn site(&self, scratch: &dyn Scratch) -> Site {
+        let mut env = scratch.environment();
+        // What is added to a variable is added to what it holds.
+        let options = self.launcher.environment().get(NODE_OPTIONS).and_then(std::ffi::OsStr::to_str);
+        env.extend(options.map(|options| (NODE_OPTIONS.to_owned(), options.to_owned())));
         Site {
             user_root: self.user_root.clone(),
             tree: scratch.root().to_path_buf(),
             written: scratch.written(),
             heal: self.heal.clone(),
-            env: scratch.environment(),
+            env,
             python: self.python.clone(),
             places: self.places.clone(),
         }

@@ -52,6 +52,8 @@ const SLOWER_BEFORE_3_12: f64 = 20.0;
 const PROCESS: f64 = 0.02;
 /// What cargo and go may always take, since they build the project's code again.
 const BUILD_LIMIT: Duration = Duration::from_secs(60);
+/// What a JavaScript runner may always take, which may compile as well.
+const NODE_LIMIT: Duration = Duration::from_secs(30);
 
 /// The lines of passing tests, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,7 +121,10 @@ pub async fn measure(
         }
         RunnerKind::Cargo => (sample(first, &failures, cost_of_process), BUILD_LIMIT),
         RunnerKind::Go => (sample(first, &failures, |test| cost_of_innermost(test, first)), BUILD_LIMIT),
-        _ => return Ok(Spectrum::default()),
+        RunnerKind::Jest | RunnerKind::Vitest | RunnerKind::Mocha | RunnerKind::Node => {
+            (sample(first, &failures, |test| test.took.as_secs_f64() * SLOWER), NODE_LIMIT)
+        }
+        RunnerKind::Command => return Ok(Spectrum::default()),
     };
     let in_passing = bench.project.kind.tells_lines_in_passing();
     // One that runs to its deadline would use up what the others need.

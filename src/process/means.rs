@@ -83,7 +83,8 @@ fn probing(helper: &Path, layers: Vec<Layer>) -> Confinement {
         layers,
         private: vec!["/tmp".into()],
         hidden: Vec::new(),
-        shown: helper.parent().map(PathBuf::from).into_iter().collect(),
+        // Itself and not its folder, which may be the private one.
+        shown: vec![helper.to_path_buf()],
         replaced: Vec::new(),
         network: Network::Loopback,
         least_free: 0,

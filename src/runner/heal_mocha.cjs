@@ -2,7 +2,8 @@
 // far as heal reads it, in a file beside this one: mocha's own writes to a file
 // since 9.2 only, and to the tests' output before.
 //
-// Loaded by --reporter.
+// Loaded by --reporter, before the files of the tests: the recorder of lines,
+// where there is one beside this file, begins here.
 'use strict';
 
 const fs = require('fs');
@@ -37,7 +38,16 @@ const described = (error) => {
   return told;
 };
 
+const recorder = path.join(__dirname, 'heal_lines.cjs');
+let lines;
+try {
+  if (fs.existsSync(recorder)) lines = require(recorder);
+} catch (_) {
+  // Written in words that this node does not know.
+}
+
 module.exports = function Heal(runner) {
+  if (typeof lines === 'function') lines(runner);
   const report = { stats: { suites: 0 }, tests: [], pending: [], failures: [] };
   const errors = new Map();
   const row = (test) => ({

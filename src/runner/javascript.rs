@@ -22,6 +22,7 @@
 //! Composes and reads; never starts anything.
 
 mod answer;
+mod traced;
 mod words;
 
 use super::*;
@@ -50,7 +51,7 @@ pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Chan
         let path = channel.dir.join(name);
         std::fs::write(&path, text).map_err(|source| RunnerError::Channel { path, source })?;
     }
-    let argv = words::argv(project, request, channel);
+    let mut argv = words::argv(project, request, channel);
     let mut env: Vec<(String, Option<String>)> =
         site.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
     let mut set = |name: &str, value: &str| env.push((name.to_owned(), Some(value.to_owned())));
@@ -60,6 +61,11 @@ pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Chan
     set("NODE_DISABLE_COLORS", "1");
     if let Some(zone) = request.variation.time_zone {
         set("TZ", zone);
+    }
+    if traced::is_wanted(request)
+        && let Some(load) = traced::lay(project, site, channel)?
+    {
+        traced::add(&load, &mut env, &mut argv);
     }
     let time_limit = match &request.selection {
         Selection::All => request.time_limit,

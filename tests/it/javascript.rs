@@ -170,3 +170,45 @@ fn a_file_that_does_not_load_is_told() {
     let ran = project.heal(&["explain", "--json"]);
     assert!(ran.stdout.contains("Cannot find module './nope'"), "{}\n{}", ran.stdout, ran.stderr);
 }
+
+/// `bulk` is at fault, and no passing test runs it.
+const TOTAL: &str = "function total(price, qty) {\n  if (qty >= 10) {\n    return bulk(price, qty);\n  }\n  return plain(price, qty);\n}\n\nfunction bulk(price, qty) {\n  if (qty > 100) {\n    return (price * qty) / 2;\n  }\n  return plain(price, qty) - qty;\n}\n\nfunction plain(price, qty) {\n  return price * qty;\n}\n";
+
+fn tests_of_total(head: &str) -> String {
+    format!(
+        "{head}\ndescribe('total', () => {{\n  it('takes one', () => {{ assert.strictEqual(total(5, 1), 5); }});\n  it('takes two (2)', async () => {{ await null; assert.strictEqual(total(5, 2), 10); }});\n  describe('in bulk', () => {{\n    it('takes ten', () => {{ assert.strictEqual(total(5, 10), 50); }});\n  }});\n}});\nit('is plain', () => {{ assert.strictEqual(plain(2, 3), 6); }});\n"
+    )
+}
+
+#[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs node: --features ecosystem")]
+fn the_lines_of_each_runners_tests_tell_which_function_is_at_fault() {
+    let script = format!("{TOTAL}\nmodule.exports = {{ total, plain }};\n");
+    let typed = TOTAL.replace("(price, qty) {", "(price: number, qty: number): number {");
+    let typed = format!("interface Unused {{\n  a: string;\n}}\n\n{typed}\nexport {{ total, plain }};\n");
+    let requires = "const assert = require('node:assert');\nconst { total, plain } = require('./shop');";
+    let node = format!("const {{ describe, it }} = require('node:test');\n{requires}");
+    let vitest = "import assert from 'node:assert';\nimport { describe, it } from 'vitest';\nimport { total, plain } from './shop';";
+    for (package, file, head, shop, text) in [
+        (r#"{"scripts": {"test": "jest"}}"#, "shop.test.js", requires, "shop.js", &script),
+        (r#"{"scripts": {"test": "mocha shop.test.js"}}"#, "shop.test.js", requires, "shop.js", &script),
+        ("{}", "shop.test.js", &node, "shop.js", &script),
+        (r#"{"scripts": {"test": "vitest run"}}"#, "shop.test.ts", vitest, "shop.ts", &typed),
+    ] {
+        let project = Project::new(&[
+            ("package.json", package),
+            (shop, text),
+            (file, &tests_of_total(head)),
+            (".gitignore", "node_modules\n"),
+        ]);
+        std::os::unix::fs::symlink(packages().join("node_modules"), project.root.join("node_modules")).expect("a link");
+        let before = project.state();
+        let ran = project.heal(&["explain", "--json"]).code(0);
+        let json = ran.json();
+        let suspect = &json["failures"][0]["suspects"][0];
+        assert_eq!((&suspect["symbol"], &suspect["path"]), (&"bulk".into(), &shop.into()), "{package}: {json:#}");
+        let reasons = suspect["reasons"].to_string();
+        assert!(reasons.contains("run by 1 of 1 failing and 0 of 3 passing tests"), "{package}: {reasons}");
+        assert_eq!(project.state().differences(&before), Vec::<String>::new(), "{package}");
+    }
+}

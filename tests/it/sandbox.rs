@@ -554,3 +554,17 @@ fn a_repository_may_not_switch_the_sandbox_off() {
         assert!(ran.stderr.contains("sandbox"), "{}", ran.stderr);
     }
 }
+
+#[test]
+fn what_the_sandbox_can_do_does_not_hang_on_where_heal_lies() {
+    let project = Project::new(&[("a.py", "x = 1\n")]);
+    let heal = tempfile::Builder::new().prefix("heal-in-tmp-").tempfile_in("/tmp").expect("a file");
+    let heal = heal.into_temp_path();
+    std::fs::copy(env!("CARGO_BIN_EXE_heal"), &heal).expect("copied");
+    let line = |text: &str| text.lines().find(|line| line.contains("sandbox")).map(str::to_owned);
+    let here = line(&project.heal(&["doctor"]).stdout);
+    let output = project.command(heal.to_str().expect("text")).arg("doctor").output().expect("runs");
+    let there = line(&String::from_utf8_lossy(&output.stdout));
+    assert!(here.is_some());
+    assert_eq!(there, here);
+}

@@ -49,6 +49,9 @@ pub fn read(project: &Project, site: &Site, request: &Request, channel: &Channel
             failure => report.tests.push(TestResult { failure, ..row }),
         }
     }
+    if super::traced::is_wanted(request) {
+        super::traced::tell(channel, &mut report.tests);
+    }
     // The exit code also speaks of tests that were not asked for.
     let failed = report.failures().next().is_some();
     if let Selection::Tests(ids) = &request.selection {
