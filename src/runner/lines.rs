@@ -25,9 +25,6 @@ pub(super) struct Record {
     pub file: String,
     /// The test's name, as the runner's own part of heal writes it.
     pub title: String,
-    /// Whether the title is the innermost one alone.
-    #[serde(default)]
-    pub leaf: bool,
     /// Lines, 1-based, by the file's path from the repository's root.
     pub files: BTreeMap<String, Vec<u32>>,
 }

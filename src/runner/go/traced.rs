@@ -162,7 +162,6 @@ fn run(channel: &Path, binary: &OsString, given: &[OsString], order: &Order) -> 
             nonce: order.nonce.clone(),
             file: String::new(),
             title: id.clone(),
-            leaf: false,
             files: files.collect(),
         };
         let mut line = serde_json::to_vec(&record)?;

@@ -77,12 +77,12 @@ pub(super) fn add(load: &str, env: &mut Vec<(String, Option<String>)>, argv: &mu
 /// Gives the tests of a report the lines that were recorded; `tests` are all
 /// that it told of.
 pub(super) fn tell(channel: &Channel, tests: &mut [TestResult]) {
-    let mut told: HashMap<(String, String, bool), Vec<Record>> = HashMap::new();
+    let mut told: HashMap<(String, String), Vec<Record>> = HashMap::new();
     for record in lines::read(&channel.dir, &channel.nonce) {
-        told.entry((record.file.clone(), flat(&record.title), record.leaf)).or_default().push(record);
+        told.entry((record.file.clone(), flat(&record.title))).or_default().push(record);
     }
-    for ((file, title, leaf), mut records) in told {
-        let of_title: Vec<usize> = (0..tests.len()).filter(|at| is_of(&tests[*at].id, &file, &title, leaf)).collect();
+    for ((file, title), mut records) in told {
+        let of_title: Vec<usize> = (0..tests.len()).filter(|at| is_of(&tests[*at].id, &file, &title)).collect();
         if of_title.len() != records.len() {
             // Of a test that was tried again the last time counts; which one of
             // several a record is of cannot be told.
@@ -97,19 +97,15 @@ pub(super) fn tell(channel: &Channel, tests: &mut [TestResult]) {
     }
 }
 
-/// Whether the record of `title` in `file`, absolute, is of the test `id`; of a
-/// `leaf` only the innermost title is known.
-fn is_of(id: &str, file: &str, title: &str, leaf: bool) -> bool {
+/// Whether the record of `title` in `file`, absolute, is of the test `id`.
+fn is_of(id: &str, file: &str, title: &str) -> bool {
     let Some((of, titles)) = id.split_once(SEPARATOR) else { return false };
     if !file.strip_suffix(of).is_some_and(|before| before.ends_with('/')) {
         return false;
     }
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let plain = titles.rsplit_once(" #").filter(|(_, number)| is_number(number)).map(|(plain, _)| plain);
-    [Some(titles), plain].into_iter().flatten().any(|titles| {
-        let titles = flat(titles);
-        titles == title || (leaf && titles.strip_suffix(title).is_some_and(|before| before.ends_with(' ')))
-    })
+    [Some(titles), plain].into_iter().flatten().any(|titles| flat(titles) == title)
 }
 
 /// Titles as the recorder joins them.
@@ -163,29 +159,27 @@ mod tests {
     fn records_are_given_to_the_tests_they_are_of() {
         let folder = tempfile::tempdir().expect("a folder");
         let channel = Channel { dir: folder.path().to_owned(), nonce: "N".into() };
-        let record = |title: &str, leaf: bool, line: u32| {
-            serde_json::json!({"nonce": "N", "file": "/tree/web/src/a.test.js", "title": title, "leaf": leaf,
+        let record = |title: &str, line: u32| {
+            serde_json::json!({"nonce": "N", "file": "/tree/web/src/a.test.js", "title": title,
                 "files": {"web/src/a.js": [line]}})
             .to_string()
                 + "\n"
         };
         let text = [
-            record("Cart adds", false, 1),
-            record("Cart adds", false, 2),
-            record("Cart flaky", false, 3),
-            record("Cart flaky", false, 4),
-            record("inner", true, 5),
-            record("twice", true, 6),
-            record("other", false, 7),
+            record("Cart adds", 1),
+            record("Cart adds", 2),
+            record("Cart flaky", 3),
+            record("Cart flaky", 4),
+            record("Cart a > b inner", 5),
+            record("other", 6),
         ];
         std::fs::write(folder.path().join("lines-1-0.jsonl"), text.concat()).expect("written");
         let ids = [
             "src/a.test.js > Cart > adds",
             "src/a.test.js > Cart > adds #2",
             "src/a.test.js > Cart > flaky",
-            "src/a.test.js > Cart > deep > inner",
-            "src/a.test.js > Cart > twice",
-            "src/a.test.js > Bag > twice",
+            "src/a.test.js > Cart > a > b > inner",
+            "src/a.test.js > Bag > adds",
             "src/b.test.js > other",
         ];
         let test = |id: &&str| TestResult {
@@ -202,6 +196,6 @@ mod tests {
             .iter()
             .map(|test| test.executed.iter().find(|(file, _)| *file == path).map(|(_, lines)| lines[0]))
             .collect();
-        assert_eq!(told, [Some(1), Some(2), Some(4), Some(5), None, None, None]);
+        assert_eq!(told, [Some(1), Some(2), Some(4), Some(5), None, None]);
     }
 }
