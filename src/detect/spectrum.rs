@@ -12,6 +12,7 @@
 //! build is another one, the failing tests' lines are learnt by the way.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -31,6 +32,7 @@ use crate::runner::cargo::identity::Identity;
 use crate::runner::cargo::identity::What;
 use crate::scratch::Scratch;
 use crate::source::RelPath;
+use crate::trace::go;
 
 /// Lines of the repository that one test executed, by file, 1-based.
 pub type Covered = Vec<(RelPath, Vec<u32>)>;
@@ -123,7 +125,10 @@ pub async fn measure(
             (sample(first, &failures, |test| test.took.as_secs_f64() * slower), LIMIT)
         }
         RunnerKind::Cargo => (sample(first, &failures, cost_of_process), BUILD_LIMIT),
-        RunnerKind::Go => (sample(first, &failures, |test| cost_of_innermost(test, first)), BUILD_LIMIT),
+        RunnerKind::Go => {
+            let holding = go::blocks(first.tests.iter().map(|test| test.id.as_str()));
+            (sample(first, &failures, |test| cost_of_innermost(test, &holding)), BUILD_LIMIT)
+        }
         RunnerKind::Jest | RunnerKind::Vitest | RunnerKind::Mocha | RunnerKind::Node => {
             (sample(first, &failures, |test| test.took.as_secs_f64() * SLOWER + TAKEN), NODE_LIMIT)
         }
@@ -133,7 +138,7 @@ pub async fn measure(
     // One that runs to its deadline would use up what the others need.
     let again: Vec<String> = reproductions
         .iter()
-        .filter(|test| !failures.iter().any(|inner| is_within(&inner.id, &test.failure.id)))
+        .filter(|test| !failures.iter().any(|inner| go::is_subtest(&inner.id, &test.failure.id)))
         .filter(|test| test.failure.kind != Kind::Timeout && test.executed.is_empty() != in_passing)
         .filter(|test| first.test(&test.failure.id).is_some())
         .map(|test| test.failure.id.clone())
@@ -200,14 +205,8 @@ fn cost_of_process(test: &TestResult) -> f64 {
 
 /// The seconds of a Go test in a process of its own; one that only holds others
 /// is known by them.
-fn cost_of_innermost(test: &TestResult, first: &Report) -> f64 {
-    let holds_one = first.tests.iter().any(|other| is_within(&other.id, &test.id));
-    if holds_one { f64::INFINITY } else { test.took.as_secs_f64() + PROCESS }
-}
-
-/// Whether the Go test `inner` is a subtest of `outer`, at any depth.
-fn is_within(inner: &str, outer: &str) -> bool {
-    outer.contains(' ') && inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+fn cost_of_innermost(test: &TestResult, holding: &HashSet<&str>) -> f64 {
+    if holding.contains(test.id.as_str()) { f64::INFINITY } else { test.took.as_secs_f64() + PROCESS }
 }
 
 /// Leading parts that two ids have in common: folders, file, class, function.

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::failure::Frame;
 use crate::failure::Kind;
 use crate::language;
+use crate::trace::go;
 
 /// Groups failures that have the same root: the same exception raised through
 /// the same functions outside tests. Indices into `failures`; groups and their
@@ -21,7 +22,9 @@ use crate::language;
 pub fn clusters(failures: &[Failure]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut by_root: HashMap<String, usize> = HashMap::new();
-    let is_told = |outer: &Failure| failures.iter().any(|inner| fails_for(outer, inner));
+    let holding = go::blocks(failures.iter().map(|failure| failure.id.as_str()));
+    let is_told =
+        |outer: &Failure| holding.contains(outer.id.as_str()) && failures.iter().any(|inner| fails_for(outer, inner));
     for (index, failure) in failures.iter().enumerate().filter(|(_, failure)| !is_told(failure)) {
         match by_root.entry(root(failure)) {
             std::collections::hash_map::Entry::Occupied(group) => groups[*group.get()].push(index),
@@ -35,9 +38,8 @@ pub fn clusters(failures: &[Failure]) -> Vec<Vec<usize>> {
 }
 
 /// Whether `outer` is a test that fails as its subtest `inner` does (Go).
-pub fn fails_for(outer: &Failure, inner: &Failure) -> bool {
-    let is_within = inner.id.strip_prefix(&outer.id).is_some_and(|rest| rest.starts_with('/'));
-    is_within && outer.id.contains(' ') && outer.message == inner.message
+fn fails_for(outer: &Failure, inner: &Failure) -> bool {
+    go::is_subtest(&inner.id, &outer.id) && outer.message == inner.message
 }
 
 /// What two failures of one fault share; the same in every run of one tree.

@@ -32,8 +32,14 @@ pub fn id(package: &str, test: &str) -> String {
 
 /// The tests and blocks that hold others of `names`: `TestTable` of
 /// `TestTable/two_items`.
-fn blocks<'n>(names: impl Iterator<Item = &'n str>) -> std::collections::HashSet<&'n str> {
+pub fn blocks<'n>(names: impl Iterator<Item = &'n str>) -> std::collections::HashSet<&'n str> {
     names.flat_map(|name| name.match_indices('/').map(move |(end, _)| &name[..end])).collect()
+}
+
+/// Whether the test `inner` is a subtest of the test `outer`, at any depth; by
+/// their ids.
+pub fn is_subtest(inner: &str, outer: &str) -> bool {
+    outer.contains(' ') && inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// A file that Go names without its folder: looked for in its package's.
