@@ -86,10 +86,16 @@ fn names(ids: &[String]) -> String {
     format!("^(?:{})$", full.collect::<Vec<_>>().join("|"))
 }
 
-/// As `regex::escape`, without what JavaScript does not know (`\ `, `\#`).
+/// As `regex::escape`, without what JavaScript does not know (`\ `, `\#`). Control
+/// characters by their numbers: no argument can hold a zero byte, and mocha
+/// takes a pattern to its first line end.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
+        if character.is_ascii_control() {
+            escaped.push_str(&format!("\\x{:02x}", u32::from(character)));
+            continue;
+        }
         if r"\^$.|?*+()[]{}/".contains(character) {
             escaped.push('\\');
         }
@@ -298,8 +304,8 @@ mod tests {
             (
                 Mocha,
                 "mocha -r ts-node/register",
-                &["a.js > Cart adds"],
-                "mocha -r ts-node/register --reporter /ch/heal_mocha.cjs --grep ^(?:Cart adds)$ a.js",
+                &["a.js > Cart\u{0}\nadds"],
+                "mocha -r ts-node/register --reporter /ch/heal_mocha.cjs --grep ^(?:Cart\\x00\\x0aadds)$ a.js",
             ),
             (
                 Node,
