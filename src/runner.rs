@@ -140,6 +140,14 @@ pub struct Request {
     pub sieve: Option<Arc<sieve::Question>>,
 }
 
+impl Request {
+    /// Whether the lines of each selected test are to be recorded, by those
+    /// runners that cannot tell them in passing.
+    pub fn records_selected(&self) -> bool {
+        self.trace_lines && self.selection != Selection::All
+    }
+}
+
 /// The private channel between heal and the part of heal that runs inside the
 /// test process: a directory outside the scratch, new for each command, and a
 /// nonce that every record carries.

@@ -25,6 +25,7 @@ use crate::runner::Selection;
 use crate::runner::Site;
 use crate::runner::Variation;
 use crate::runner::interpreter::Interpreter;
+use crate::runner::javascript::NODE_OPTIONS;
 use crate::scratch::Containment;
 use crate::scratch::Scratch;
 use crate::trace::places::Places;
@@ -82,9 +83,6 @@ pub enum BenchError {
     Stopped(Stop),
 }
 
-/// Options of the user's for every node process, which heal adds to.
-const NODE_OPTIONS: &str = "NODE_OPTIONS";
-
 impl Bench {
     /// The request for `selection` under the default deadlines.
     pub fn request(&self, selection: Selection) -> Request {
@@ -104,7 +102,7 @@ impl Bench {
     /// Where the project stands in `scratch`.
     pub fn site(&self, scratch: &dyn Scratch) -> Site {
         let mut env = scratch.environment();
-        // What is added to a variable is added to what it holds.
+        // What heal adds to a variable is added to what it holds.
         let options = self.launcher.environment().get(NODE_OPTIONS).and_then(std::ffi::OsStr::to_str);
         env.extend(options.map(|options| (NODE_OPTIONS.to_owned(), options.to_owned())));
         Site {

@@ -341,7 +341,7 @@ fn environment(
     let build = given.map_or(own, |(_, value)| value.clone());
     set("CARGO_TARGET_DIR", &build);
     set("CARGO_BUILD_BUILD_DIR", &build);
-    if request.trace_lines && request.selection != Selection::All {
+    if request.records_selected() {
         // Under one path each time, or cargo would compile each time anew.
         let wrapper = std::path::Path::new(&build).join(coverage::WRAPPER);
         if link_to(site, &wrapper).is_ok() {

@@ -236,7 +236,7 @@ pub fn read(project: &Project, site: &Site, request: &Request, channel: &Channel
         let wanted: HashSet<&String> = ids.iter().collect();
         report.tests.retain(|test| wanted.contains(&test.id));
     }
-    if request.trace_lines {
+    if request.records_selected() {
         traced::tell(channel, &mut report.tests);
     }
     report.incomplete_why = doubt;

@@ -220,7 +220,7 @@ safe(() => {
   // Coverage of the project's own would count what is taken here.
   if (parseInt(process.versions.node, 10) < 16 || process.env.NODE_V8_COVERAGE) return;
   const settings = parse(readFileSync(path.join(__dirname, 'heal_lines.json'), 'utf8'));
-  const begin = () => require('./heal_lines_recorder.cjs')(settings, threadId);
+  const begin = () => require('./heal_lines_recorder.cjs')(settings, threadId, safe);
   if (settings.runner === 'mocha') {
     module.exports = mocha(begin());
   } else if (settings.runner === 'node') {

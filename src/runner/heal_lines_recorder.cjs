@@ -14,16 +14,6 @@ const vm = require('vm');
 const { openSync, writeSync, closeSync, readFileSync, existsSync, realpathSync } = fs;
 const { parse, stringify } = JSON;
 
-// What does nothing when it fails.
-const safe = (inner) =>
-  function (...given) {
-    try {
-      return inner.apply(this, given);
-    } catch (_) {
-      return undefined;
-    }
-  };
-
 // Nothing but what closes is left of the line: no code begins here.
 const ends = (text, at) => {
   for (; at < text.length; at += 1) {
@@ -129,7 +119,8 @@ const WRAPPERS = /^(\(\{"Object\.<anonymous>":function\([^)]*\)\{|\(function \(e
 
 // ---------------------------------------------------------------- the recorder
 
-const open = (settings, thread) => {
+// `safe` makes of a function one that does nothing when it fails.
+const open = (settings, thread, safe) => {
   const { Session } = require('inspector');
   const output = path.join(__dirname, `lines-${process.pid}-${thread}.jsonl`);
   const session = new Session();

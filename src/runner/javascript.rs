@@ -27,6 +27,8 @@ mod words;
 
 use super::*;
 
+pub use traced::OPTIONS as NODE_OPTIONS;
+
 /// heal's own reporters: for node:test, and for mocha.
 const REPORTERS: &[(RunnerKind, &str, &str)] = &[
     (RunnerKind::Node, "heal_node.mjs", include_str!("heal_node.mjs")),
@@ -62,7 +64,7 @@ pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Chan
     if let Some(zone) = request.variation.time_zone {
         set("TZ", zone);
     }
-    if traced::is_wanted(request)
+    if request.records_selected()
         && let Some(load) = traced::lay(project, site, channel)?
     {
         traced::add(&load, &mut env, &mut argv);

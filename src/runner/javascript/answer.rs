@@ -49,7 +49,7 @@ pub fn read(project: &Project, site: &Site, request: &Request, channel: &Channel
             failure => report.tests.push(TestResult { failure, ..row }),
         }
     }
-    if super::traced::is_wanted(request) {
+    if request.records_selected() {
         super::traced::tell(channel, &mut report.tests);
     }
     // The exit code also speaks of tests that were not asked for.

@@ -10,10 +10,8 @@ use std::collections::HashMap;
 use crate::outcome::TestResult;
 use crate::runner::Channel;
 use crate::runner::Project;
-use crate::runner::Request;
 use crate::runner::RunnerError;
 use crate::runner::RunnerKind;
-use crate::runner::Selection;
 use crate::runner::Site;
 use crate::runner::lines;
 use crate::runner::lines::Record;
@@ -26,12 +24,7 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// The variable with options for every node process (nodejs.org/api/cli.html).
-pub(super) const OPTIONS: &str = "NODE_OPTIONS";
-
-/// Whether the lines of the request's tests are recorded.
-pub(super) fn is_wanted(request: &Request) -> bool {
-    request.trace_lines && request.selection != Selection::All
-}
+pub const OPTIONS: &str = "NODE_OPTIONS";
 
 /// Lays the recorder into the channel; returns the option of node that loads it,
 /// where the reporter does not.
