@@ -67,6 +67,15 @@ pub struct Frame {
     pub symbol: Option<String>,
 }
 
+/// A name of a frame and what it held when the failure was raised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Local {
+    /// As the source writes it.
+    pub name: String,
+    /// One short line; of objects at most their first attributes.
+    pub value: String,
+}
+
 /// One failing test, crash or compile error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -84,6 +93,10 @@ pub struct Failure {
     pub actual: Option<String>,
     /// Innermost (where it was raised) first.
     pub frames: Vec<Frame>,
+    /// What the names of [`Failure::location`] held, where the runner tells it
+    /// (pytest and unittest).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locals: Vec<Local>,
     /// What the runner printed about it, at most [`Failure::OUTPUT_LIMIT`]
     /// bytes.
     pub output: String,
@@ -170,6 +183,7 @@ mod tests {
             message: message.into(),
             expected: None,
             actual: None,
+            locals: Vec::new(),
             frames: lines
                 .iter()
                 .map(|line| Frame {

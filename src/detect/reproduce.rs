@@ -260,6 +260,7 @@ mod tests {
             message: message.into(),
             expected: None,
             actual: None,
+            locals: Vec::new(),
             frames: vec![],
             output: String::new(),
         }

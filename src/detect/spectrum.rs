@@ -234,6 +234,7 @@ mod tests {
             message: String::new(),
             expected: None,
             actual: None,
+            locals: Vec::new(),
             frames: Vec::new(),
             output: String::new(),
         }

@@ -99,6 +99,7 @@ fn run(name: &str) -> (Case, Diagnosis) {
         message: case.failure.message.clone(),
         expected: case.failure.expected.clone(),
         actual: case.failure.actual.clone(),
+        locals: Vec::new(),
         frames: case.failure.frames.iter().map(frame).collect(),
         output: String::new(),
     };
@@ -271,6 +272,7 @@ fn diagnosed(files: &[(&str, &[u8])], line: u32, config: &Config) -> Diagnosis {
         message: "assert 1 == 2".into(),
         expected: None,
         actual: None,
+        locals: Vec::new(),
         frames: vec![Frame { path: Some(path), written: "test_app.py".into(), line: Some(line), symbol: None }],
         output: String::new(),
     };
@@ -366,6 +368,7 @@ fn a_repository_of_ten_thousand_files_is_not_read_as_a_whole() {
         message: String::new(),
         expected: None,
         actual: None,
+        locals: Vec::new(),
         frames: Vec::new(),
         output: String::new(),
     };

@@ -120,6 +120,7 @@ mod tests {
             message: message.into(),
             expected: None,
             actual: None,
+            locals: Vec::new(),
             frames: frames.iter().map(frame).collect(),
             output: String::new(),
         }

@@ -237,6 +237,7 @@ mod tests {
             message: message.into(),
             expected: None,
             actual: None,
+            locals: Vec::new(),
             frames: Vec::new(),
             output: String::new(),
         };

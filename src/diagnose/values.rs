@@ -111,6 +111,7 @@ mod tests {
             message: message.into(),
             expected: None,
             actual: None,
+            locals: Vec::new(),
             frames: Vec::new(),
             output: String::new(),
         })

@@ -298,6 +298,7 @@ async fn passing(
             message: "it passes here".into(),
             expected: None,
             actual: None,
+            locals: Vec::new(),
             frames: vec![],
             output: String::new(),
         }),

@@ -195,6 +195,7 @@ fn blank(name: &str) -> Failure {
         message: "the patch as a whole".into(),
         expected: None,
         actual: None,
+        locals: Vec::new(),
         frames: vec![],
         output: String::new(),
     }

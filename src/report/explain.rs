@@ -19,6 +19,7 @@ use crate::diagnose::Diagnosis;
 use crate::diagnose::Part;
 use crate::diagnose::Role;
 use crate::diagnose::Suspect;
+use crate::failure::Failure;
 use crate::failure::Frame;
 use crate::source::Lines;
 use crate::source::RelPath;
@@ -72,6 +73,17 @@ fn failure_of(diagnosis: &Diagnosis, page: &mut Page) {
     if frames.len() > FRAMES {
         page.line(12, Ink::Dim, &format!("… {} more", counted(frames.len() - FRAMES, "frame")));
     }
+    if let Some(place) = held_at(failure) {
+        page.note(2, "held:     ", Ink::Plain, &format!("at {place}"), 1);
+        for local in &failure.locals {
+            page.note(12, "", Ink::Plain, &format!("{} = {}", local.name, local.value), 2);
+        }
+    }
+}
+
+/// Where the names stood whose values are known.
+fn held_at(failure: &Failure) -> Option<String> {
+    failure.location().filter(|_| !failure.locals.is_empty()).map(|frame| frame_in_words(frame, 1))
 }
 
 fn suspects_of(diagnosis: &Diagnosis, page: &mut Page) {
@@ -167,6 +179,13 @@ pub fn markdown(diagnoses: &[Diagnosis]) -> String {
             let also: Vec<String> = diagnosis.also.iter().map(|id| code(id)).collect();
             out.push_str(&format!("**Same root:** {}\n\n", also.join(", ")));
         }
+        if let Some(place) = held_at(failure) {
+            out.push_str(&format!("**Held at {}:**\n\n", prose(&place)));
+            for local in &failure.locals {
+                out.push_str(&format!("- {}\n", code(&format!("{} = {}", local.name, local.value))));
+            }
+            out.push('\n');
+        }
         out.push_str("| suspect | place | score | reasons |\n|---|---|---|---|\n");
         for suspect in &diagnosis.suspects {
             let place = prose(&format!("{}:{}", suspect.path, span(suspect.lines)));
@@ -207,6 +226,7 @@ fn failure_json(diagnosis: &Diagnosis) -> Value {
         "expected": failure.expected,
         "actual": failure.actual,
         "frames": failure.frames,
+        "locals": failure.locals,
         "suspects": diagnosis.suspects.iter().map(suspect_json).collect::<Vec<_>>(),
         "slice": diagnosis.slice.parts.iter().map(part_json).collect::<Vec<_>>(),
         "fingerprint": failure.fingerprint(),
@@ -297,8 +317,8 @@ mod tests {
     use super::*;
     use crate::diagnose::Class;
     use crate::diagnose::Slice;
-    use crate::failure::Failure;
     use crate::failure::Kind;
+    use crate::failure::Local;
 
     fn path(text: &str) -> RelPath {
         RelPath::new(text).expect("path")
@@ -320,6 +340,9 @@ mod tests {
                 message: "RecursionError: maximum recursion depth exceeded in comparison".into(),
                 expected: Some("6".into()),
                 actual: Some("漢字".repeat(200)),
+                locals: [("a", "35"), ("b", "21")]
+                    .map(|(name, value)| Local { name: name.into(), value: value.into() })
+                    .into(),
                 frames,
                 output: String::new(),
             },
@@ -398,6 +421,7 @@ mod tests {
         hostile.failure.message = format!("{evil}\n{evil}");
         hostile.failure.expected = Some(evil.into());
         hostile.failure.frames[0].symbol = Some(evil.into());
+        hostile.failure.locals[0] = Local { name: evil.into(), value: evil.into() };
         hostile.class_why = evil.into();
         hostile.also = vec![evil.into()];
         hostile.suspects[0].symbol = evil.into();
@@ -421,8 +445,9 @@ mod tests {
         assert_eq!(document["schema"], "heal.explain/1");
         let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
         let failure = &document["failures"][0];
-        let wanted = ["id", "kind", "message", "expected", "actual", "frames", "suspects", "slice"];
-        assert_eq!(keys(failure)[..8], wanted);
+        let wanted = ["id", "kind", "message", "expected", "actual", "frames", "locals", "suspects", "slice"];
+        assert_eq!(keys(failure)[..9], wanted);
+        assert_eq!(failure["locals"], json!([{"name": "a", "value": "35"}, {"name": "b", "value": "21"}]));
         assert_eq!(keys(&failure["suspects"][0]), ["path", "line", "end_line", "symbol", "score", "reasons"]);
         assert_eq!(keys(&failure["slice"][0]), ["path", "line", "end_line", "role", "text", "elided"]);
         assert_eq!(failure["frames"].as_array().map(Vec::len), Some(972));

@@ -174,7 +174,7 @@ fn failure(project: &Project, site: &Site, finished: &Finished) -> Failure {
         Exit::TimedOut | Exit::Interrupted => Kind::Timeout,
     };
     let message = format!("`{id}` ended {}", in_words(finished.exit));
-    Failure { id, kind, message, expected: None, actual: None, frames: Vec::new(), output }
+    Failure { id, kind, message, expected: None, actual: None, locals: Vec::new(), frames: Vec::new(), output }
 }
 
 fn in_words(exit: Exit) -> String {

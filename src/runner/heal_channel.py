@@ -18,6 +18,8 @@ import sys
 import time
 import traceback
 
+import heal_locals
+
 SETTINGS = "HEAL_CHANNEL"
 # Seconds that a process has for its way out after failing tests.
 WAY_OUT = 5.0
@@ -227,11 +229,42 @@ def brief(error):
     return told_of(chain_of(error))
 
 
+class Tree(object):
+    """Which files are the repository's."""
+
+    LIBRARIES = ("site-packages", "dist-packages", ".venv", "venv", ".tox", ".nox")
+
+    def __init__(self, settings):
+        tree = settings["tree"]
+        self.roots = sorted({os.path.join(tree, ""), os.path.join(os.path.realpath(tree), "")})
+        self.cwd = settings["cwd"]
+        self.known = {}
+
+    def file(self, name):
+        """The path below the repository's root, or `None`."""
+        try:
+            return self.known[name]
+        except KeyError:
+            pass
+        inside = None
+        path = name if os.path.isabs(name) else os.path.join(self.cwd, name)
+        if not name.startswith("<"):
+            for root in self.roots:
+                if path.startswith(root):
+                    inner = os.path.normpath(path[len(root) :]).replace(os.sep, "/")
+                    if not any(part in self.LIBRARIES for part in inner.split("/")):
+                        inside = inner
+                    break
+        self.known[name] = inside
+        return inside
+
+
 class Describer(object):
     """Turns exceptions into data."""
 
     def __init__(self, settings, foreign):
         self.cwd = settings["cwd"]
+        self.ours = Tree(settings).file
         # Folders of the runner itself: its frames say nothing of the fault.
         self.foreign = tuple(os.path.join(folder, "") for folder in foreign)
 
@@ -262,6 +295,29 @@ class Describer(object):
         found.reverse()
         return bounded(found)
 
+    def locals(self, chain):
+        """What the names held where the root was raised: in the innermost
+        frame of the repository. `None` where there is none or it is a module's
+        own, whose names are all it defines."""
+        for link in reversed(chain):
+            found = None
+            step = link.__traceback__
+            while step is not None:
+                if not self.hidden(step.tb_frame) and self.ours(step.tb_frame.f_code.co_filename):
+                    found = step
+                step = step.tb_next
+            if found is not None:
+                break
+        else:
+            return None
+        code = found.tb_frame.f_code
+        try:
+            values = heal_locals.told(found.tb_frame, found.tb_lineno, self.ours) if code.co_name != "<module>" else []
+        except Exception:
+            # A value that cannot be looked at says nothing.
+            return None
+        return {"file": self.file_of(code.co_filename), "line": found.tb_lineno, "values": values}
+
     def stack(self, frame):
         """The frames a thread stands in, innermost first."""
         found = []
@@ -281,7 +337,8 @@ class Describer(object):
         frames = []
         for link in reversed(chain):
             frames.extend(self.frames(link))
-        return {"kind": kind, "message": message, "frames": frames[: 2 * (INNER_FRAMES + OUTER_FRAMES)], "swapped": self.swapped(chain[-1])}
+        frames = frames[: 2 * (INNER_FRAMES + OUTER_FRAMES)]
+        return {"kind": kind, "message": message, "frames": frames, "swapped": self.swapped(chain[-1]), "locals": self.locals(chain)}
 
     def describe_example(self, error, test, example):
         """A failed example of a doctest."""
@@ -471,14 +528,9 @@ class Lines(object):
     of those alone, each once a test.
     """
 
-    LIBRARIES = ("site-packages", "dist-packages", ".venv", "venv", ".tox", ".nox")
-
     def __init__(self, settings):
         self.active = bool(settings.get("trace"))
-        tree = settings["tree"]
-        self.roots = sorted({os.path.join(tree, ""), os.path.join(os.path.realpath(tree), "")})
-        self.cwd = settings["cwd"]
-        self.known = {}
+        self.file = Tree(settings).file
         self.hits = {}
         self.running = False
         # How many of those that only tell of a failure are at work.
@@ -502,24 +554,6 @@ class Lines(object):
         monitoring.register_callback(self.finder, events.PY_START, self.on_found)
         monitoring.register_callback(self.tool, events.PY_START, self.on_start)
         monitoring.register_callback(self.tool, events.LINE, self.on_line)
-
-    def file(self, name):
-        """The path below the repository's root, or `None`."""
-        try:
-            return self.known[name]
-        except KeyError:
-            pass
-        inside = None
-        path = name if os.path.isabs(name) else os.path.join(self.cwd, name)
-        if not name.startswith("<"):
-            for root in self.roots:
-                if path.startswith(root):
-                    inner = os.path.normpath(path[len(root) :]).replace(os.sep, "/")
-                    if not any(part in self.LIBRARIES for part in inner.split("/")):
-                        inside = inner
-                    break
-        self.known[name] = inside
-        return inside
 
     def start(self):
         if not self.active:

@@ -10,6 +10,8 @@ import enum
 import re
 import types
 
+from heal_locals import attributes
+
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 PLAIN = (int, float, complex, str, bytes, bool, type(None), range, slice)
 NAMED = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
@@ -98,25 +100,6 @@ class Canonical(object):
     def attributes(self, value, depth):
         found = attributes(value)
         return ["<%s>" % ", ".join("%s=%s" % (name, "".join(self.parts(found[name], depth))) for name in sorted(found))] if found else []
-
-
-def attributes(value):
-    """What an object holds, by name; slots too."""
-    found = {}
-    for kind in type(value).__mro__:
-        slots = kind.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else tuple(slots):
-            slot = kind.__dict__.get(name)
-            if isinstance(slot, types.MemberDescriptorType):
-                try:
-                    found[name] = slot.__get__(value)
-                except AttributeError:
-                    pass
-    try:
-        found.update(object.__getattribute__(value, "__dict__"))
-    except AttributeError:
-        pass
-    return {name: item for name, item in found.items() if isinstance(name, str)}
 
 
 def shown(value):

@@ -11,6 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 /// heal's half of the channel, and the two runners above it.
 const ALWAYS: &[(&str, &str)] = &[
     ("heal_channel.py", include_str!("heal_channel.py")),
+    ("heal_locals.py", include_str!("heal_locals.py")),
     ("heal_pytest.py", include_str!("heal_pytest.py")),
     ("heal_pytest_hooks.py", include_str!("heal_pytest_hooks.py")),
     ("heal_unittest.py", include_str!("heal_unittest.py")),

@@ -55,5 +55,14 @@ pub fn numbered(base: &str, taken: &mut std::collections::HashMap<String, usize>
 
 /// A failure with neither values nor frames.
 pub fn bare(id: String, kind: Kind, message: String) -> Failure {
-    Failure { id, kind, message, expected: None, actual: None, frames: Vec::new(), output: String::new() }
+    Failure {
+        id,
+        kind,
+        message,
+        expected: None,
+        actual: None,
+        locals: Vec::new(),
+        frames: Vec::new(),
+        output: String::new(),
+    }
 }

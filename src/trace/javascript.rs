@@ -53,6 +53,7 @@ pub fn of_thrown(id: String, thrown: Thrown, output: &str) -> Failure {
         message: thrown.message,
         expected: thrown.expected,
         actual: thrown.actual,
+        locals: Vec::new(),
         frames: thrown.frames,
         output: bounded(output.trim_matches('\n').trim_end()),
     }

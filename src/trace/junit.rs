@@ -318,7 +318,16 @@ impl Case {
                 symbol: None,
             });
         }
-        Failure { id, kind: fault.kind(&message), message, expected: None, actual: None, frames, output }
+        Failure {
+            id,
+            kind: fault.kind(&message),
+            message,
+            expected: None,
+            actual: None,
+            locals: Vec::new(),
+            frames,
+            output,
+        }
     }
 }
 

@@ -102,6 +102,7 @@ pub fn failures(text: &str) -> Vec<Failure> {
                 message,
                 expected: None,
                 actual: None,
+                locals: Vec::new(),
                 frames: Vec::new(),
                 output: bounded(text),
             });

@@ -85,6 +85,7 @@ pub fn of_panic(panic: &Panic, places: &Places, roots: Roots<'_>) -> Failure {
         message: panic.message.clone(),
         expected,
         actual,
+        locals: Vec::new(),
         frames: panic.frames(places, roots),
         output: String::new(),
     }
@@ -110,6 +111,7 @@ fn without_panic(output: &str) -> Failure {
         message: message.trim().to_owned(),
         expected: None,
         actual: None,
+        locals: Vec::new(),
         frames: Vec::new(),
         output: String::new(),
     }

@@ -78,6 +78,7 @@ static CONSTRUCTS: &[Construct] = &[
     never("python", "ctypes", "reaches into the interpreter"),
     never("python", "import __main__", "reaches into the test framework"),
     never("python", "heal_channel", "reaches into the test framework"),
+    never("python", "heal_locals", "reaches into the test framework"),
     never("python", "heal_pytest", "reaches into the test framework"),
     never("python", "heal_pytest_hooks", "reaches into the test framework"),
     never("python", "heal_unittest", "reaches into the test framework"),

@@ -260,6 +260,7 @@ mod tests {
             message: String::new(),
             expected: None,
             actual: None,
+            locals: Vec::new(),
             frames: vec![],
             output: String::new(),
         };

@@ -112,6 +112,7 @@ mod tests {
             message: "assert 1 == 2".into(),
             expected: None,
             actual: None,
+            locals: Vec::new(),
             frames: vec![],
             output: String::new(),
         }

@@ -113,6 +113,7 @@ mod tests {
             message: "mismatched types".into(),
             expected: None,
             actual: None,
+            locals: Vec::new(),
             frames: vec![],
             output: String::new(),
         });

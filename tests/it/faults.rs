@@ -131,6 +131,7 @@ fn diagnosis() -> Diagnosis {
         message: "RecursionError".into(),
         expected: None,
         actual: None,
+        locals: Vec::new(),
         frames: Vec::new(),
         output: String::new(),
     };

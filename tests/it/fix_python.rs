@@ -222,8 +222,10 @@ fn explain_shows_the_fault_without_running_anything_when_given_a_log() {
     assert_eq!(json["schema"], "heal.explain/1");
     assert_eq!(json["failures"][0]["suspects"][0]["path"], "shop/discount.py");
     assert!(!project.cache().exists(), "a scratch was made");
+    assert_eq!(json["failures"][0]["locals"], serde_json::json!([]), "a log tells no values");
     let ran = project.heal(&["explain"]).code(0);
     assert!(ran.stdout.contains("shop/discount.py"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("held:     at tests/test_discount.py:"), "{}", ran.stdout);
 }
 
 #[test]

@@ -243,6 +243,29 @@ fn what_only_tells_of_a_failure_is_no_line_that_the_test_ran() {
 
 #[test]
 #[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
+fn the_names_of_the_failing_frame_are_told_by_every_runner() {
+    let code = "def first(words):\n    word = words[0]\n    return word.upper() + missing\n\n\ndef spin(turn):\n    while turn:\n        turn = [turn]\n";
+    let tests = "import unittest\nfrom names import first, spin\n\n\nclass NamesTest(unittest.TestCase):\n    def test_first(self):\n        first(['ab'])\n\n    def test_check(self):\n        got = len('abc')\n        self.assertEqual(got, 4)\n\n    def test_spin(self):\n        spin(True)\n";
+    let bench = Bench::new(&[("names.py", code), ("test_names.py", tests)]);
+    for (command, prefix) in [
+        ("@PY -m pytest -q", "test_names.py::NamesTest::"),
+        ("@PY -m pytest -q -n 2", "test_names.py::NamesTest::"),
+        ("@PY -m unittest", "test_names.NamesTest."),
+    ] {
+        let report = bench.run(command, Selection::All);
+        let held = |name: &str| {
+            let test = report.test(&format!("{prefix}{name}")).unwrap_or_else(|| panic!("{name} in {report:#?}"));
+            let locals = test.failure.as_ref().expect("a failure").locals.iter();
+            locals.map(|local| (local.name.as_str(), local.value.as_str())).collect::<Vec<_>>()
+        };
+        assert_eq!(held("test_first"), [("word", "'ab'"), ("words", "['ab']")], "{command}");
+        assert_eq!(held("test_check"), [("self", "NamesTest()"), ("got", "3")], "{command}");
+        assert_eq!(held("test_spin"), [("turn", "[[[\u{2026}]]]")], "{command}");
+    }
+}
+
+#[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn a_selection_of_many_holds_in_every_worker() {
     let text = "import pytest\n\n\n@pytest.mark.parametrize('n', range(40))\ndef test_n(n):\n    assert n != 7\n";
     let bench = Bench::new(&[("test_n.py", text)]);

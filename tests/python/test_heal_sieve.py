@@ -136,7 +136,7 @@ class Watch(unittest.TestCase):
         self.assertFalse(raised(ValueError(), MemoryError()))
 
     def test_a_failure_in_brief_is_the_one_in_full(self):
-        describer = heal_channel.Describer({"cwd": os.getcwd()}, [])
+        describer = heal_channel.Describer({"cwd": os.getcwd(), "tree": os.getcwd()}, [])
         for cause, error in [(None, ValueError("a\nb")), (KeyError("k"), ValueError("v")), (KeyError("k"), AssertionError("a"))]:
             try:
                 raise error from cause

@@ -159,6 +159,7 @@ mod tests {
             message: "m".into(),
             expected: None,
             actual: None,
+            locals: Vec::new(),
             frames: vec![],
             output: String::new(),
         });

@@ -191,6 +191,7 @@ fn failures_are_classified_by_what_they_say() {
             message: message.into(),
             expected: None,
             actual: None,
+            locals: Vec::new(),
             frames,
             output: String::new(),
         };

@@ -23,6 +23,7 @@ fn diagnosed(files: &[(&str, &str)], failing: &[(&str, u32)], config: &Config) -
         message: "assert 1 == 2".into(),
         expected: None,
         actual: None,
+        locals: Vec::new(),
         frames: vec![frame("test_app.py", *line, name)],
         output: String::new(),
     };
@@ -249,6 +250,7 @@ fn around_a_suspect_stand_what_sets_its_state_and_what_calls_it() {
         message: "ValueError".into(),
         expected: None,
         actual: None,
+        locals: Vec::new(),
         frames: vec![frame("split.py", 13, "_depth_of"), frame("test_app.py", 5, "test_depth")],
         output: String::new(),
     };

@@ -22,6 +22,7 @@ use crate::diagnose::Diagnosis;
 use crate::diagnose::Part;
 use crate::diagnose::Role;
 use crate::diagnose::Slice;
+use crate::failure::Local;
 use crate::failure::normalise;
 use crate::source::RelPath;
 
@@ -140,8 +141,11 @@ pub fn render(
     let texts = Texts::new(request, redactor, &str::to_owned);
     let plain = texts.user(templates, NO_TAG)?;
     // A run that goes on must find its answers again, although the tests have
-    // taken another time and objects lie elsewhere.
-    let stable = Texts::new(request, redactor, &normalise).user(templates, NO_TAG)?;
+    // taken another time, objects lie elsewhere, and an endless loop was ended
+    // at another turn.
+    let mut stable = Texts::new(request, redactor, &normalise);
+    stable.locals.clear();
+    let stable = stable.user(templates, NO_TAG)?;
     let tag = tag(key, &texts.repair(templates, NO_TAG)?, &plain);
     let user = texts.user(templates, &tag)?;
     let system = rendered("system", &templates.system, context! {})?;
@@ -170,6 +174,9 @@ fn tag(key: &[u8; 32], repair: &str, whole: &str) -> String {
 struct Texts {
     candidates: usize,
     failure: Value,
+    /// Where the failing frame stood, and what its names held there.
+    place: String,
+    locals: Vec<String>,
     parts: Vec<Value>,
     /// Functions that are not shown, by file.
     beside: Vec<Value>,
@@ -190,7 +197,7 @@ impl Texts {
         };
         let others = also.iter().filter(|id| **id != failure.id).take(5).cloned().collect::<Vec<_>>().join(", ");
         let (expected, actual) = (value(&failure.expected, &mut clean), value(&failure.actual, &mut clean));
-        let failure = context! {
+        let told = context! {
             id => one_line(&clean(&failure.id)),
             kind => kind(failure.kind),
             message => head(settle(&clean(&failure.message)).trim(), MESSAGE),
@@ -199,6 +206,13 @@ impl Texts {
             also => one_line(&clean(&others)),
             output => end(&squeezed(&settle(&clean(&echo::cut(&failure.output, &request.diagnosis.slice)))), OUTPUT),
         };
+        let place = failure.location().map(|frame| match (&frame.path, frame.line) {
+            (Some(path), Some(line)) => format!("{path}:{line}"),
+            _ => frame.written.clone(),
+        });
+        let place = one_line(&clean(&place.unwrap_or_default()));
+        let local = |local: &Local| one_line(&clean(&format!("{} = {}", local.name, local.value)));
+        let locals = failure.locals.iter().map(local).collect();
         let mut shown = |slice: &Slice| -> Vec<Value> {
             let part = |part: &Part| {
                 let text = clean(&part.text);
@@ -224,12 +238,12 @@ impl Texts {
         });
         let attempts = attempts.collect();
         let (candidates, step) = (request.candidates, request.step);
-        Texts { candidates, failure, parts, beside, attempts, seen, unseen, step }
+        Texts { candidates, failure: told, place, locals, parts, beside, attempts, seen, unseen, step }
     }
 
     fn repair(&self, templates: &Templates, tag: &str) -> Result<String, PromptError> {
-        let Texts { candidates, failure, parts, beside, .. } = self;
-        rendered("repair", &templates.repair, context! { tag, candidates, failure, parts, beside })
+        let Texts { candidates, failure, place, locals, parts, beside, .. } = self;
+        rendered("repair", &templates.repair, context! { tag, candidates, failure, place, locals, parts, beside })
     }
 
     fn user(&self, templates: &Templates, tag: &str) -> Result<String, PromptError> {

@@ -31,6 +31,7 @@ pub fn diagnosis_of(path: &str, text: &str, name: &str) -> Diagnosis {
         message: String::new(),
         expected: None,
         actual: None,
+        locals: Vec::new(),
         frames: Vec::new(),
         output: String::new(),
     };

@@ -7,6 +7,7 @@
 use super::FRAMES;
 use super::folded;
 use super::frame_in_words;
+use super::held_at;
 use super::span;
 use super::title;
 use crate::diagnose::Diagnosis;
@@ -69,6 +70,7 @@ fn article(diagnosis: &Diagnosis, number: usize) -> String {
     }
     out.push_str("</dl>\n");
     out.push_str(&frames(diagnosis));
+    out.push_str(&locals(diagnosis));
     out.push_str(&suspects(diagnosis));
     out.push_str(&recent(diagnosis));
     out.push_str(&slice(diagnosis));
@@ -90,6 +92,18 @@ fn frames(diagnosis: &Diagnosis) -> String {
     if frames.len() > FRAMES {
         out.push_str(&format!("<p class=\"dim\">{} more</p>\n", counted(frames.len() - FRAMES, "frame")));
     }
+    out
+}
+
+/// What the names of the failing frame held.
+fn locals(diagnosis: &Diagnosis) -> String {
+    let Some(place) = held_at(&diagnosis.failure) else { return String::new() };
+    let mut out = format!("<h3>Held at <code>{}</code></h3>\n<dl>\n", text(&place));
+    for local in &diagnosis.failure.locals {
+        let (name, value) = (text(&local.name), text(&local.value));
+        out.push_str(&format!("<dt><code>{name}</code></dt><dd><code>{value}</code></dd>\n"));
+    }
+    out.push_str("</dl>\n");
     out
 }
 

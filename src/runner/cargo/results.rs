@@ -338,6 +338,7 @@ fn bare(id: &str, kind: Kind, message: &str) -> Failure {
         message: message.to_owned(),
         expected: None,
         actual: None,
+        locals: Vec::new(),
         frames: Vec::new(),
         output: String::new(),
     }

@@ -8,8 +8,22 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::failure::Frame;
+use crate::failure::Kind;
+use crate::failure::Local;
 use crate::runner::probe::Answer;
 use crate::runner::sieve::Sieved;
+
+/// What the names of one frame held.
+#[derive(Debug, Deserialize)]
+pub struct Held {
+    /// The frame's file.
+    pub file: String,
+    /// Its 1-based line.
+    pub line: u32,
+    /// Names and values.
+    pub values: Vec<(String, String)>,
+}
 
 /// A failure as the test process describes it.
 #[derive(Debug, Default, Deserialize)]
@@ -26,6 +40,26 @@ pub struct Described {
     pub expected: Option<String>,
     /// The value it got.
     pub actual: Option<String>,
+    /// What names held in the innermost frame of the tree.
+    pub locals: Option<Held>,
+}
+
+impl Described {
+    /// What sort of failure it is.
+    pub fn kind(&self) -> Kind {
+        match self.kind.as_deref() {
+            Some("assertion") => Kind::Assertion,
+            Some("timeout") => Kind::Timeout,
+            _ => Kind::Exception,
+        }
+    }
+
+    /// What the names of `frame` held; none if it is another that was told of.
+    pub fn locals_at(&self, frame: Option<&Frame>) -> Vec<Local> {
+        let told = |held: &&Held| frame.is_some_and(|at| at.written == held.file && at.line == Some(held.line));
+        let values = self.locals.as_ref().filter(told).map(|held| held.values.clone()).unwrap_or_default();
+        values.into_iter().map(|(name, value)| Local { name, value }).collect()
+    }
 }
 
 /// What a sieve tells, with failures as the test process describes them.

@@ -199,14 +199,10 @@ impl Reading<'_> {
     }
 
     fn of(&self, id: &str, described: &Described, output: String) -> Failure {
-        let kind = match described.kind.as_deref() {
-            Some("assertion") => Kind::Assertion,
-            Some("timeout") => Kind::Timeout,
-            _ => Kind::Exception,
-        };
-        let mut failure = self.failure(id, kind, described.message.clone(), &described.frames, output);
+        let mut failure = self.failure(id, described.kind(), described.message.clone(), &described.frames, output);
         failure.expected.clone_from(&described.expected);
         failure.actual.clone_from(&described.actual);
+        failure.locals = described.locals_at(failure.location());
         failure
     }
 
@@ -252,6 +248,7 @@ impl Reading<'_> {
             message,
             expected: None,
             actual: None,
+            locals: Vec::new(),
             frames: frames.collect(),
             output: crate::trace::bounded(&output),
         }
@@ -482,6 +479,20 @@ mod tests {
             (failure.kind, failure.expected.as_deref(), failure.actual.as_deref()),
             (Kind::Assertion, Some("2"), Some("1"))
         );
+    }
+
+    #[test]
+    fn what_names_held_counts_for_the_innermost_frame_of_the_repository_alone() {
+        let locals = |file: &str, line: u32| {
+            let failed = format!(
+                r#"{{"record": "phase", "id": "t", "when": "call", "outcome": "failed", "failure": {{"message": "E: x", "frames": [["/usr/lib/x.py", 1, "g"], ["/scratch/a.py", 3, "f"]], "locals": {{"file": "{file}", "line": {line}, "values": [["n", "1"]]}}}}}}"#
+            );
+            let report = read_records(&[START, &failed, TEST_END, r#"{"record": "end", "exit": 1}"#], Exit::Code(1));
+            report.tests[0].failure.as_ref().expect("a failure").locals.clone()
+        };
+        assert_eq!(locals("/scratch/a.py", 3), [crate::failure::Local { name: "n".into(), value: "1".into() }]);
+        assert_eq!(locals("/scratch/a.py", 4), []);
+        assert_eq!(locals("/usr/lib/x.py", 1), []);
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub fn failure(id: String, chain: &[Raised], loading: bool, output: &str, places
         message: bounded(&message),
         expected,
         actual,
+        locals: Vec::new(),
         frames: all.into_iter().map(frame).collect(),
         output: bounded(output.trim_matches('\n')),
     }

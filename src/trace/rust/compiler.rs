@@ -105,6 +105,7 @@ fn of_diagnostic(id: String, diagnostic: Diagnostic, places: &Places, near: &Rel
         message: diagnostic.message,
         expected,
         actual,
+        locals: Vec::new(),
         frames: frames.into_iter().collect(),
         output: bounded(diagnostic.rendered.trim_end()),
     }

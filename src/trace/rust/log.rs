@@ -236,6 +236,7 @@ fn crash(id: &str, message: &str, output: &str) -> Failure {
         message: message.to_owned(),
         expected: None,
         actual: None,
+        locals: Vec::new(),
         frames: Vec::new(),
         output: output.to_owned(),
     }
