@@ -14,6 +14,7 @@ import sys
 import types
 
 NAMES = 16
+# Of a value; of one inside it half as many, and so on.
 ITEMS = 8
 DEPTH = 3
 TEXT = 80
@@ -137,18 +138,18 @@ class Writer(object):
     def joined(self, values, depth, plain=tuple):
         first = []
         for item in plain.__iter__(values):
-            if len(first) == ITEMS:
+            if len(first) == ITEMS >> depth:
                 break
             first.append(self.value(item, depth + 1))
-        return ", ".join(first + rest(plain.__len__(values)))
+        return ", ".join(first + rest(plain.__len__(values), depth))
 
     def pairs(self, values, depth):
         first = []
         for key, item in dict.items(values):
-            if len(first) == ITEMS:
+            if len(first) == ITEMS >> depth:
                 break
             first.append("%s: %s" % (self.value(key, depth + 1), self.named(key, item, depth + 1)))
-        return ", ".join(first + rest(dict.__len__(values)))
+        return ", ".join(first + rest(dict.__len__(values), depth))
 
     def object(self, value, kind, depth):
         name = name_of(kind)
@@ -161,12 +162,13 @@ class Writer(object):
         if type(file) is not str or not self.ours(file):
             return "<%s object>" % name
         held = {each: item for each, item in held.items() if each not in RUNNER}
-        first = ["%s=%s" % (each, self.named(each, item, depth + 1)) for each, item in list(held.items())[:ITEMS]]
-        return "%s(%s)" % (name, ", ".join(first + rest(len(held))))
+        first = ["%s=%s" % (each, self.named(each, item, depth + 1)) for each, item in list(held.items())[: ITEMS >> depth]]
+        return "%s(%s)" % (name, ", ".join(first + rest(len(held), depth)))
 
 
-def rest(size):
-    return ["\u2026 %d more" % (size - ITEMS)] if size > ITEMS else []
+def rest(size, depth):
+    left = size - (ITEMS >> depth)
+    return ["\u2026 %d more" % left] if left > 0 else []
 
 
 def name_of(kind):

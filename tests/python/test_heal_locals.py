@@ -112,6 +112,7 @@ class Values(unittest.TestCase):
             ({3}, "{3}"),
             (frozenset([3]), "frozenset({3})"),
             (list(range(20)), "[0, 1, 2, 3, 4, 5, 6, 7, \u2026 12 more]"),
+            ([list(range(9))], "[[0, 1, 2, 3, \u2026 5 more]]"),
             ({"a": [1], 2: None}, "{'a': [1], 2: None}"),
             (deep, "[[[\u2026]]]"),
             (same, "[[[\u2026]]]"),
