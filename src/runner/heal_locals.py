@@ -54,8 +54,9 @@ def told(frame, line, ours):
     # pytest keeps parts of an assertion under names that no source has.
     held = [(name, value) for name, value in frame.f_locals.items() if name.isidentifier() and name != "__tracebackhide__"]
     held = [(name, value) for name, value in held if not issubclass(type(value), SILENT)]
-    words = re.findall(r"\w+", linecache.getline(frame.f_code.co_filename, line))
-    held.sort(key=lambda pair: words.index(pair[0]) if pair[0] in words else len(words))
+    code = frame.f_code
+    order = re.findall(r"\w+", linecache.getline(code.co_filename, line)) + list(code.co_varnames)
+    held.sort(key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
     writer = Writer(ours)
     return [[name, cut(writer.named(name, value))] for name, value in held[:NAMES]]
 
