@@ -162,8 +162,11 @@ class Writer(object):
         file = vars(module).get("__file__") if type(module) is types.ModuleType else None
         if type(file) is not str or not self.ours(file):
             return "<%s object>" % name
-        held = {each: item for each, item in held.items() if each not in RUNNER}
-        first = ["%s=%s" % (each, self.named(each, item, depth + 1)) for each, item in list(held.items())[: ITEMS >> depth]]
+        held = [(each, item) for each, item in held.items() if each not in RUNNER]
+        if depth:
+            # Of the few that are shown a flag says least.
+            held.sort(key=lambda pair: among(type(pair[1]), (bool, type(None))))
+        first = ["%s=%s" % (each, self.named(each, item, depth + 1)) for each, item in held[: ITEMS >> depth]]
         return "%s(%s)" % (name, ", ".join(first + rest(len(held), depth)))
 
 

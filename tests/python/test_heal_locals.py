@@ -67,6 +67,12 @@ class Colour(enum.Enum):
     RED = 1
 
 
+class Flagged(object):
+    def __init__(self):
+        for name, value in zip("abcdef", [None, True, False, None, 1, "x"]):
+            setattr(self, name, value)
+
+
 class Case(unittest.TestCase):
     def runTest(self):
         self.cart = 3
@@ -121,6 +127,8 @@ class Values(unittest.TestCase):
             (Point(1, "b"), "Point(1, 'b')"),
             (Colour.RED, "Colour.RED"),
             (Case(), "Case()"),
+            (Flagged(), "Flagged(a=None, b=True, c=False, d=None, e=1, f='x')"),
+            ([Flagged()], "[Flagged(e=1, f='x', a=None, b=True, \u2026 2 more)]"),
             (ValueError("no", 3), "ValueError('no', 3)"),
             (Slotted(), "Slotted(left=1)"),
             (object(), "<object object>"),
