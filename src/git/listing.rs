@@ -2,7 +2,6 @@
 //!
 //! Reads names and file metadata; never a file's content.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
@@ -110,13 +109,13 @@ impl Repository {
         ]);
         // Two walks, side by side: in a large tree both take their time.
         let (status, tracked) = std::thread::scope(|scope| {
-            let tracked = scope.spawn(|| self.tracked());
+            let tracked = scope.spawn(|| Ok(self.entries(self.tracked()?, true)));
             (self.git.run(&status), tracked.join().expect("listing the index does not panic"))
         });
         let status = status?;
-        let mut listing = Listing::default();
+        let mut listing = Listing { entries: tracked?, ..Listing::default() };
         let mut changed: BTreeSet<PathBuf> = BTreeSet::new();
-        let mut found: BTreeMap<PathBuf, bool> = tracked?.into_iter().map(|path| (path, true)).collect();
+        let mut untracked = Vec::new();
         for record in status.split(|byte| *byte == 0) {
             match record {
                 [b'#', ..] => {
@@ -125,8 +124,7 @@ impl Repository {
                 }
                 [b'?', b' ', path @ ..] => {
                     listing.dirty = true;
-                    changed.insert(path_of(path));
-                    found.entry(path_of(path)).or_insert(false);
+                    untracked.push(path_of(path));
                 }
                 [b'!', b' ', path @ ..] => listing.ignored.push(path_of(trimmed(path))),
                 [kind @ (b'1' | b'2' | b'u'), ..] => {
@@ -136,19 +134,20 @@ impl Repository {
                 _ => {}
             }
         }
-        listing.entries = self.entries(found.into_iter().collect(), &changed);
+        if !changed.is_empty() {
+            listing.entries.iter_mut().for_each(|one| one.changed = changed.contains(&one.path));
+        }
+        listing.entries.extend(self.entries(untracked, false));
+        // git sorts by bytes, where `a-b` is before `a/b`.
+        listing.entries.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(listing)
     }
 
-    /// The entries at `found` (with whether git tracks each), in their order.
-    /// The system is asked for each file: on all cores, where there are many.
-    fn entries(&self, mut found: Vec<(PathBuf, bool)>, changed: &BTreeSet<PathBuf>) -> Vec<Listed> {
-        let of_part = |part: Vec<(PathBuf, bool)>| -> Vec<Listed> {
-            let listed = part.into_iter().filter_map(|(path, tracked)| {
-                let is_changed = changed.contains(&path);
-                self.listed(path, tracked, is_changed)
-            });
-            listed.collect()
+    /// The entries at `found`, all of them tracked or none. The system is asked
+    /// for each file: on all cores, where there are many.
+    fn entries(&self, mut found: Vec<PathBuf>, tracked: bool) -> Vec<Listed> {
+        let of_part = |part: Vec<PathBuf>| -> Vec<Listed> {
+            part.into_iter().filter_map(|path| self.listed(path, tracked)).collect()
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let size = found.len().div_ceil(cores).max(FEW);
@@ -177,16 +176,21 @@ impl Repository {
 
     /// Paths in the index; entries in conflict come once.
     fn tracked(&self) -> Result<Vec<PathBuf>, GitError> {
-        let stages = self.git.run(&self.git.command(["ls-files", "-z", "--cached"]))?;
-        let mut paths: Vec<PathBuf> =
-            stages.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(path_of).collect();
+        let mut paths: Vec<PathBuf> = match git2::Index::open(&self.git_dir.join("index")) {
+            Ok(index) => index.iter().map(|entry| path_of(&entry.path)).collect(),
+            // Sparse, split or of SHA-256: git alone reads it.
+            Err(_) => {
+                let stages = self.git.run(&self.git.command(["ls-files", "-z", "--cached"]))?;
+                stages.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(path_of).collect()
+            }
+        };
         paths.dedup();
         Ok(paths)
     }
 
     /// The entry at `path` as the disk has it; `None` where there is nothing,
     /// or something git does not track (a socket).
-    fn listed(&self, path: PathBuf, tracked: bool, changed: bool) -> Option<Listed> {
+    fn listed(&self, path: PathBuf, tracked: bool) -> Option<Listed> {
         // A directory's path ends with a slash, which a file's path has none of.
         let path = if path.as_os_str().as_bytes().ends_with(b"/") { path.components().collect() } else { path };
         let metadata = self.root.join(&path).symlink_metadata().ok()?;
@@ -196,7 +200,7 @@ impl Repository {
             kind if kind.is_dir() && !self.is_own_worktree(&path) => Kind::Submodule,
             _ => return None,
         };
-        Some(Listed { path, kind, tracked, changed, stat: Stat::of(&metadata) })
+        Some(Listed { path, kind, tracked, changed: !tracked, stat: Stat::of(&metadata) })
     }
 
     /// Whether the directory `path` is another work tree of this repository,

@@ -146,6 +146,31 @@ fn a_sparse_checkout_lists_what_is_there() {
 }
 
 #[test]
+fn an_index_in_several_files_or_with_conflicts_is_read_all_the_same() {
+    let fixture = Fixture::with(&[("a-b.py", "1\n"), ("a/b.py", "2\n"), ("a.py", "3\n")]);
+    let wanted = ["a/b.py", "a-b.py", "a.py"];
+    assert_eq!(names(&fixture.repository().listing().expect("listing")), wanted);
+    fixture.git(&["checkout", "-q", "-b", "other"]);
+    fixture.write("a.py", "theirs\n");
+    fixture.commit("theirs");
+    fixture.git(&["checkout", "-q", "-"]);
+    fixture.write("a.py", "ours\n");
+    fixture.commit("ours");
+    let merge = std::process::Command::new("git").args(["merge", "-q", "other"]).current_dir(&fixture.root).output();
+    assert!(!merge.expect("git runs").status.success(), "a conflict");
+    for split in [false, true] {
+        if split {
+            fixture.git(&["update-index", "--split-index"]);
+            assert!(git2::Index::open(&fixture.root.join(".git/index")).is_err(), "libgit2 reads it by now");
+        }
+        let listing = fixture.repository().listing().expect("listing");
+        assert_eq!(names(&listing), wanted, "split: {split}");
+        let changed: Vec<bool> = listing.entries.iter().map(|one| one.changed).collect();
+        assert_eq!(changed, [false, false, true], "split: {split}");
+    }
+}
+
+#[test]
 fn other_work_trees_of_the_repository_are_not_listed_but_submodules_are() {
     let fixture = Fixture::with(&[("a.py", "a\n")]);
     let library = Fixture::with(&[("lib.py", "l\n")]);

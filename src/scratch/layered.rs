@@ -69,10 +69,11 @@ impl Slot {
                 .iter()
                 .map(|wanted| self.records.get(&wanted.path).is_some_and(|record| record.content == wanted.content))
                 .collect();
-            let gone: Vec<PathBuf> = self.records.keys().filter(|path| !plan.at.contains_key(*path)).cloned().collect();
-            if gone.is_empty() && intact.iter().all(|intact| *intact) {
+            // Each wanted path is laid, and nothing else.
+            if intact.iter().all(|intact| *intact) && self.records.len() == intact.len() {
                 return self.make_folders(plan);
             }
+            let gone: Vec<PathBuf> = self.records.keys().filter(|path| plan.at(path).is_none()).cloned().collect();
             self.unseal()?;
             self.remove(&gone, plan)?;
             for (wanted, _) in plan.wanted.iter().zip(&intact).filter(|(_, intact)| !**intact) {

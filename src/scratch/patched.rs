@@ -41,7 +41,7 @@ impl Slot {
             .stats
             .iter()
             .filter_map(|(path, stat)| {
-                let content = plan.at.get(path).map(|at| plan.wanted[*at].content.clone())?;
+                let content = plan.content(path)?.clone();
                 Some((path.clone(), self.records.insert(path.clone(), Record { content, own: *stat })))
             })
             .collect();

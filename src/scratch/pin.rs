@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use super::ScratchError;
@@ -41,8 +42,8 @@ pub(super) struct Wanted {
 pub(super) struct Plan {
     /// Files and links, sorted by path.
     pub(super) wanted: Vec<Wanted>,
-    /// Where each is in `wanted`.
-    pub(super) at: HashMap<PathBuf, usize>,
+    /// Where each is in `wanted`, once somebody asks.
+    at: OnceLock<HashMap<PathBuf, usize>>,
     /// Every folder above one of them.
     pub(super) folders: HashSet<PathBuf>,
     /// Folders that are there without a file in them.
@@ -60,24 +61,36 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Where `path` is in `wanted`.
+    pub(super) fn at(&self, path: &Path) -> Option<usize> {
+        let at = || self.wanted.iter().enumerate().map(|(at, wanted)| (wanted.path.clone(), at)).collect();
+        self.at.get_or_init(at).get(path).copied()
+    }
+
+    /// What is wanted at `path`.
+    pub(super) fn content(&self, path: &Path) -> Option<&Content> {
+        self.at(path).map(|at| &self.wanted[at].content)
+    }
+
     /// Where one of the `links` leads.
     pub(super) fn target_of(&self, link: &Path) -> PathBuf {
-        match self.at.get(link).map(|at| &self.wanted[*at].content) {
+        match self.content(link) {
             Some(Content::Symlink(target)) => target.clone(),
             _ => link.to_owned(),
         }
     }
 }
 
-/// Reads what is not known yet, and returns the plan with all that is known
-/// then of the user's files.
+/// Reads what is not known yet. Returns the plan and, where that is more or
+/// less than before, all that is known then of the user's files.
 pub(super) fn pin(
     snapshot: &Snapshot,
     pristine: &Pristine,
-    known: &HashMap<PathBuf, Known>,
-) -> Result<(Plan, HashMap<PathBuf, Known>), ScratchError> {
+    known: HashMap<PathBuf, Known>,
+) -> Result<(Plan, Option<HashMap<PathBuf, Known>>), ScratchError> {
     let carried = carried::decide(snapshot.root(), snapshot.ignored());
-    let mut pinning = Pinning { snapshot, pristine, known, now: HashMap::new(), plan: Plan::default() };
+    let plan = Plan { wanted: Vec::with_capacity(snapshot.entries().len()), ..Plan::default() };
+    let mut pinning = Pinning { snapshot, pristine, known, new: Vec::new(), plan };
     for (path, entry) in snapshot.entries() {
         pinning.take(path, &entry.stat, entry.symlink)?;
     }
@@ -88,13 +101,14 @@ pub(super) fn pin(
         let target = snapshot.root().join(link);
         pinning.plan.wanted.push(Wanted { path: link.clone(), content: Content::Symlink(target), modified: 0 });
     }
-    let Pinning { now, mut plan, .. } = pinning;
+    let Pinning { mut known, new, mut plan, .. } = pinning;
     plan.wanted.sort_by(|a, b| a.path.cmp(&b.path));
     plan.wanted.dedup_by(|a, b| a.path == b.path);
-    plan.at = plan.wanted.iter().enumerate().map(|(at, wanted)| (wanted.path.clone(), at)).collect();
     plan.empty = snapshot.empty_folders().to_vec();
-    let above = plan.wanted.iter().map(|wanted| wanted.path.as_path()).chain(plan.empty.iter().map(PathBuf::as_path));
-    let folders = above.flat_map(|path| path.ancestors().skip(1)).chain(plan.empty.iter().map(PathBuf::as_path));
+    // Files of one folder follow each other.
+    let mut above: Vec<&Path> = plan.wanted.iter().filter_map(|wanted| wanted.path.parent()).collect();
+    above.dedup();
+    let folders = above.into_iter().chain(plan.empty.iter().map(PathBuf::as_path)).flat_map(Path::ancestors);
     plan.folders = folders.filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_path_buf).collect();
     plan.links = carried.links;
     plan.seed = carried.seed;
@@ -102,26 +116,36 @@ pub(super) fn pin(
     plan.has_go = has("go.mod");
     plan.builds = (has("Cargo.toml") || plan.seed.is_some()) && !plan.folders.contains(Path::new("target"));
     plan.notes.extend(carried.notes);
-    Ok((plan, now))
+    let files = plan.wanted.iter().filter(|wanted| matches!(wanted.content, Content::File { .. })).count();
+    // Every file that is not new is known.
+    if new.is_empty() && files == known.len() {
+        return Ok((plan, None));
+    }
+    known.retain(|path, _| plan.at(path).is_some());
+    known.extend(new);
+    Ok((plan, Some(known)))
 }
 
 /// The work under way.
 struct Pinning<'a> {
     snapshot: &'a Snapshot,
     pristine: &'a Pristine,
-    known: &'a HashMap<PathBuf, Known>,
-    now: HashMap<PathBuf, Known>,
+    known: HashMap<PathBuf, Known>,
+    /// What was not known, or is something else by now.
+    new: Vec<(PathBuf, Known)>,
     plan: Plan,
 }
 
 impl Pinning<'_> {
     /// Fixes one path. What is gone by now was never there.
     fn take(&mut self, path: &Path, listed: &Stat, symlink: bool) -> Result<(), ScratchError> {
-        let full = self.snapshot.root().join(path);
+        let full = || self.snapshot.root().join(path);
         let taken = if symlink {
-            std::fs::read_link(&full).map(|target| Some((Content::Symlink(target), *listed)))
+            std::fs::read_link(full()).map(|target| Some((Content::Symlink(target), *listed)))
+        } else if let Some(digest) = self.known_digest(path, listed) {
+            Ok(Some((file_content(digest, listed), *listed)))
         } else {
-            self.file(path, &full, listed)?
+            self.file(path, &full(), listed)?
         };
         match taken {
             Ok(Some((content, user))) => {
@@ -132,13 +156,21 @@ impl Pinning<'_> {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 self.plan.notes.push(format!("`{}` may not be read and is not there", path.display()));
             }
-            Err(source) => return Err(ScratchError::Io { doing: "read", path: full, source }),
+            Err(source) => return Err(ScratchError::Io { doing: "read", path: full(), source }),
         }
         Ok(())
     }
 
-    /// Fixes a regular file: known from an earlier run, read already, or read
-    /// now. The outer error is of the store, the inner of the user's file.
+    /// The digest of a file that an earlier run read and nobody wrote since,
+    /// unless this one has fixed or read it already.
+    fn known_digest(&self, path: &Path, listed: &Stat) -> Option<Digest> {
+        let known = self.known.get(path).filter(|known| known.settled && known.user == *listed)?;
+        let is_fixed = self.snapshot.kept(path).is_some() || self.snapshot.held_reading(path).is_some();
+        (!is_fixed && self.pristine.has(&known.digest)).then_some(known.digest)
+    }
+
+    /// Fixes a regular file that is not known: read already, or read now. The
+    /// outer error is of the store, the inner of the user's file.
     fn file(
         &mut self,
         path: &Path,
@@ -148,21 +180,13 @@ impl Pinning<'_> {
         let store = |source| ScratchError::cache("keep", full, source);
         if let Some((digest, bytes)) = self.fixed_before(path)? {
             self.pristine.add(&digest, &bytes).map_err(store)?;
-            self.now.insert(path.to_owned(), Known { user: *listed, digest, settled: false });
+            self.new.push((path.to_owned(), Known { user: *listed, digest, settled: false }));
             return Ok(Ok(Some((file_content(digest, listed), *listed))));
         }
         if let Some(reading) = self.snapshot.held_reading(path) {
             let digest = *blake3::hash(&reading.bytes).as_bytes();
             self.pristine.add(&digest, &reading.bytes).map_err(store)?;
             return Ok(Ok(Some(self.note(path, digest, reading.stat, reading.still))));
-        }
-        if let Some(known) = self.known.get(path)
-            && known.settled
-            && known.user == *listed
-            && self.pristine.has(&known.digest)
-        {
-            self.now.insert(path.to_owned(), known.clone());
-            return Ok(Ok(Some((file_content(known.digest, listed), *listed))));
         }
         if listed.size > LARGE {
             // Whose fault an error is cannot be told apart here; the text is
@@ -197,7 +221,7 @@ impl Pinning<'_> {
     /// Notes what a reading gave.
     fn note(&mut self, path: &Path, digest: Digest, user: Stat, still: bool) -> (Content, Stat) {
         let settled = still && nanoseconds_now() - user.changed.max(user.modified) > RACY;
-        self.now.insert(path.to_owned(), Known { user, digest, settled });
+        self.new.push((path.to_owned(), Known { user, digest, settled }));
         if !still {
             self.plan.notes.push(format!("`{}` was being written while it was copied", path.display()));
         }

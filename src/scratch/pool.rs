@@ -2,7 +2,6 @@
 //!
 //! Starts nothing. Two pools, of one process or of two, never share a slot.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -24,7 +23,6 @@ use super::Snapshot;
 use super::pin::Plan;
 use super::pin::pin;
 use super::pristine::Pristine;
-use super::record::Content;
 use super::seed::Seeded;
 use super::seed::seed;
 use super::slot::Slot;
@@ -53,7 +51,7 @@ struct Shared {
     repository: Repository,
     commit: Option<String>,
     home: PathBuf,
-    plan: Plan,
+    plan: Arc<Plan>,
     pristine: Arc<Pristine>,
     /// The directory of the slot that was taken first.
     first: PathBuf,
@@ -90,14 +88,12 @@ impl Pool {
         let slot = free_slot(&home)?;
         let store = |source| ScratchError::cache("write", &slot.dir, source);
         let (pristine, known) = Pristine::open(&slot.dir).map_err(store)?;
-        let (plan, known) = pin(snapshot, &pristine, &known)?;
-        pristine.save(&known).map_err(store)?;
-        let pristine = Arc::new(pristine);
-        let digests = plan.wanted.iter().filter_map(|wanted| match &wanted.content {
-            Content::File { digest, .. } => Some((wanted.path.clone(), *digest)),
-            Content::Symlink(_) => None,
-        });
-        snapshot.keep(Arc::clone(&pristine), digests.collect::<HashMap<_, _>>());
+        let (plan, known) = pin(snapshot, &pristine, known)?;
+        if let Some(known) = known {
+            pristine.save(&known).map_err(store)?;
+        }
+        let (pristine, plan) = (Arc::new(pristine), Arc::new(plan));
+        snapshot.keep(Arc::clone(&pristine), Arc::clone(&plan));
         let first = slot.dir.clone();
         let state = Mutex::new(State { idle: vec![slot], closed: false });
         let (repository, commit) = (repository.clone(), snapshot.commit().map(str::to_owned));

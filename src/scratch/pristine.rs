@@ -30,6 +30,9 @@ pub(super) const LARGE: u64 = 16 << 20;
 /// are needed.
 const SLACK: u64 = 64 << 20;
 
+/// Bytes that an entry of the index has at least: a digest.
+const LEAST: usize = 32;
+
 /// What is known of a file of the user's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Known {
@@ -137,11 +140,11 @@ impl Pristine {
     }
 
     fn drop_large(&self, needed: &HashSet<Digest>) -> io::Result<()> {
-        let keep: HashSet<PathBuf> = needed.iter().map(|digest| self.large(digest)).collect();
         for entry in std::fs::read_dir(self.folder.join("large"))? {
-            let path = entry?.path();
-            if !keep.contains(&path) {
-                disk::remove_any(&path)?;
+            let entry = entry?;
+            let digest = entry.file_name().to_str().and_then(|name| blake3::Hash::from_hex(name).ok());
+            if !digest.is_some_and(|digest| needed.contains(digest.as_bytes())) {
+                disk::remove_any(&entry.path())?;
             }
         }
         Ok(())
@@ -181,12 +184,14 @@ fn written(places: &Places, known: &HashMap<PathBuf, Known>) -> Vec<u8> {
 
 fn parse(index: &[u8]) -> Option<(Places, HashMap<PathBuf, Known>)> {
     let mut reader = Reader::new(index, MAGIC)?;
-    let mut places = Places { end: reader.number()?, ..Places::default() };
-    for _ in 0..reader.number()? {
+    let (end, count) = (reader.number()?, reader.count(LEAST)?);
+    let mut places = Places { at: HashMap::with_capacity(count), end };
+    for _ in 0..count {
         places.at.insert(reader.digest()?, (reader.number()?, reader.number()?));
     }
-    let mut known = HashMap::new();
-    for _ in 0..reader.number()? {
+    let count = reader.count(LEAST)?;
+    let mut known = HashMap::with_capacity(count);
+    for _ in 0..count {
         let (path, user, digest) = (reader.path()?, reader.stat()?, reader.digest()?);
         known.insert(path, Known { user, digest, settled: reader.number()? == 1 });
     }

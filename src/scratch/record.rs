@@ -107,6 +107,12 @@ impl<'a> Reader<'a> {
         Some(u64::from_le_bytes(*number))
     }
 
+    /// How many things of at least `least` bytes each follow.
+    pub(super) fn count(&mut self, least: usize) -> Option<usize> {
+        let count = usize::try_from(self.number()?).ok()?;
+        (count <= self.0.len() / least).then_some(count)
+    }
+
     pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
         let count = usize::try_from(self.number()?).ok()?;
         let (bytes, rest) = self.0.split_at_checked(count)?;

@@ -182,7 +182,7 @@ impl Slot {
         }
         self.make_folders(plan)?;
         let before = self.records.len();
-        self.records.retain(|path, _| plan.at.contains_key(path));
+        self.records.retain(|path, _| plan.at(path).is_some());
         self.unsaved |= before != self.records.len();
         self.new = false;
         Ok(())
@@ -283,8 +283,10 @@ impl Slot {
 fn parse(index: &[u8]) -> Option<(i64, HashMap<PathBuf, Record>)> {
     let mut reader = Reader::new(index, MAGIC)?;
     let clock = reader.number()? as i64;
-    let mut records = HashMap::new();
-    for _ in 0..reader.number()? {
+    // A stat and more.
+    let count = reader.count(40)?;
+    let mut records = HashMap::with_capacity(count);
+    for _ in 0..count {
         records.insert(reader.path()?, Record { content: reader.content()?, own: reader.stat()? });
     }
     Some((clock, records))

@@ -18,8 +18,10 @@ use super::ScratchError;
 use super::carried;
 use super::disk;
 use super::disk::Reading;
+use super::pin::Plan;
 use super::pristine::Kept;
 use super::pristine::Pristine;
+use super::record::Content;
 use super::record::Digest;
 use crate::git::Kind;
 use crate::git::Listed;
@@ -47,7 +49,7 @@ struct Parts {
     empty: Vec<PathBuf>,
     ignored: Vec<PathBuf>,
     held: Mutex<Held>,
-    kept: OnceLock<(Arc<Pristine>, HashMap<PathBuf, Digest>)>,
+    kept: OnceLock<(Arc<Pristine>, Arc<Plan>)>,
 }
 
 /// A file or link of the snapshot.
@@ -135,13 +137,15 @@ impl Snapshot {
     /// Those of [`Snapshot::files`] that are gone by now or hold something else,
     /// once a pool has opened. Reads only what the system says was written.
     pub fn changed_since(&self) -> Vec<RelPath> {
-        let Some((_, digests)) = self.parts.kept.get() else { return Vec::new() };
+        if self.parts.kept.get().is_none() {
+            return Vec::new();
+        }
         let own = self.parts.entries.iter().filter(|(_, entry)| !entry.symlink && !entry.foreign);
         let changed = own.filter(|(path, entry)| {
             let full = self.parts.root.join(path);
             let Ok(about) = full.symlink_metadata() else { return true };
             Stat::of(&about) != entry.stat
-                && !std::fs::read(&full).is_ok_and(|bytes| digests.get(*path) == Some(blake3::hash(&bytes).as_bytes()))
+                && !std::fs::read(&full).is_ok_and(|bytes| self.digest(path) == Some(*blake3::hash(&bytes).as_bytes()))
         });
         changed.filter_map(|(path, _)| rel_path(path)).collect()
     }
@@ -158,8 +162,8 @@ impl Snapshot {
         if self.parts.entries.get(name).is_none_or(|entry| entry.symlink) {
             return None;
         }
-        if let Some((pristine, digests)) = self.parts.kept.get() {
-            return match pristine.get(digests.get(name)?).ok()?? {
+        if let Some((pristine, _)) = self.parts.kept.get() {
+            return match pristine.get(&self.digest(name)?).ok()?? {
                 Kept::Held(bytes) => String::from_utf8(bytes).ok(),
                 Kept::In(file) => std::fs::read_to_string(file).ok(),
             };
@@ -184,21 +188,31 @@ impl Snapshot {
 
     /// What was read of `name` before; it is what counts.
     pub(super) fn held_reading(&self, name: &Path) -> Option<Arc<Reading>> {
-        self.held().readings.get(name).map(Arc::clone)
+        let held = self.held();
+        // Nobody has read anything, mostly: then no name need be looked up.
+        if held.readings.is_empty() { None } else { held.readings.get(name).map(Arc::clone) }
     }
 
     /// From now on texts come from the store.
-    pub(super) fn keep(&self, pristine: Arc<Pristine>, digests: HashMap<PathBuf, Digest>) {
+    pub(super) fn keep(&self, pristine: Arc<Pristine>, plan: Arc<Plan>) {
         // Another pool of the same snapshot may have been first; both are true.
-        let _ = self.parts.kept.set((pristine, digests));
+        let _ = self.parts.kept.set((pristine, plan));
         *self.held() = Held::default();
     }
 
     /// The digest that another pool of this snapshot fixed for `name`, and the
     /// store that has its bytes.
     pub(super) fn kept(&self, name: &Path) -> Option<(&Pristine, Digest)> {
-        let (pristine, digests) = self.parts.kept.get()?;
-        Some((pristine, *digests.get(name)?))
+        let (pristine, _) = self.parts.kept.get()?;
+        Some((pristine, self.digest(name)?))
+    }
+
+    /// The digest that a pool fixed for `name`.
+    fn digest(&self, name: &Path) -> Option<Digest> {
+        match self.parts.kept.get()?.1.content(name)? {
+            Content::File { digest, .. } => Some(*digest),
+            Content::Symlink(_) => None,
+        }
     }
 
     pub(super) fn root(&self) -> &Path {

@@ -46,8 +46,8 @@ impl<'a> Sweep<'a> {
         for entry in entries {
             let (path, full) = (folder.join(entry.file_name()), entry.path());
             let kind = entry.file_type().map_err(|source| ScratchError::cache("read", &full, source))?;
-            if let Some(at) = self.plan.at.get(&path) {
-                self.intact[*at] = self.is_intact(*at, &entry);
+            if let Some(at) = self.plan.at(&path) {
+                self.intact[at] = self.is_intact(at, &entry);
             } else if self.plan.folders.contains(&path) && kind.is_dir() {
                 let stays = in_cache || carried::stays(&path, &full, kind);
                 self.folder(&path, stays)?;

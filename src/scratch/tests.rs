@@ -106,6 +106,32 @@ fn a_scratch_is_exactly_the_users_tree() {
 }
 
 #[test]
+fn what_is_known_of_a_tree_is_written_down_where_it_differs_and_only_there() {
+    let fixture = Fixture::with(&[("a.py", "a\n"), ("b.py", "b\n"), ("c/d.py", "d\n")]);
+    // So long that a stat tells of every change.
+    std::thread::sleep(Duration::from_nanos(pin::RACY as u64) + Duration::from_millis(100));
+    // Written whole, by another file in its place.
+    let seen = || {
+        let pool = pool(&fixture);
+        let scratch = pool.take().expect("scratch");
+        let index = scratch.root().with_file_name("pristine.index");
+        (index.metadata().expect("an index").ino(), holds(scratch.root()))
+    };
+    let first = seen();
+    assert_eq!(first.1, holds(&fixture.root));
+    assert_eq!(seen(), first);
+    std::fs::remove_file(fixture.root.join("a.py")).expect("removed");
+    let less = seen();
+    assert_ne!(less.0, first.0);
+    assert_eq!(less.1, holds(&fixture.root));
+    assert_eq!(seen(), less);
+    fixture.write("c/d.py", "D\n");
+    let other = seen();
+    assert_ne!(other.0, less.0);
+    assert_eq!(other.1, holds(&fixture.root));
+}
+
+#[test]
 fn nothing_of_the_users_is_touched_by_a_whole_run() {
     let fixture = Fixture::with(&[("a.py", "a\n"), ("b.py", "b\n")]);
     fixture.write("a.py", "stashed\n");
