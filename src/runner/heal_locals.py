@@ -14,9 +14,9 @@ import sys
 import types
 
 NAMES = 16
-# Of a value; of one inside it half as many, and so on.
-ITEMS = 8
-DEPTH = 3
+# Parts that are written of a value, of one inside it, and so on.
+ITEMS = (8, 5, 3)
+DEPTH = len(ITEMS)
 TEXT = 80
 WIDTH = 160
 # Bits of an integer that is written in full.
@@ -137,20 +137,22 @@ class Writer(object):
         return "%s(%s)" % (name_of(kind), text)
 
     def joined(self, values, depth, plain=tuple):
+        shown, more = parts(plain.__len__(values), depth)
         first = []
         for item in plain.__iter__(values):
-            if len(first) == ITEMS >> depth:
+            if len(first) == shown:
                 break
             first.append(self.value(item, depth + 1))
-        return ", ".join(first + rest(plain.__len__(values), depth))
+        return ", ".join(first + more)
 
     def pairs(self, values, depth):
+        shown, more = parts(dict.__len__(values), depth)
         first = []
         for key, item in dict.items(values):
-            if len(first) == ITEMS >> depth:
+            if len(first) == shown:
                 break
             first.append("%s: %s" % (self.value(key, depth + 1), self.named(key, item, depth + 1)))
-        return ", ".join(first + rest(dict.__len__(values), depth))
+        return ", ".join(first + more)
 
     def object(self, value, kind, depth):
         name = name_of(kind)
@@ -166,13 +168,16 @@ class Writer(object):
         if depth:
             # Of the few that are shown a flag says least.
             held.sort(key=lambda pair: among(type(pair[1]), (bool, type(None))))
-        first = ["%s=%s" % (each, self.named(each, item, depth + 1)) for each, item in held[: ITEMS >> depth]]
-        return "%s(%s)" % (name, ", ".join(first + rest(len(held), depth)))
+        shown, more = parts(len(held), depth)
+        first = ["%s=%s" % (each, self.named(each, item, depth + 1)) for each, item in held[:shown]]
+        return "%s(%s)" % (name, ", ".join(first + more))
 
 
-def rest(size, depth):
-    left = size - (ITEMS >> depth)
-    return ["\u2026 %d more" % left] if left > 0 else []
+def parts(size, depth):
+    """How many of so many parts are written, and what stands for the others."""
+    shown = ITEMS[depth]
+    # To leave out one part makes nothing shorter.
+    return (size, []) if size <= shown + 1 else (shown, ["\u2026 %d more" % (size - shown)])
 
 
 def name_of(kind):
