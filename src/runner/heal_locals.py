@@ -37,6 +37,8 @@ LIBRARY = (
     ("uuid", ("UUID",)),
     ("pathlib", ("PurePosixPath", "PosixPath", "PureWindowsPath", "WindowsPath")),
 )
+# Their zone may be the project's own.
+ZONED = (("datetime", ("datetime", "time")),)
 # Types of many values, and how one is written.
 SEVERAL = ((list, "[]"), (tuple, "()"), (set, "{}"), (frozenset, "{}"), (dict, "{}"), (collections.deque, "[]"))
 # What unittest keeps in a test's own object.
@@ -70,13 +72,19 @@ def cut(text):
     return text if len(text) <= WIDTH else text[: WIDTH - 1] + "\u2026"
 
 
+def loaded(types_of):
+    """Those of the types whose modules are there."""
+    modules = [(sys.modules.get(module), names) for module, names in types_of]
+    return tuple(vars(module).get(name) for module, names in modules if type(module) is types.ModuleType for name in names)
+
+
 class Writer(object):
     """Writes values as a person would, without asking them."""
 
     def __init__(self, ours):
         self.ours = ours
-        library = [(sys.modules.get(module), names) for module, names in LIBRARY]
-        self.library = tuple(vars(module).get(name) for module, names in library if type(module) is types.ModuleType for name in names)
+        self.library = loaded(LIBRARY)
+        self.zoned = loaded(ZONED)
 
     def named(self, name, value, depth=0):
         """The value of a name, a key or an attribute."""
@@ -94,6 +102,9 @@ class Writer(object):
             return self.integer(value)
         if among(kind, PLAIN) or among(kind, self.library):
             return repr(value)
+        if among(kind, self.zoned):
+            zone = kind.tzinfo.__get__(value)
+            return repr(value.replace(tzinfo=None)) + (" in <%s>" % name_of(type(zone)) if zone is not None else "")
         if among(kind, (str, bytes, bytearray)):
             return self.text(value)
         name = name_of(kind)

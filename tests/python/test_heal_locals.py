@@ -1,6 +1,8 @@
 """What heal tells of a failing frame's names, without heal around it."""
 
 import collections
+import datetime
+import decimal
 import enum
 import json
 import linecache
@@ -44,6 +46,10 @@ class LoudInt(int):
 class LoudKind(type):
     __eq__ = __instancecheck__ = __subclasscheck__ = Loud.no
     __hash__ = type.__hash__
+
+
+class LoudZone(datetime.tzinfo):
+    __repr__ = __str__ = utcoffset = dst = tzname = Loud.no
 
 
 OfLoudKind = LoudKind("OfLoudKind", (object,), {})
@@ -125,6 +131,9 @@ class Values(unittest.TestCase):
             (collections.deque([1, 2]), "deque([1, 2])"),
             (collections.OrderedDict([("a", 1)]), "OrderedDict({'a': 1})"),
             (Point(1, "b"), "Point(1, 'b')"),
+            (decimal.Decimal("0.10"), "Decimal('0.10')"),
+            (datetime.date(2020, 1, 2), "datetime.date(2020, 1, 2)"),
+            (datetime.time(3, 4), "datetime.time(3, 4)"),
             (Colour.RED, "Colour.RED"),
             (Case(), "Case()"),
             (Flagged(), "Flagged(a=None, b=True, c=False, d=None, e=1, f='x')"),
@@ -147,6 +156,7 @@ class Values(unittest.TestCase):
             (LoudText("abc"), "LoudText('abc')"),
             (LoudInt(7), "LoudInt(7)"),
             (OfLoudKind(), "OfLoudKind()"),
+            (datetime.datetime(2020, 1, 2, tzinfo=LoudZone()), "datetime.datetime(2020, 1, 2, 0, 0) in <LoudZone>"),
             ([OfLoudKind], "[OfLoudKind]"),
         ]:
             self.assertEqual(shown(value), wanted)
