@@ -121,7 +121,7 @@ pub(super) fn pin(
     if new.is_empty() && files == known.len() {
         return Ok((plan, None));
     }
-    known.retain(|path, _| plan.at(path).is_some());
+    known.retain(|path, _| matches!(plan.content(path), Some(Content::File { .. })));
     known.extend(new);
     Ok((plan, Some(known)))
 }

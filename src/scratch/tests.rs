@@ -129,6 +129,14 @@ fn what_is_known_of_a_tree_is_written_down_where_it_differs_and_only_there() {
     let other = seen();
     assert_ne!(other.0, less.0);
     assert_eq!(other.1, holds(&fixture.root));
+    // Nothing is known of what is a link by now.
+    fixture.write("c/d.py", "d\n");
+    std::fs::remove_file(fixture.root.join("b.py")).expect("removed");
+    std::os::unix::fs::symlink("c/d.py", fixture.root.join("b.py")).expect("link");
+    std::thread::sleep(Duration::from_nanos(pin::RACY as u64) + Duration::from_millis(100));
+    let linked = seen();
+    assert_eq!(linked.1, holds(&fixture.root));
+    assert_eq!(seen(), linked);
 }
 
 #[test]
