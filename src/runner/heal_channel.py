@@ -281,15 +281,20 @@ class Describer(object):
         except Exception:
             return False
 
+    def steps(self, error):
+        """Those of its traceback that are not the runner's, outermost first."""
+        step = error.__traceback__
+        while step is not None:
+            if not self.hidden(step.tb_frame):
+                yield step
+            step = step.tb_next
+
     def frames(self, error):
         """[file, line, function], innermost first."""
         found = []
-        step = error.__traceback__
-        while step is not None:
-            frame = step.tb_frame
-            if not self.hidden(frame):
-                found.append([self.file_of(frame.f_code.co_filename), step.tb_lineno, frame.f_code.co_name])
-            step = step.tb_next
+        for step in self.steps(error):
+            code = step.tb_frame.f_code
+            found.append([self.file_of(code.co_filename), step.tb_lineno, code.co_name])
         if isinstance(error, SyntaxError) and error.filename and error.lineno:
             found.append([self.file_of(str(error.filename)), error.lineno, None])
         found.reverse()
@@ -299,24 +304,18 @@ class Describer(object):
         """What the names held where the root was raised: in the innermost
         frame of the repository. `None` where there is none or it is a module's
         own, whose names are all it defines."""
-        for link in reversed(chain):
-            found = None
-            step = link.__traceback__
-            while step is not None:
-                if not self.hidden(step.tb_frame) and self.ours(step.tb_frame.f_code.co_filename):
-                    found = step
-                step = step.tb_next
-            if found is not None:
-                break
-        else:
+        links = (list(self.steps(link)) for link in reversed(chain))
+        ours = ([step for step in steps if self.ours(step.tb_frame.f_code.co_filename)] for steps in links)
+        steps = next(filter(None, ours), None)
+        if steps is None:
             return None
-        code = found.tb_frame.f_code
+        frame, line = steps[-1].tb_frame, steps[-1].tb_lineno
         try:
-            values = heal_locals.told(found.tb_frame, found.tb_lineno, self.ours) if code.co_name != "<module>" else []
+            values = heal_locals.told(frame, line, self.ours) if frame.f_code.co_name != "<module>" else []
         except Exception:
             # A value that cannot be looked at says nothing.
             return None
-        return {"file": self.file_of(code.co_filename), "line": found.tb_lineno, "values": values}
+        return {"file": self.file_of(frame.f_code.co_filename), "line": line, "values": values}
 
     def stack(self, frame):
         """The frames a thread stands in, innermost first."""
@@ -359,11 +358,8 @@ class Describer(object):
         if not is_check(error):
             return False
         place = None
-        step = error.__traceback__
-        while step is not None:
-            if not self.hidden(step.tb_frame):
-                place = (step.tb_frame.f_code.co_filename, step.tb_lineno)
-            step = step.tb_next
+        for step in self.steps(error):
+            place = (step.tb_frame.f_code.co_filename, step.tb_lineno)
         if place is None:
             return False
         try:

@@ -8,6 +8,7 @@ PYTEST_DONT_REWRITE: this file is no test.
 """
 
 import collections
+import itertools
 import linecache
 import re
 import sys
@@ -149,20 +150,13 @@ class Writer(object):
 
     def joined(self, values, depth, plain=tuple):
         shown, more = parts(plain.__len__(values), depth)
-        first = []
-        for item in plain.__iter__(values):
-            if len(first) == shown:
-                break
-            first.append(self.value(item, depth + 1))
+        first = [self.value(item, depth + 1) for item in itertools.islice(plain.__iter__(values), shown)]
         return ", ".join(first + more)
 
     def pairs(self, values, depth):
         shown, more = parts(dict.__len__(values), depth)
-        first = []
-        for key, item in dict.items(values):
-            if len(first) == shown:
-                break
-            first.append("%s: %s" % (self.value(key, depth + 1), self.named(key, item, depth + 1)))
+        first = itertools.islice(dict.items(values), shown)
+        first = ["%s: %s" % (self.value(key, depth + 1), self.named(key, item, depth + 1)) for key, item in first]
         return ", ".join(first + more)
 
     def object(self, value, kind, depth):
