@@ -12,6 +12,7 @@ mod call;
 mod changes;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod ground;
 mod listing;
 mod outbox;
 mod trailers;
@@ -25,6 +26,7 @@ use crate::process::ProcessError;
 use crate::source::RelPath;
 use call::Git;
 pub use changes::Change;
+pub use ground::Ground;
 pub use listing::Kind;
 pub use listing::Listed;
 pub use listing::Listing;
@@ -53,37 +55,11 @@ impl Repository {
     pub fn discover(start: &Path, launcher: &Launcher) -> Result<Repository, GitError> {
         let start = start.canonicalize().map_err(|_| GitError::NoSuchPath { path: start.to_owned() })?;
         let start = if start.is_dir() { start } else { start.parent().unwrap_or(&start).to_owned() };
-        let git = Git::new(launcher.clone(), start.clone());
-        let asked = ["rev-parse", "--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-toplevel"];
-        // Side by side: one answer is of no use without the other.
-        let (output, names) = std::thread::scope(|scope| {
-            let names = scope.spawn(|| git.run(&git.names_of_settings()));
-            (git.attempt(&git.command(asked), None), names.join().expect("asking git does not panic"))
-        });
-        let output = output?;
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let lines: Vec<&[u8]> = output.stdout.split(|byte| *byte == b'\n').collect();
-        if !output.exit.is_success() {
-            return Err(match lines.first() {
-                _ if stderr.contains("dubious ownership") => GitError::DubiousOwnership { path: start },
-                Some(&b"true") => GitError::Bare { path: start },
-                _ if stderr.contains("not a git repository") || stderr.contains("must be run in a work tree") => {
-                    GitError::NotARepository { path: start }
-                }
-                _ => GitError::failed(&git.command(asked), &stderr),
-            });
-        }
-        // One line each; a line break inside a path would add one.
-        let [_, git_dir, common_dir, root, b""] = lines[..] else {
-            return Err(GitError::Unreadable { command: git.command(asked).shown() });
+        let [root, git_dir, common_dir] = match around(&start, launcher) {
+            Some(places) => places,
+            None => asked_around(&start, launcher)?,
         };
-        let absolute = |bytes: &[u8]| {
-            let path = start.join(call::path_of(bytes));
-            path.canonicalize().unwrap_or(path)
-        };
-        let (root, git_dir, common_dir) = (absolute(root), absolute(git_dir), absolute(common_dir));
-        let git = git.at(&root).without_programs(&names?);
-        Ok(Repository { root, git_dir, common_dir, git })
+        Ok(Repository { git: Git::within(launcher.clone(), root.clone()), root, git_dir, common_dir })
     }
 
     /// The work tree's root, absolute, without symbolic links.
@@ -168,12 +144,73 @@ impl Repository {
         Ok(output.exit.is_success().then_some(output.stdout))
     }
 
+    /// Whether it has extensions, of worktrees or of refs, that only git itself
+    /// knows how to write.
+    fn is_extended(&self) -> Result<bool, GitError> {
+        let told = self.library().and_then(|library| {
+            let config = library.config().and_then(|mut config| config.snapshot()).ok()?;
+            let mut entries = config.entries(Some(r"^extensions\.")).ok()?;
+            let mut is_extended = false;
+            while let Some(entry) = entries.next() {
+                is_extended |= entry.ok()?.name().ok()? != "extensions.objectformat";
+            }
+            Some(is_extended)
+        });
+        told.map_or_else(|| Ok(self.git.settings()?.extended), Ok)
+    }
+
     /// libgit2's view of it; `None` where libgit2 cannot open it (SHA-256 and
     /// reftable repositories, ownership that only git's environment excuses):
     /// the caller then takes git's plumbing.
     fn library(&self) -> Option<git2::Repository> {
         git2::Repository::open(&self.root).ok()
     }
+}
+
+/// The root, the git directory and the shared one of the repository around
+/// `start`, where libgit2 finds it and nothing tells git to look elsewhere.
+fn around(start: &Path, launcher: &Launcher) -> Option<[PathBuf; 3]> {
+    let variable = |name: &str| launcher.environment().get(name);
+    if variable("GIT_DISCOVERY_ACROSS_FILESYSTEM").is_some() {
+        return None;
+    }
+    let ceilings: Vec<PathBuf> =
+        variable("GIT_CEILING_DIRECTORIES").map(|all| std::env::split_paths(all).collect()).unwrap_or_default();
+    let found = git2::Repository::open_ext(start, git2::RepositoryOpenFlags::empty(), ceilings).ok()?;
+    let places = [found.workdir()?, found.path(), found.commondir()].map(Path::canonicalize);
+    let [Ok(root), Ok(git_dir), Ok(common_dir)] = places else { return None };
+    // Inside the git directory there is no work tree, git says.
+    let is_inside = start.starts_with(&root) && !start.starts_with(&git_dir) && !start.starts_with(&common_dir);
+    is_inside.then_some([root, git_dir, common_dir])
+}
+
+/// The same, as git tells it.
+fn asked_around(start: &Path, launcher: &Launcher) -> Result<[PathBuf; 3], GitError> {
+    let git = Git::new(launcher.clone(), start.to_owned());
+    let asked = ["rev-parse", "--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-toplevel"];
+    let output = git.attempt(&git.command(asked), None)?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&[u8]> = output.stdout.split(|byte| *byte == b'\n').collect();
+    if !output.exit.is_success() {
+        let path = start.to_owned();
+        return Err(match lines.first() {
+            _ if stderr.contains("dubious ownership") => GitError::DubiousOwnership { path },
+            Some(&b"true") => GitError::Bare { path },
+            _ if stderr.contains("not a git repository") || stderr.contains("must be run in a work tree") => {
+                GitError::NotARepository { path }
+            }
+            _ => GitError::failed(&git.command(asked), &stderr),
+        });
+    }
+    // One line each; a line break inside a path would add one.
+    let [_, git_dir, common_dir, root, b""] = lines[..] else {
+        return Err(GitError::Unreadable { command: git.command(asked).shown() });
+    };
+    let absolute = |bytes: &[u8]| {
+        let path = start.join(call::path_of(bytes));
+        path.canonicalize().unwrap_or(path)
+    };
+    Ok([absolute(root), absolute(git_dir), absolute(common_dir)])
 }
 
 /// Why git could not answer.

@@ -12,7 +12,7 @@
 //! | 3 | [`propose`]: evidence in, candidates out |
 //! | 2 | [`detect`], [`diagnose`] |
 //! | 1 | [`language`], [`runner`], [`trace`], [`mutation`], [`scratch`], [`ledger`] |
-//! | 0 | [`failure`], [`outcome`], [`patch`], [`source`], [`event`], [`process`], [`git`], [`http`], [`interrupt`] |
+//! | 0 | [`cores`], [`failure`], [`outcome`], [`patch`], [`source`], [`event`], [`process`], [`git`], [`http`], [`interrupt`] |
 //!
 //! Doors to the outside are few and named: subprocesses start in [`process`],
 //! libgit2 is named in [`git`], HTTP in [`http`], SQLite in [`ledger`], the
@@ -22,6 +22,7 @@
 // A file that tells how its private parts share the work may name them.
 #![allow(rustdoc::private_intra_doc_links)]
 
+pub mod cores;
 pub mod event;
 pub mod failure;
 pub mod git;

@@ -9,6 +9,7 @@
 //! warm between candidates and runs:
 //!
 //! ```text
+//! <cache>/<repository id>/listing        what git last said of the user's tree
 //! <cache>/<repository id>/<slot>/lock            held while a heal uses the slot
 //!                               /tree            the scratch
 //!                               /tree.index      what was laid in it
@@ -31,6 +32,7 @@ mod pool;
 mod pristine;
 mod record;
 mod seed;
+mod seen;
 mod slot;
 mod snapshot;
 mod sweep;

@@ -143,7 +143,7 @@ impl Site {
         let environment = Environment::filtered(std::env::vars_os());
         let launcher = Launcher::new(None, environment, Interrupt::new());
         let repository = Repository::discover(&self.tree, &launcher)?;
-        let snapshot = Snapshot::take(&repository)?;
+        let snapshot = Snapshot::take_again(&repository, cache)?;
         let pool = Pool::open(&repository, &snapshot, cache)?;
         pool.set_method(self.method);
         Ok(pool.take()?)
@@ -193,8 +193,9 @@ fn scratches(site: &Site, runs: usize) -> Result<()> {
     let place = site.folder.path().join("worktree");
     let place = text_of(&place)?;
     for run in 0..runs {
+        // The disk is not to be busy with what was written or removed before.
+        nix::unistd::sync();
         added.push(timed(|| git(&site.tree, &["worktree", "add", "-q", "--detach", &place]))?);
-        git(&site.tree, &["worktree", "remove", "--force", &place])?;
         let cache = site.folder.path().join(format!("cache-{run}"));
         first.push(timed(|| site.scratch(&cache).map(drop))?);
         status.push(timed(|| git(&site.tree, &["status", "--porcelain"]))?);
@@ -204,6 +205,7 @@ fn scratches(site: &Site, runs: usize) -> Result<()> {
         scratch.lay(&site.patch(0))?;
         next.push(timed(|| Ok(scratch.lay(&site.patch(1))?))?);
         drop(scratch);
+        git(&site.tree, &["worktree", "remove", "--force", &place])?;
         std::fs::remove_dir_all(&cache)?;
     }
     let added = row("`git worktree add`", &mut added, None);

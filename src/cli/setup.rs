@@ -120,8 +120,9 @@ pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look, 
     let repository = Repository::discover(&settings.repo, &launcher).map_err(PipelineError::from)?;
     let mut notes = Vec::new();
     let ledger = Arc::new(open_ledger(&repository, &mut notes)?);
+    let cache = cache_directory()?;
     let tree = match at_once {
-        true => Snapshot::take(&repository).ok().map(|snapshot| (repository.clone(), snapshot)),
+        true => Snapshot::take_again(&repository, &cache).ok().map(|snapshot| (repository.clone(), snapshot)),
         false => None,
     };
     let (head, dirty) = match &tree {
@@ -174,7 +175,7 @@ pub fn kit(line: &Line, settings: &Settings, events: Option<&Path>, look: Look, 
         interrupt,
         launcher,
         heal: own_executable()?,
-        cache: cache_directory()?,
+        cache,
         ledger,
         variable: Arc::new(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
         budget: Budget::going_on(settings.caps, earlier),

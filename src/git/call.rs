@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::GitError;
@@ -53,15 +55,44 @@ pub(super) struct Git {
     dir: PathBuf,
     /// The git directory where it is not to be looked for.
     git_dir: Option<PathBuf>,
-    /// Settings of this repository that name programs, set to nothing.
+    /// What is known of its settings; `None` in a repository of heal's own.
+    settings: Option<Arc<Asked>>,
+}
+
+/// The settings of a repository, asked for before git is first called in it.
+#[derive(Debug)]
+struct Asked {
+    /// Where to ask.
+    dir: PathBuf,
+    /// `None` once git could not tell.
+    answer: OnceLock<Option<Settings>>,
+}
+
+/// What a repository's settings say that a call has to know.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Settings {
+    /// Those that name programs, and what they are set to: nothing.
     emptied: Vec<(OsString, &'static str)>,
     /// Whether the repository's format is more than git's oldest.
-    extended: bool,
+    pub(super) extended: bool,
+    /// Whether a file of settings names another.
+    pub(super) includes: bool,
+    /// The files that they are in; of the repository's own ones relative to
+    /// where git was called.
+    pub(super) files: Vec<PathBuf>,
 }
 
 impl Git {
+    /// Calls in `dir`, where no repository's settings count.
     pub(super) fn new(launcher: Launcher, dir: PathBuf) -> Git {
-        Git { launcher, dir, git_dir: None, emptied: Vec::new(), extended: false }
+        Git { launcher, dir, git_dir: None, settings: None }
+    }
+
+    /// Calls in the repository at `dir`, none of which runs a program that its
+    /// settings name.
+    pub(super) fn within(launcher: Launcher, dir: PathBuf) -> Git {
+        let asked = Asked { dir: dir.clone(), answer: OnceLock::new() };
+        Git { settings: Some(Arc::new(asked)), ..Git::new(launcher, dir) }
     }
 
     /// The same in another directory.
@@ -74,36 +105,27 @@ impl Git {
         Git { git_dir: Some(dir.to_owned()), ..Git::new(self.launcher.clone(), dir.to_owned()) }
     }
 
-    /// The call whose answer [`Git::without_programs`] reads.
-    pub(super) fn names_of_settings(&self) -> Command {
-        self.command(["config", "--list", "--name-only", "-z"])
+    /// The variable `name` of the environment that calls are made in.
+    pub(super) fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.launcher.environment().get(name)
     }
 
-    /// The same with every filter and configured hook of the repository
-    /// emptied, by the names of its settings. git runs no filter whose command
-    /// is empty (`convert.c`, `apply_filter`).
-    pub(super) fn without_programs(mut self, names: &[u8]) -> Git {
-        for name in names.split(|byte| *byte == 0) {
-            // The hash alone changes nothing of what files mean.
-            self.extended |= section(name) == b"extensions" && last_part(name) != b"objectformat";
-            let value = match (section(name), last_part(name)) {
-                (b"filter", b"clean" | b"smudge" | b"process") => "",
-                (b"filter", b"required") | (b"hook", b"enabled") => "false",
-                (b"hook", b"event" | b"command") => "",
-                _ => continue,
-            };
-            let name = OsStr::from_bytes(name).to_owned();
-            if !self.emptied.iter().any(|(other, _)| *other == name) {
-                self.emptied.push((name, value));
-            }
+    /// What the repository's settings say.
+    ///
+    /// # Errors
+    /// git cannot be run or does not tell: then nothing else is run either.
+    pub(super) fn settings(&self) -> Result<&Settings, GitError> {
+        static NONE: Settings = Settings { emptied: Vec::new(), extended: false, includes: false, files: Vec::new() };
+        let Some(asked) = &self.settings else { return Ok(&NONE) };
+        let ask = || {
+            let plain = Git::new(self.launcher.clone(), asked.dir.clone());
+            plain.run(&plain.command(["config", "--list", "--show-origin", "--name-only", "-z"]))
+        };
+        let answer = asked.answer.get_or_init(|| ask().ok().and_then(|listed| Settings::read(&listed)));
+        match answer {
+            Some(settings) => Ok(settings),
+            None => Err(ask().err().unwrap_or(GitError::Unreadable { command: "git config --list".to_owned() })),
         }
-        self
-    }
-
-    /// Whether the repository has extensions, of worktrees or of refs, that
-    /// only git itself knows how to write.
-    pub(super) fn has_extensions(&self) -> bool {
-        self.extended
     }
 
     /// A call with every precaution.
@@ -135,11 +157,18 @@ impl Git {
         }
         // Later entries win over the user's own and over the repository's.
         let first = self.settings_in_environment();
-        for (at, (name, value)) in self.emptied.iter().enumerate() {
+        let emptied = self.emptied();
+        for (at, (name, value)) in emptied.iter().enumerate() {
             let at = first + at;
             command = command.env(format!("GIT_CONFIG_KEY_{at}"), name).env(format!("GIT_CONFIG_VALUE_{at}"), *value);
         }
-        command.env("GIT_CONFIG_COUNT", (first + self.emptied.len()).to_string())
+        command.env("GIT_CONFIG_COUNT", (first + emptied.len()).to_string())
+    }
+
+    /// Settings that are set to nothing. Where they are not known, the call
+    /// that is composed is never made ([`Git::attempt_cut`]).
+    fn emptied(&self) -> &[(OsString, &'static str)] {
+        self.settings().map_or(&[], |settings| &settings.emptied)
     }
 
     /// How many settings the environment holds before heal's own.
@@ -150,7 +179,7 @@ impl Git {
 
     /// How many settings a composed call has in its environment.
     pub(super) fn settings_given(&self) -> usize {
-        self.settings_in_environment() + self.emptied.len()
+        self.settings_in_environment() + self.emptied().len()
     }
 
     /// Runs a call; a failing one is no error here, a cut answer is.
@@ -164,6 +193,7 @@ impl Git {
 
     /// As [`Git::attempt`], of an answer that may be cut at its output limit.
     pub(super) fn attempt_cut(&self, command: &Command, input: Option<&[u8]>) -> Result<Output, GitError> {
+        self.settings()?;
         self.launcher.output_now(command, input).map_err(|source| GitError::NoGit { source })
     }
 
@@ -185,6 +215,43 @@ impl Git {
     pub(super) fn answer<const N: usize>(&self, args: [&str; N]) -> Result<Option<String>, GitError> {
         let output = self.attempt(&self.command(args), None)?;
         Ok(output.exit.is_success().then(|| line_of(&output.stdout)).filter(|line| !line.is_empty()))
+    }
+}
+
+impl Settings {
+    /// Reads `git config --list --show-origin --name-only -z`: a place and a
+    /// name in turn, each with a zero byte behind it. Every filter and
+    /// configured hook gets an empty value by its name: git runs no filter whose
+    /// command is empty (`convert.c`, `apply_filter`).
+    fn read(listed: &[u8]) -> Option<Settings> {
+        let mut settings = Settings::default();
+        let mut parts = listed.strip_suffix(b"\0").unwrap_or(listed).split(|byte| *byte == 0);
+        while let Some(place) = parts.next().filter(|place| !place.is_empty()) {
+            let name = parts.next()?;
+            if let Some(file) = place.strip_prefix(b"file:").map(path_of)
+                && !settings.files.contains(&file)
+            {
+                settings.files.push(file);
+            }
+            settings.take(name);
+        }
+        Some(settings)
+    }
+
+    fn take(&mut self, name: &[u8]) {
+        // The hash alone changes nothing of what files mean.
+        self.extended |= section(name) == b"extensions" && last_part(name) != b"objectformat";
+        self.includes |= matches!(section(name), b"include" | b"includeif");
+        let value = match (section(name), last_part(name)) {
+            (b"filter", b"clean" | b"smudge" | b"process") => "",
+            (b"filter", b"required") | (b"hook", b"enabled") => "false",
+            (b"hook", b"event" | b"command") => "",
+            _ => return,
+        };
+        let name = OsStr::from_bytes(name).to_owned();
+        if !self.emptied.iter().any(|(other, _)| *other == name) {
+            self.emptied.push((name, value));
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use super::GitError;
 use super::Repository;
 use super::call::path_of;
+use crate::cores;
 
 /// Files for which another thread is not worth starting.
 const FEW: usize = 2000;
@@ -109,7 +110,7 @@ impl Repository {
         ]);
         // Two walks, side by side: in a large tree both take their time.
         let (status, tracked) = std::thread::scope(|scope| {
-            let tracked = scope.spawn(|| Ok(self.entries(self.tracked()?, true)));
+            let tracked = scope.spawn(|| Ok(self.entries(&self.tracked()?, true)));
             (self.git.run(&status), tracked.join().expect("listing the index does not panic"))
         });
         let status = status?;
@@ -137,32 +138,15 @@ impl Repository {
         if !changed.is_empty() {
             listing.entries.iter_mut().for_each(|one| one.changed = changed.contains(&one.path));
         }
-        listing.entries.extend(self.entries(untracked, false));
+        listing.entries.extend(self.entries(&untracked, false));
         // git sorts by bytes, where `a-b` is before `a/b`.
         listing.entries.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(listing)
     }
 
-    /// The entries at `found`, all of them tracked or none. The system is asked
-    /// for each file: on all cores, where there are many.
-    fn entries(&self, mut found: Vec<PathBuf>, tracked: bool) -> Vec<Listed> {
-        let of_part = |part: Vec<PathBuf>| -> Vec<Listed> {
-            part.into_iter().filter_map(|path| self.listed(path, tracked)).collect()
-        };
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let size = found.len().div_ceil(cores).max(FEW);
-        let mut parts = Vec::new();
-        while found.len() > size {
-            parts.push(found.split_off(found.len() - size));
-        }
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = parts.into_iter().rev().map(|part| scope.spawn(|| of_part(part))).collect();
-            let mut listed = of_part(found);
-            for worker in workers {
-                listed.extend(worker.join().expect("asking for a file does not panic"));
-            }
-            listed
-        })
+    /// The entries at `found`, all of them tracked or none.
+    fn entries(&self, found: &[PathBuf], tracked: bool) -> Vec<Listed> {
+        cores::asked(found, FEW, |path| self.listed(path, tracked)).into_iter().flatten().collect()
     }
 
     /// Whether anything differs from the commit, untracked files included.
@@ -190,9 +174,10 @@ impl Repository {
 
     /// The entry at `path` as the disk has it; `None` where there is nothing,
     /// or something git does not track (a socket).
-    fn listed(&self, path: PathBuf, tracked: bool) -> Option<Listed> {
+    fn listed(&self, path: &Path, tracked: bool) -> Option<Listed> {
         // A directory's path ends with a slash, which a file's path has none of.
-        let path = if path.as_os_str().as_bytes().ends_with(b"/") { path.components().collect() } else { path };
+        let is_folder = path.as_os_str().as_bytes().ends_with(b"/");
+        let path: PathBuf = if is_folder { path.components().collect() } else { path.to_owned() };
         let metadata = self.root.join(&path).symlink_metadata().ok()?;
         let kind = match metadata.file_type() {
             kind if kind.is_symlink() => Kind::Symlink,

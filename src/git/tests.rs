@@ -75,8 +75,61 @@ fn what_is_no_usable_repository_is_told_apart() {
 
     let nowhere = Environment::filtered([("PATH".into(), outside.clone().into())]);
     let launcher = Launcher::new(None, nowhere, Interrupt::new());
-    let error = Repository::discover(&fixture.root, &launcher).expect_err("no git");
+    let error = Repository::discover(&outside, &launcher).expect_err("no git");
     assert!(matches!(error, GitError::NoGit { .. }), "{error}");
+    // Found without git, it still cannot be worked with.
+    let error = Repository::discover(&fixture.root, &launcher).expect("found").listing().expect_err("no git");
+    assert!(matches!(error, GitError::NoGit { .. }), "{error}");
+}
+
+#[test]
+fn a_repository_is_found_where_git_finds_it() {
+    let fixture = Fixture::with(&[("src/a.py", "x\n")]);
+    let outer = fixture.root.parent().expect("folder").to_owned();
+    fixture.git(&["worktree", "add", "-q", "../linked"]);
+    fixture.git(&["worktree", "add", "-q", "inside/other"]);
+    fixture.git(&["clone", "-q", "--separate-git-dir", "../apart.git", ".", "../apart"]);
+    fixture.git(&["init", "-q", "../module"]);
+    fixture.git_in(&outer.join("module"), &["commit", "-q", "--allow-empty", "-m", "m"]);
+    fixture.git(&["submodule", "--quiet", "add", "../module", "module"]);
+    fixture.git(&["clone", "-q", ".", "../elsewhere"]);
+    std::fs::create_dir_all(outer.join("tree/deep")).expect("folder");
+    fixture.git_in(&outer.join("elsewhere"), &["config", "core.worktree", "../../tree"]);
+    std::os::unix::fs::symlink(&fixture.root, outer.join("link")).expect("link");
+    for (start, found) in [
+        ("project", true),
+        ("project/src", true),
+        ("link/src", true),
+        ("linked", true),
+        ("project/inside/other", true),
+        ("project/module", true),
+        ("apart", true),
+        // git goes by the directory that it finds, and then finds it elsewhere.
+        ("elsewhere", false),
+        ("tree/deep", false),
+        ("project/.git", false),
+        ("project/.git/refs", false),
+        ("apart.git", false),
+        (".", false),
+    ] {
+        let start = outer.join(start).canonicalize().expect("a folder");
+        let ours = super::around(&start, &fixture.launcher);
+        assert_eq!(ours.is_some(), found, "{}", start.display());
+        let gits = super::asked_around(&start, &fixture.launcher).ok();
+        assert!(ours.is_none() || ours == gits, "{}: {ours:?} {gits:?}", start.display());
+    }
+}
+
+#[test]
+fn nothing_is_called_where_the_programs_of_its_settings_are_not_known() {
+    let fixture = Fixture::with(&[("a.py", "x\n")]);
+    let repository = fixture.repository();
+    // Broken after it was found, before git is first called.
+    std::fs::write(fixture.root.join(".git/config"), "[core\n").expect("settings");
+    for answer in [repository.head().map(drop), repository.listing().map(drop), repository.branch().map(drop)] {
+        let error = answer.expect_err("called");
+        assert!(matches!(error, GitError::Failed { .. }) && error.to_string().contains("config"), "{error}");
+    }
 }
 
 #[test]
@@ -468,7 +521,7 @@ fn a_worktree_is_registered_with_its_files_and_leaves_no_trace() {
 }
 
 #[test]
-fn an_index_that_was_kept_is_believed_for_its_commit_alone_and_not_by_a_newer_format() {
+fn an_index_that_was_kept_is_believed_for_its_commit_alone_and_only_whole() {
     let fixture = Fixture::with(&[("a.py", "a\n"), ("deep/b.py", "b\n")]);
     let tree = fixture.dir.path().join("tree");
     std::fs::create_dir(&tree).expect("tree");
@@ -479,21 +532,29 @@ fn an_index_that_was_kept_is_believed_for_its_commit_alone_and_not_by_a_newer_fo
         assert_eq!(fixture.git_in(&tree, &["ls-files"]).lines().collect::<Vec<_>>(), files);
         let logged = fixture.root.join(".git/worktrees/heal-1-0/logs").exists();
         repository.unregister_worktree(&worktree).expect("unregistered");
+        let kept = std::fs::read_dir(fixture.dir.path()).expect("read").flatten().map(|entry| entry.path());
+        let is_kept =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("index-"));
+        let kept: Vec<PathBuf> = kept.filter(is_kept).collect();
+        assert_eq!(kept.len(), 1, "{kept:?}");
         // What git itself makes has a log of its HEAD.
-        logged
+        (logged, kept[0].clone())
     };
-    assert!(registered(&["a.py", "deep/b.py"]), "nothing is kept yet");
-    assert!(!registered(&["a.py", "deep/b.py"]), "git is not asked again");
+    let (logged, first) = registered(&["a.py", "deep/b.py"]);
+    assert!(!logged, "git is not asked");
+    let made = first.metadata().and_then(|about| about.modified()).expect("a time");
+    assert_eq!(registered(&["a.py", "deep/b.py"]), (false, first.clone()));
+    assert_eq!(first.metadata().and_then(|about| about.modified()).expect("a time"), made, "it is used again");
+    std::fs::write(&first, "no index").expect("damaged");
+    assert_eq!(registered(&["a.py", "deep/b.py"]), (false, first.clone()));
+    assert_ne!(std::fs::read(&first).expect("kept"), b"no index");
     fixture.write("c.py", "c\n");
     fixture.commit("another");
-    assert!(registered(&["a.py", "c.py", "deep/b.py"]));
-    assert!(!registered(&["a.py", "c.py", "deep/b.py"]));
-    let kept = std::fs::read_dir(fixture.dir.path()).expect("read").flatten();
-    let kept: Vec<_> = kept.filter(|entry| entry.file_name().to_string_lossy().starts_with("index-")).collect();
-    assert_eq!(kept.len(), 1);
-    std::fs::write(kept[0].path(), "no index").expect("damaged");
+    let (_, second) = registered(&["a.py", "c.py", "deep/b.py"]);
+    assert_ne!(second, first);
     fixture.git(&["config", "extensions.worktreeConfig", "true"]);
-    assert!(registered(&["a.py", "c.py", "deep/b.py"]));
+    let (logged, _) = registered(&["a.py", "c.py", "deep/b.py"]);
+    assert!(logged, "a newer format is git's own business");
 }
 
 #[test]

@@ -17,7 +17,8 @@ use super::call::path_of;
 use super::listing::Stat;
 
 /// How the file is called, beside the tree, that keeps the index of a commit;
-/// the commit's name follows.
+/// the commit's name follows, and the file's digest, so that none that was cut
+/// when the machine stopped is believed.
 const KEPT_INDEX: &str = "index-";
 
 /// A registered scratch tree.
@@ -46,7 +47,8 @@ impl Repository {
     /// repository: HEAD detached at `commit`, the index that of the commit. No
     /// file is checked out. Where there is no commit yet, the tree gets one
     /// of its own, without files, that no ref names. The index is kept beside
-    /// the tree: at the same commit, the next call need not ask git.
+    /// the tree for the next call at the same commit. git itself is asked where
+    /// its format is more than the oldest.
     ///
     /// # Errors
     /// git fails, or its directory cannot be written.
@@ -55,7 +57,6 @@ impl Repository {
             Some(commit) => (commit.to_owned(), true),
             None => (self.empty_commit()?, false),
         };
-        let pristine = tree.with_file_name(format!("{KEPT_INDEX}{commit}"));
         let admin = self.common_dir.join("worktrees").join(name);
         let (index, files) = (Stat::default(), BTreeSet::new());
         let mut worktree = Worktree {
@@ -64,14 +65,31 @@ impl Repository {
             tree: tree.to_owned(),
             commit,
             has_history,
-            pristine,
+            pristine: PathBuf::new(),
             index,
             files,
         };
-        if self.git.has_extensions() || !worktree.pristine.is_file() || worktree.enter_again().is_err() {
+        if self.is_extended()? || self.enter_at_once(&mut worktree).is_none() {
             self.enter(&mut worktree)?;
         }
         Ok(worktree)
+    }
+
+    /// Makes the entry without git. `None` where that cannot be.
+    fn enter_at_once(&self, worktree: &mut Worktree) -> Option<()> {
+        worktree.pristine = match worktree.kept_index() {
+            Some(kept) => kept,
+            None => {
+                let made = worktree.beside("heal-index");
+                remove_any(&made).ok()?;
+                let library = self.library()?;
+                let commit = library.find_commit(git2::Oid::from_str(&worktree.commit).ok()?).ok()?;
+                let mut index = git2::Index::open(&made).ok()?;
+                index.read_tree(&commit.tree().ok()?).and_then(|()| index.write()).ok()?;
+                worktree.keep_index(&made).ok()?
+            }
+        };
+        worktree.enter().ok()
     }
 
     /// Has git make the entry.
@@ -159,7 +177,8 @@ impl Repository {
         let command = self.git.at(&worktree.tree).command(["read-tree", &worktree.commit]);
         let command = command.env("GIT_DIR", &worktree.admin).env("GIT_WORK_TREE", &worktree.tree);
         self.git.run(&command)?;
-        worktree.keep_index().map_err(|source| io_error("write", &worktree.pristine, source))?;
+        let made = worktree.admin.join("index");
+        worktree.pristine = worktree.keep_index(&made).map_err(|source| io_error("keep", &made, source))?;
         worktree.look().map_err(|source| io_error("read", &worktree.admin, source))
     }
 
@@ -196,7 +215,7 @@ impl Worktree {
     /// Makes the entry as git does (`builtin/worktree.c`, `add_worktree`), with
     /// the index that was kept. What it holds is part of git's format
     /// (gitrepository-layout). Leaves nothing where it cannot.
-    fn enter_again(&mut self) -> io::Result<()> {
+    fn enter(&mut self) -> io::Result<()> {
         std::fs::create_dir_all(self.admin.parent().unwrap_or(&self.admin))?;
         std::fs::create_dir(&self.admin)?;
         let made = self.fill().and_then(|()| self.look());
@@ -226,19 +245,32 @@ impl Worktree {
         Ok(())
     }
 
-    /// Keeps the index, instead of any that was kept before. Whole or not at
-    /// all, also where the machine stops: the next run believes it.
-    fn keep_index(&self) -> io::Result<()> {
-        let folder = self.pristine.parent().unwrap_or(&self.pristine);
+    /// The index that is kept for the commit, where it is whole.
+    fn kept_index(&self) -> Option<PathBuf> {
+        let wanted = format!("{KEPT_INDEX}{}-", self.commit);
+        let names = names_in(self.tree.parent()?).ok()?;
+        let name = names.iter().filter_map(|name| name.to_str()).find(|name| name.starts_with(&wanted))?;
+        let kept = self.beside(name);
+        let digest = blake3::hash(&std::fs::read(&kept).ok()?);
+        (name[wanted.len()..] == *digest.to_hex()).then_some(kept)
+    }
+
+    /// Keeps the index in `made`, instead of any that was kept before.
+    fn keep_index(&self, made: &Path) -> io::Result<PathBuf> {
+        let bytes = std::fs::read(made)?;
+        let folder = self.tree.parent().unwrap_or(&self.tree);
         for name in names_in(folder)? {
             if name.as_bytes().starts_with(KEPT_INDEX.as_bytes()) {
                 remove_any(&folder.join(name))?;
             }
         }
-        let half = folder.join("heal-index");
-        std::fs::copy(self.admin.join("index"), &half)?;
-        std::fs::File::open(&half)?.sync_all()?;
-        std::fs::rename(&half, &self.pristine)
+        let kept = self.beside(&format!("{KEPT_INDEX}{}-{}", self.commit, blake3::hash(&bytes).to_hex()));
+        std::fs::write(&kept, bytes)?;
+        Ok(kept)
+    }
+
+    fn beside(&self, name: &str) -> PathBuf {
+        self.tree.with_file_name(name)
     }
 
     /// Makes HEAD, the index and the `.git` file what they were, whatever was

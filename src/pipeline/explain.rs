@@ -95,7 +95,7 @@ fn from_log(text: &[u8], settings: &Settings, tools: &Tools) -> Result<Explained
         Some(tree) => tree.clone(),
         None => {
             let repository = Repository::discover(&settings.repo, &tools.launcher)?;
-            let snapshot = Snapshot::take(&repository)?;
+            let snapshot = Snapshot::take_again(&repository, &tools.cache)?;
             (repository, snapshot)
         }
     };

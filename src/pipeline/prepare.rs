@@ -70,7 +70,7 @@ pub async fn prepare(settings: &Settings, tools: &Tools) -> Result<Prepared, Pip
         .and_then(|path| RelPath::within(repository.root(), &path))
         .unwrap_or_default();
     tools.events.emit(Event::Stage { name: "snapshot".into(), what: "the work tree".into() });
-    let snapshot = Arc::new(Snapshot::take(&repository)?);
+    let snapshot = Arc::new(Snapshot::take_again(&repository, &tools.cache)?);
     let variable = tools.variable.clone();
     let lookup = move |name: &str| variable(name);
     let project = runner::detect::detect(repository.root(), &at, &settings.command, &lookup)?;

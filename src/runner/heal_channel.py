@@ -662,7 +662,7 @@ def loaded_modules():
     """[name, file] of every module with a file, the standard library left out."""
     library = [os.path.realpath(os.path.dirname(os.__file__))]
     own = ("heal_channel", "heal_pytest", "heal_pytest_hooks", "heal_unittest")
-    found = []
+    found, real_folders = [], {}
     for name, module in sorted(list(sys.modules.items()), key=lambda pair: str(pair[0])):
         try:
             file = getattr(module, "__file__", None)
@@ -671,7 +671,11 @@ def loaded_modules():
         if not isinstance(file, str) or not isinstance(name, str) or name in own or name.startswith(("heal_probe", "heal_sieve")):
             continue
         path = os.path.abspath(file)
-        real = os.path.realpath(path)
+        folder, base = os.path.split(path)
+        # Each folder once: links on the way to a module are its folder's.
+        if folder not in real_folders:
+            real_folders[folder] = os.path.realpath(folder)
+        real = os.path.join(real_folders[folder], base)
         standard = any(real.startswith(os.path.join(folder, "")) for folder in library)
         if standard and "site-packages" not in real and "dist-packages" not in real:
             continue

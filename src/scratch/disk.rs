@@ -8,6 +8,7 @@ use std::fs::Metadata;
 use std::io;
 use std::io::Read;
 use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -86,25 +87,41 @@ pub(super) enum Bytes<'a> {
 /// Makes a new file in place of whatever is at `path`; never writes into an
 /// existing one, which may be a link or have other names.
 pub(super) fn write_new(path: &Path, bytes: &Bytes, mode: u32, modified: SystemTime) -> io::Result<Stat> {
-    remove_any(path)?;
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
+    let mode = mode & 0o777;
     let file = match bytes {
         Bytes::Held(bytes) => {
-            let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+            let create = || File::options().write(true).create_new(true).mode(mode).open(path);
+            // Mostly nothing is in the way, and the way is there.
+            let mut file = create().or_else(|_| clear(path).and_then(|()| create()))?;
             file.write_all(bytes)?;
             file
         }
         Bytes::In(from) => {
+            clear(path)?;
             std::fs::copy(from, path)?;
             // A file that nobody may write can still be given mode and time.
             File::open(path)?
         }
     };
-    file.set_permissions(std::fs::Permissions::from_mode(mode & 0o777))?;
     file.set_modified(modified)?;
+    let about = file.metadata()?;
+    if about.permissions().mode() & 0o777 == mode {
+        return Ok(Stat::of(&about));
+    }
+    file.set_permissions(std::fs::Permissions::from_mode(mode))?;
     Ok(Stat::of(&file.metadata()?))
+}
+
+/// Makes room at `path`, and the folders above it.
+fn clear(path: &Path) -> io::Result<()> {
+    remove_any(path)?;
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)
+}
+
+/// Makes a directory of heal's own: copies of the user's files are nobody
+/// else's business.
+pub(super) fn make_own(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Writes a file of heal's own whole or not at all.

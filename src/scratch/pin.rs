@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
@@ -20,11 +21,15 @@ use super::pristine::LARGE;
 use super::pristine::Pristine;
 use super::record::Content;
 use super::record::Digest;
+use crate::cores;
 use crate::git::Stat;
 
 /// A file read so soon after its last change may have changed again without
 /// its stat telling; file systems count in steps of up to two seconds (FAT).
 pub(super) const RACY: i64 = 2_000_000_000;
+
+/// Files for which another thread is not worth starting.
+const FEW: usize = 64;
 
 /// One path that every scratch holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,11 +96,19 @@ pub(super) fn pin(
     let carried = carried::decide(snapshot.root(), snapshot.ignored());
     let plan = Plan { wanted: Vec::with_capacity(snapshot.entries().len()), ..Plan::default() };
     let mut pinning = Pinning { snapshot, pristine, known, new: Vec::new(), plan };
-    for (path, entry) in snapshot.entries() {
-        pinning.take(path, &entry.stat, entry.symlink)?;
+    let listed = snapshot.entries().iter().map(|(path, entry)| (path, &entry.stat, entry.symlink));
+    let carried_files = carried.files.iter().map(|carry| (&carry.path, &carry.stat, carry.symlink));
+    let mut unknown = Vec::new();
+    for (path, stat, symlink) in listed.chain(carried_files) {
+        match pinning.known_digest(path, stat).filter(|_| !symlink) {
+            Some(digest) => pinning.want(path, file_content(digest, stat), stat),
+            None => unknown.push((path, stat, symlink)),
+        }
     }
-    for carry in &carried.files {
-        pinning.take(&carry.path, &carry.stat, carry.symlink)?;
+    // Read on all cores, looked at in turn.
+    let read = cores::asked(&unknown, FEW, |(path, stat, symlink)| pinning.read(path, stat, *symlink));
+    for ((path, stat, _), read) in unknown.into_iter().zip(read) {
+        pinning.take(path, stat, read?)?;
     }
     for link in &carried.links {
         let target = snapshot.root().join(link);
@@ -136,31 +149,17 @@ struct Pinning<'a> {
     plan: Plan,
 }
 
-impl Pinning<'_> {
-    /// Fixes one path. What is gone by now was never there.
-    fn take(&mut self, path: &Path, listed: &Stat, symlink: bool) -> Result<(), ScratchError> {
-        let full = || self.snapshot.root().join(path);
-        let taken = if symlink {
-            std::fs::read_link(full()).map(|target| Some((Content::Symlink(target), *listed)))
-        } else if let Some(digest) = self.known_digest(path, listed) {
-            Ok(Some((file_content(digest, listed), *listed)))
-        } else {
-            self.file(path, &full(), listed)?
-        };
-        match taken {
-            Ok(Some((content, user))) => {
-                self.plan.wanted.push(Wanted { path: path.to_owned(), content, modified: user.modified });
-            }
-            Ok(None) => {}
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                self.plan.notes.push(format!("`{}` may not be read and is not there", path.display()));
-            }
-            Err(source) => return Err(ScratchError::Io { doing: "read", path: full(), source }),
-        }
-        Ok(())
-    }
+/// What reading one path gave.
+enum Read {
+    /// A link, and where it points.
+    Link(PathBuf),
+    /// A file that another pool of the same snapshot has fixed.
+    Fixed(Digest),
+    /// A file, and whether it held still.
+    File { digest: Digest, stat: Stat, still: bool },
+}
 
+impl Pinning<'_> {
     /// The digest of a file that an earlier run read and nobody wrote since,
     /// unless this one has fixed or read it already.
     fn known_digest(&self, path: &Path, listed: &Stat) -> Option<Digest> {
@@ -169,42 +168,70 @@ impl Pinning<'_> {
         (!is_fixed && self.pristine.has(&known.digest)).then_some(known.digest)
     }
 
-    /// Fixes a regular file that is not known: read already, or read now. The
-    /// outer error is of the store, the inner of the user's file.
-    fn file(
-        &mut self,
-        path: &Path,
-        full: &Path,
-        listed: &Stat,
-    ) -> Result<io::Result<Option<(Content, Stat)>>, ScratchError> {
-        let store = |source| ScratchError::cache("keep", full, source);
+    /// Reads a path and keeps its bytes. The outer error is of the store, the
+    /// inner of the user's file.
+    fn read(&self, path: &Path, listed: &Stat, symlink: bool) -> Result<io::Result<Read>, ScratchError> {
+        let full = self.snapshot.root().join(path);
+        let store = |source| ScratchError::cache("keep", &full, source);
+        if symlink {
+            return Ok(std::fs::read_link(full).map(Read::Link));
+        }
         if let Some((digest, bytes)) = self.fixed_before(path)? {
             self.pristine.add(&digest, &bytes).map_err(store)?;
-            self.new.push((path.to_owned(), Known { user: *listed, digest, settled: false }));
-            return Ok(Ok(Some((file_content(digest, listed), *listed))));
+            return Ok(Ok(Read::Fixed(digest)));
         }
-        if let Some(reading) = self.snapshot.held_reading(path) {
-            let digest = *blake3::hash(&reading.bytes).as_bytes();
-            self.pristine.add(&digest, &reading.bytes).map_err(store)?;
-            return Ok(Ok(Some(self.note(path, digest, reading.stat, reading.still))));
-        }
-        if listed.size > LARGE {
-            // Whose fault an error is cannot be told apart here; the text is
-            // the system's either way.
-            let (digest, stat, still) = match self.pristine.add_large(full) {
-                Ok(added) => added,
-                Err(error) if error.kind() == io::ErrorKind::StorageFull => return Err(store(error)),
+        let reading = match self.snapshot.held_reading(path) {
+            Some(reading) => reading,
+            None if listed.size > LARGE => {
+                // Whose fault an error is cannot be told apart here; the text is
+                // the system's either way.
+                return match self.pristine.add_large(&full) {
+                    Ok((digest, stat, still)) => Ok(Ok(Read::File { digest, stat, still })),
+                    Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(store(error)),
+                    Err(error) => Ok(Err(error)),
+                };
+            }
+            None => match disk::read_still(&full) {
+                Ok(reading) => Arc::new(reading),
                 Err(error) => return Ok(Err(error)),
-            };
-            return Ok(Ok(Some(self.note(path, digest, stat, still))));
-        }
-        let reading = match disk::read_still(full) {
-            Ok(reading) => reading,
-            Err(error) => return Ok(Err(error)),
+            },
         };
         let digest = *blake3::hash(&reading.bytes).as_bytes();
         self.pristine.add(&digest, &reading.bytes).map_err(store)?;
-        Ok(Ok(Some(self.note(path, digest, reading.stat, reading.still))))
+        Ok(Ok(Read::File { digest, stat: reading.stat, still: reading.still }))
+    }
+
+    /// Fixes one path by what reading it gave. What is gone by now was never
+    /// there.
+    fn take(&mut self, path: &Path, listed: &Stat, read: io::Result<Read>) -> Result<(), ScratchError> {
+        match read {
+            Ok(Read::Link(target)) => self.want(path, Content::Symlink(target), listed),
+            Ok(Read::Fixed(digest)) => {
+                self.new.push((path.to_owned(), Known { user: *listed, digest, settled: false }));
+                self.want(path, file_content(digest, listed), listed);
+            }
+            Ok(Read::File { digest, stat, still }) => {
+                let settled = still && nanoseconds_now() - stat.changed.max(stat.modified) > RACY;
+                self.new.push((path.to_owned(), Known { user: stat, digest, settled }));
+                if !still {
+                    self.plan.notes.push(format!("`{}` was being written while it was copied", path.display()));
+                }
+                self.want(path, file_content(digest, &stat), &stat);
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                self.plan.notes.push(format!("`{}` may not be read and is not there", path.display()));
+            }
+            Err(source) => {
+                return Err(ScratchError::Io { doing: "read", path: self.snapshot.root().join(path), source });
+            }
+        }
+        Ok(())
+    }
+
+    /// Every scratch holds this.
+    fn want(&mut self, path: &Path, content: Content, user: &Stat) {
+        self.plan.wanted.push(Wanted { path: path.to_owned(), content, modified: user.modified });
     }
 
     /// The bytes that another pool of the same snapshot fixed.
@@ -216,16 +243,6 @@ impl Pinning<'_> {
             super::pristine::Kept::In(file) => std::fs::read(file).map_err(|_| lost())?,
         };
         Ok(Some((digest, bytes)))
-    }
-
-    /// Notes what a reading gave.
-    fn note(&mut self, path: &Path, digest: Digest, user: Stat, still: bool) -> (Content, Stat) {
-        let settled = still && nanoseconds_now() - user.changed.max(user.modified) > RACY;
-        self.new.push((path.to_owned(), Known { user, digest, settled }));
-        if !still {
-            self.plan.notes.push(format!("`{}` was being written while it was copied", path.display()));
-        }
-        (file_content(digest, &user), user)
     }
 }
 

@@ -3,7 +3,6 @@
 //! Starts nothing. Two pools, of one process or of two, never share a slot.
 
 use std::fs::File;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +19,7 @@ use super::Method;
 use super::Scratch;
 use super::ScratchError;
 use super::Snapshot;
+use super::disk;
 use super::pin::Plan;
 use super::pin::pin;
 use super::pristine::Pristine;
@@ -74,9 +74,7 @@ impl Pool {
     /// The cache cannot be written, or a file of the user's cannot be read.
     pub fn open(repository: &Repository, snapshot: &Snapshot, cache: &Path) -> Result<Pool, ScratchError> {
         let home = cache.join(repository.id());
-        // Copies of the user's files are nobody else's business.
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&home);
-        made.map_err(|source| ScratchError::cache("make", &home, source))?;
+        disk::make_own(&home).map_err(|source| ScratchError::cache("make", &home, source))?;
         // Through a symbolic link git and the tests would disagree on where
         // they are.
         let home = home.canonicalize().map_err(|source| ScratchError::cache("read", &home, source))?;

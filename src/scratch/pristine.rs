@@ -51,6 +51,8 @@ pub(super) struct Pristine {
     folder: PathBuf,
     pack: File,
     places: Mutex<Places>,
+    /// Held while a large file is copied.
+    copying: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -79,7 +81,7 @@ impl Pristine {
         let (places, known) = parse(&index).filter(|(places, _)| places.end <= there).unwrap_or_default();
         // What lies behind the end was being written when heal was killed.
         pack.set_len(places.end)?;
-        Ok((Pristine { folder: folder.to_owned(), pack, places: Mutex::new(places) }, known))
+        Ok((Pristine { folder: folder.to_owned(), pack, places: Mutex::new(places), copying: Mutex::default() }, known))
     }
 
     /// Whether bytes of this digest are kept.
@@ -89,21 +91,27 @@ impl Pristine {
 
     /// Keeps bytes.
     pub(super) fn add(&self, digest: &Digest, bytes: &[u8]) -> io::Result<()> {
-        let mut places = self.places();
-        if places.at.contains_key(digest) {
-            return Ok(());
-        }
-        self.pack.write_all_at(bytes, places.end)?;
         let length = bytes.len() as u64;
-        let place = (places.end, length);
-        places.at.insert(*digest, place);
-        places.end += length;
-        Ok(())
+        let at = {
+            let mut places = self.places();
+            if places.at.contains_key(digest) {
+                return Ok(());
+            }
+            let at = places.end;
+            places.at.insert(*digest, (at, length));
+            places.end += length;
+            at
+        };
+        // Whoever keeps the same bytes meanwhile need not wait: nobody asks for
+        // any before all are kept, and an error ends the run.
+        self.pack.write_all_at(bytes, at)
     }
 
     /// Keeps a large file of the user's; returns its digest, its stat and
     /// whether it held still.
     pub(super) fn add_large(&self, file: &Path) -> io::Result<(Digest, Stat, bool)> {
+        // One after another: the place is one, and so is the disk.
+        let _alone = self.copying.lock().unwrap_or_else(PoisonError::into_inner);
         let copy = self.folder.join("large/new");
         let (stat, still) = disk::copy_still(file, &copy)?;
         let digest = disk::digest_of(&copy)?;

@@ -63,6 +63,11 @@ impl Writer {
         self.bytes(path.as_os_str().as_bytes());
     }
 
+    pub(super) fn paths(&mut self, paths: &[PathBuf]) {
+        self.number(paths.len() as u64);
+        paths.iter().for_each(|path| self.path(path));
+    }
+
     pub(super) fn stat(&mut self, stat: &Stat) {
         for number in [stat.size, stat.modified as u64, stat.changed as u64, stat.inode, u64::from(stat.mode)] {
             self.number(number);
@@ -122,6 +127,12 @@ impl<'a> Reader<'a> {
 
     pub(super) fn path(&mut self) -> Option<PathBuf> {
         Some(PathBuf::from(OsStr::from_bytes(self.bytes()?)))
+    }
+
+    pub(super) fn paths(&mut self) -> Option<Vec<PathBuf>> {
+        // A length each, at least.
+        let count = self.count(8)?;
+        (0..count).map(|_| self.path()).collect()
     }
 
     pub(super) fn digest(&mut self) -> Option<Digest> {

@@ -30,6 +30,7 @@ use super::record::Record;
 use super::record::Writer;
 use super::sweep::Sweep;
 use super::upper::Upper;
+use crate::cores;
 use crate::git::Repository;
 use crate::git::Stat;
 use crate::git::Worktree;
@@ -41,6 +42,9 @@ const MAGIC: &[u8; 8] = b"healtr 1";
 
 /// A millisecond, in nanoseconds: the least by which times differ that must.
 const STEP: i64 = 1_000_000;
+
+/// Files for which another thread is not worth starting.
+const FEW: usize = 64;
 
 /// How far ahead a file's time may be and still count as now.
 const SKEW: i64 = 10_000_000_000;
@@ -176,9 +180,14 @@ impl Slot {
         let latest = plan.wanted.iter().map(|wanted| wanted.modified).filter(|time| *time < nanoseconds_now() + SKEW);
         self.clock = self.clock.max(latest.max().unwrap_or_default());
         let fresh = self.fresh();
-        for (wanted, _) in plan.wanted.iter().zip(intact).filter(|(_, intact)| !**intact) {
-            let modified = if self.new { wanted.modified } else { fresh };
-            self.lay(wanted, modified, pristine)?;
+        let missing: Vec<&Wanted> =
+            plan.wanted.iter().zip(intact).filter(|(_, intact)| !**intact).map(|(wanted, _)| wanted).collect();
+        let laid = cores::asked(&missing, FEW, |wanted| {
+            self.lay(wanted, if self.new { wanted.modified } else { fresh }, pristine)
+        });
+        for (wanted, own) in missing.into_iter().zip(laid) {
+            self.records.insert(wanted.path.clone(), Record { content: wanted.content.clone(), own: own? });
+            self.unsaved = true;
         }
         self.make_folders(plan)?;
         let before = self.records.len();
@@ -197,8 +206,8 @@ impl Slot {
         Ok(())
     }
 
-    /// Lays one file or link anew.
-    fn lay(&mut self, wanted: &Wanted, modified: i64, pristine: &Pristine) -> Result<(), ScratchError> {
+    /// Lays one file or link anew; returns how the disk shows it then.
+    fn lay(&self, wanted: &Wanted, modified: i64, pristine: &Pristine) -> Result<Stat, ScratchError> {
         let path = self.tree.join(&wanted.path);
         let cannot = |source| ScratchError::cache("write", &path, source);
         let own = match &wanted.content {
@@ -216,9 +225,7 @@ impl Slot {
         if !self.new {
             remove_bytecode(&self.tree, &wanted.path).map_err(cannot)?;
         }
-        self.records.insert(wanted.path.clone(), Record { content: wanted.content.clone(), own });
-        self.unsaved = true;
-        Ok(())
+        Ok(own)
     }
 
     /// Writes a patch; nothing where any `before` is not what is there.

@@ -23,8 +23,10 @@ use super::pristine::Kept;
 use super::pristine::Pristine;
 use super::record::Content;
 use super::record::Digest;
+use super::seen;
 use crate::git::Kind;
 use crate::git::Listed;
+use crate::git::Listing;
 use crate::git::Repository;
 use crate::git::Stat;
 use crate::source::RelPath;
@@ -79,7 +81,20 @@ impl Snapshot {
     /// # Errors
     /// git fails, or a directory of a submodule cannot be read.
     pub fn take(repository: &Repository) -> Result<Snapshot, ScratchError> {
-        let listing = repository.listing()?;
+        Snapshot::of(repository, repository.listing()?)
+    }
+
+    /// The same; git is not asked where what it said last is kept below `cache`
+    /// (such as `~/.cache/heal`) and nothing has changed since.
+    ///
+    /// # Errors
+    /// As [`Snapshot::take`].
+    pub fn take_again(repository: &Repository, cache: &Path) -> Result<Snapshot, ScratchError> {
+        let listing = seen::listing(repository, &cache.join(repository.id()))?;
+        Snapshot::of(repository, listing)
+    }
+
+    fn of(repository: &Repository, listing: Listing) -> Result<Snapshot, ScratchError> {
         let root = repository.root().to_owned();
         let (is_left_out, outside) = left_out(&root, &listing.entries);
         let mut entries = Vec::with_capacity(listing.entries.len());

@@ -22,6 +22,7 @@ const INSIDE: &[(&str, &str)] = &[
     ("outcome", "source"),
     ("process", "interrupt"),
     ("http", "interrupt"),
+    ("git", "cores"),
     ("git", "process"),
     ("git", "patch"),
     ("git", "source"),
