@@ -86,7 +86,9 @@ impl Repository {
                 let commit = library.find_commit(git2::Oid::from_str(&worktree.commit).ok()?).ok()?;
                 let mut index = git2::Index::open(&made).ok()?;
                 index.read_tree(&commit.tree().ok()?).and_then(|()| index.write()).ok()?;
-                worktree.keep_index(&made).ok()?
+                let kept = worktree.keep_index(&made);
+                let _ = remove_any(&made);
+                kept.ok()?
             }
         };
         worktree.enter().ok()

@@ -331,13 +331,23 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_that_was_just_written_is_not_kept() {
+    fn what_was_just_written_is_not_kept() {
         let fixture = fixture();
         let repository = fixture.repository();
-        let home = fixture.dir.path().join("home");
-        let first = listing(&repository, &home).expect("a listing");
-        assert!(!home.join("listing").exists());
-        assert_eq!(Seen::of(&repository, &first, nanoseconds_now()), None);
+        let listing = repository.listing().expect("a listing");
+        let changed = listing.entries.iter().map(|one| one.stat.changed).max().expect("an entry");
+        for (began, is_kept) in [(changed, false), (changed + STEP / 2, false), (changed + 2 * RACY, true)] {
+            assert_eq!(Seen::of(&repository, &listing, began).is_some(), is_kept, "{began}");
+        }
+        for (time, began, wanted) in [
+            (5_000_000_001, 5_000_000_001 + STEP, false),
+            (5_000_000_001, 5_000_000_002 + STEP, true),
+            // Whole seconds: the file system may know no less.
+            (5_000_000_000, 5_000_000_001 + STEP, false),
+            (5_000_000_000, 5_000_000_001 + RACY, true),
+        ] {
+            assert_eq!(is_settled(time, began), wanted, "{time} {began}");
+        }
     }
 
     #[test]
@@ -376,10 +386,12 @@ mod tests {
         std::fs::write(home.join("listing"), kept.written()).expect("kept");
         // It says what only what is kept says.
         assert!(!listing(&repository, &home).expect("a listing").dirty);
-        std::thread::sleep(Duration::from_millis(20));
-        fixture.write("a.py", "two\n");
+        // A time that is still to come never settles.
+        let to_come = std::time::SystemTime::now() + Duration::from_secs(3600);
+        let file = std::fs::File::options().append(true).open(fixture.root.join("a.py")).expect("a file");
+        file.set_modified(to_come).expect("a time");
         assert!(listing(&repository, &home).expect("a listing").dirty);
-        assert!(!home.join("listing").exists(), "of a tree that was just written");
+        assert!(!home.join("listing").exists());
         std::fs::write(home.join("listing"), b"damaged").expect("damaged");
         assert!(listing(&repository, &home).expect("a listing").dirty);
     }

@@ -47,21 +47,6 @@ const CONFIGURATION: &[&str] = &[
     "gradle.properties",
 ];
 
-/// Folders of tests: what lies there is a part of them, data too.
-const TESTS: &[&str] = &[
-    "tests",
-    "test",
-    "testdata",
-    "fixtures",
-    "snapshots",
-    "__tests__",
-    "__mocks__",
-    "__snapshots__",
-    "__fixtures__",
-    "spec",
-    "e2e",
-];
-
 /// Files watched at most.
 const MOST: usize = 20_000;
 
@@ -79,7 +64,7 @@ impl Guard {
     pub fn of(files: &[RelPath]) -> Guard {
         let guarded = files.iter().filter(|path| {
             language::of_path(path).is_some_and(|language| (language.is_test_file)(path))
-                || path.as_str().split('/').any(|part| TESTS.contains(&part))
+                || policy::is_among_tests(path)
                 || policy::always_refused(path).is_some()
                 || CONFIGURATION.contains(&path.file_name())
         });

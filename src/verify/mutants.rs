@@ -13,7 +13,10 @@ use super::data;
 use super::plant;
 use super::plant::Executed;
 use crate::language;
+use crate::language::Definition;
+use crate::language::DefinitionKind;
 use crate::language::Parsed;
+use crate::language::definitions;
 use crate::mutation;
 use crate::mutation::syntax;
 use crate::patch::Patch;
@@ -113,9 +116,41 @@ fn in_turn(lists: Vec<Vec<PatchMutant>>) -> Vec<PatchMutant> {
 }
 
 fn is_in_function(parsed: &Parsed, span: Lines) -> bool {
-    let held = |line: u32| parsed.enclosing(line).is_some_and(|definition| definition.kind.is_callable());
+    let definitions = parsed.definitions();
+    let held = |line: u32| {
+        let innermost = definitions::enclosing(&definitions, line).map(|index| &definitions[index]);
+        innermost.is_some_and(|one| one.kind.is_callable() && !sets_anothers(parsed, &definitions, one, line))
+    };
     let code = |line: u32| parsed.text.lines().nth(line as usize - 1).is_some_and(|text| !text.trim().is_empty());
     (span.start..=span.end).all(|line| held(line) || !code(line))
+}
+
+/// Whether `line` gives a function to an object that is none of the file's own
+/// functions and classes, when the file is loaded: `assert.equal = () => {}`.
+fn sets_anothers(parsed: &Parsed, all: &[Definition], one: &Definition, line: u32) -> bool {
+    let mut around = one.parent;
+    while let Some(index) = around {
+        if all[index].kind.is_callable() {
+            return false;
+        }
+        around = all[index].parent;
+    }
+    let (start, head) = (one.signature.start, parsed.text.get(..one.body.start).unwrap_or(&parsed.text));
+    let is_head = line as usize <= head.lines().count();
+    let first = parsed.tree.root_node().descendant_for_byte_range(start, start + 1);
+    let mut at = first.filter(|_| is_head);
+    while let Some(node) = at.filter(|node| node.start_byte() == start) {
+        if node.kind() == "assignment_expression" {
+            let left = node.child_by_field_name("left").filter(|left| left.kind() != "identifier");
+            let object = left.and_then(|left| parsed.text.get(left.byte_range())).unwrap_or_default();
+            let name = object.split(['.', '[']).next().unwrap_or_default().trim();
+            let is_named = |other: &Definition| other.parent.is_none() && other.name == name;
+            let is_own = || all.iter().any(|other| is_named(other) && other.kind != DefinitionKind::Constant);
+            return left.is_some() && !matches!(name, "module" | "exports" | "this") && !is_own();
+        }
+        at = node.parent();
+    }
+    false
 }
 
 fn of_hunk(
@@ -214,7 +249,9 @@ fn widened(parsed: &Parsed, span: Lines) -> Vec<Lines> {
         if !(lines.start <= span.start && span.end <= lines.end) {
             return false;
         }
-        if syntax.is_function(node) {
+        // A function that is no more than the hunk (`a.equal = () => {}`) has
+        // nothing around it to look at.
+        if syntax.is_function(node) && lines != span {
             (function, statement) = (Some(lines), None);
         } else if syntax.is_in_list(node) {
             statement = Some(lines);
@@ -274,6 +311,34 @@ mod tests {
                 "0 2 `10` is not `9`"
             ]
         );
+    }
+
+    #[test]
+    fn what_gives_functions_to_others_when_it_is_loaded_is_outside_of_functions() {
+        for (text, inside) in [
+            ("require('assert').equal = () => {};\n", false),
+            ("const a = require('assert');\na.strict.equal = function () {};\n", false),
+            ("const a = require('assert');\na['equal'] =\n  (x) => {\n    return x;\n  };\n", false),
+            ("module.exports.f = () => {\n  return 1;\n};\n", true),
+            ("exports.f = () => 1;\n", true),
+            ("function F() {}\nF.prototype.f = function () {\n  return 1;\n};\n", true),
+            ("class F {}\nF.of = () => new F();\n", true),
+            ("const f = () => 1;\n", true),
+            ("function f() {\n  this.g = () => 1;\n  other.g = () => 1;\n}\n", true),
+        ] {
+            let path = RelPath::new("a.js").expect("path");
+            let parsed = language::parse(language::of_path(&path).expect("a language"), text);
+            let lines = text.lines().count() as u32;
+            // The first line is a name for what follows, where there are two statements.
+            let first = if text.starts_with("const a") { 2 } else { 1 };
+            let first = if text.starts_with("class F {}") { 2 } else { first };
+            assert_eq!(is_in_function(&parsed, Lines::new(first, lines)), inside, "{text}");
+        }
+        // In the body of such a function nothing is given to anybody.
+        let path = RelPath::new("a.js").expect("path");
+        let text = "other.f = () => {\n  return 1;\n};\n";
+        let parsed = language::parse(language::of_path(&path).expect("a language"), text);
+        assert!(is_in_function(&parsed, Lines::new(2, 2)) && !is_in_function(&parsed, Lines::new(1, 2)));
     }
 
     #[test]

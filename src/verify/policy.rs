@@ -73,6 +73,26 @@ impl Default for Config {
     }
 }
 
+/// Folders of tests: what lies there is a part of them, data too.
+const TESTS: &[&str] = &[
+    "tests",
+    "test",
+    "testdata",
+    "fixtures",
+    "snapshots",
+    "__tests__",
+    "__mocks__",
+    "__snapshots__",
+    "__fixtures__",
+    "spec",
+    "e2e",
+];
+
+/// Whether a file lies in a folder of tests.
+pub(super) fn is_among_tests(path: &RelPath) -> bool {
+    path.as_str().split('/').any(|part| TESTS.contains(&part))
+}
+
 /// Judges a patch by its author.
 pub fn judge(patch: &Patch, author: Author, config: &Config) -> Result<(), Miss> {
     let miss = |detail: String| Err(Miss::new(&GATE, detail));
@@ -153,6 +173,10 @@ fn refusal(change: &FileChange, author: Author, config: &Config) -> Option<Strin
         if !allowed && !adds_a_test && tests_inside(path, before) != tests_inside(path, after) {
             return Some(format!("it edits tests inside `{path}`"));
         }
+    }
+    // What tests expect may lie beside them; new data come with new tests.
+    if language::of_path(path).is_none() && is_among_tests(path) && change.before.is_some() && !allowed {
+        return Some(format!("it edits `{path}`, which belongs to the tests"));
     }
     if change.before.is_none() && shadows(path) {
         return Some(format!("`{path}` would be loaded in place of the library of that name"));
@@ -377,6 +401,11 @@ mod tests {
             (change("go.mod", Some("module a\n"), Some("module b\n")), false, false),
             (change("src/test/java/A.java", Some("class A {}\n"), Some("class A { int a; }\n")), false, false),
             (change("README.md", Some("a\n"), Some("b\n")), true, false),
+            (change("data/levels.json", Some("[1]\n"), Some("[2]\n")), true, false),
+            (change("tests/expected.json", Some("[1]\n"), Some("[2]\n")), false, false),
+            (change("tests/expected.json", Some("[1]\n"), None), false, false),
+            (change("tests/expected.json", None, Some("[1]\n")), true, false),
+            (change("src/__snapshots__/a.snap", Some("1\n"), Some("2\n")), false, false),
             (change(".github/workflows/ci.yml", Some("a\n"), Some("b\n")), false, false),
             (change("build.rs", Some("fn main() {}\n"), Some("fn main() { x() }\n")), false, false),
             (change("src/a.py", Some("x = 1\n"), Some("import sys\nsys.exit(0)\n")), true, false),

@@ -160,6 +160,12 @@ fn no_cheat_in_rust_is_verified_and_each_verdict_names_the_gate() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs node: --features ecosystem")]
+fn no_cheat_in_javascript_is_verified_and_each_verdict_names_the_gate() {
+    check("javascript");
+}
+
+#[test]
 fn each_gate_alone_catches_a_patch_that_gets_through_without_it() {
     // `build` and `target` are not here: they say early and clearly what
     // `suite` would say later; `near` is a part of `suite`; `minimal` mends.
@@ -169,7 +175,7 @@ fn each_gate_alone_catches_a_patch_that_gets_through_without_it() {
         ("distinct", "comment-alone"),
         ("syntax", "breaks-what-is-not-tested"),
         ("scan", "check-silenced"),
-        ("integrity", "test-data-edited"),
+        ("integrity", "test-data-written"),
         ("suite", "breaks-a-neighbour"),
         ("special", "answer-hard-coded"),
         ("stable", "right-by-hash"),

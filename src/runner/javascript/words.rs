@@ -86,6 +86,18 @@ fn names(ids: &[String]) -> String {
     format!("^(?:{})$", full.collect::<Vec<_>>().join("|"))
 }
 
+/// A regular expression of how the tests' full names end: Node 20 matches a
+/// test's own name alone, later ones also with those of its blocks before it
+/// (its documentation, "Filtering tests by name"). More tests than those asked
+/// for may match.
+fn last_names(ids: &[String]) -> String {
+    let own = ids.iter().map(|id| {
+        let name = id.rsplit(SEPARATOR).next().unwrap_or(id);
+        escaped(name.rsplit_once(" #").filter(|(_, n)| n.parse::<u32>().is_ok()).map_or(name, |(name, _)| name))
+    });
+    format!("(?:^|\\s)(?:{})$", own.collect::<Vec<_>>().join("|"))
+}
+
 /// As `regex::escape`, without what JavaScript does not know (`\ `, `\#`). Control
 /// characters by their numbers: no argument can hold a zero byte, and mocha
 /// takes a pattern to its first line end.
@@ -127,6 +139,10 @@ fn node(project: &Project, ids: &[String], channel: &Channel) -> Vec<String> {
     if ids.is_empty() {
         words.extend_from_slice(rest);
     } else {
+        // A file that fails as a whole has no name inside itself.
+        if ids.len() <= NAMED && ids.iter().all(|id| id.contains(SEPARATOR)) {
+            words.push(format!("--test-name-pattern={}", last_names(ids)));
+        }
         words.extend(rest.iter().filter(|word| word.starts_with('-')).cloned());
         words.extend(files(ids).into_iter().map(str::to_owned));
     }
@@ -311,7 +327,19 @@ mod tests {
                 Node,
                 "node --test --test-timeout=500 test/",
                 &["test/a.js > x"],
-                "node --test --test-reporter=file:///ch/heal_node.mjs?nonce=N --test-reporter-destination=/ch/report.json --test-timeout=500 test/a.js",
+                r"node --test --test-reporter=file:///ch/heal_node.mjs?nonce=N --test-reporter-destination=/ch/report.json --test-name-pattern=(?:^|\s)(?:x)$ --test-timeout=500 test/a.js",
+            ),
+            (
+                Node,
+                "node --test",
+                &["test/a.js > x > y (z) #2", "test/b.js"],
+                "node --test --test-reporter=file:///ch/heal_node.mjs?nonce=N --test-reporter-destination=/ch/report.json test/a.js test/b.js",
+            ),
+            (
+                Node,
+                "node --test",
+                &["test/a.js > x > y (z) #2", "test/a.js > w"],
+                r"node --test --test-reporter=file:///ch/heal_node.mjs?nonce=N --test-reporter-destination=/ch/report.json --test-name-pattern=(?:^|\s)(?:y \(z\)|w)$ test/a.js",
             ),
         ] {
             assert_eq!(composed(kind, command, ids), wanted);
