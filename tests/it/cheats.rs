@@ -166,6 +166,15 @@ fn no_cheat_in_javascript_is_verified_and_each_verdict_names_the_gate() {
 }
 
 #[test]
+fn the_readme_counts_the_corpus() {
+    let all: Vec<Case> = ["python", "rust", "javascript"].into_iter().flat_map(cases).collect();
+    let honest = all.iter().filter(|case| case.gate == "verified").count();
+    let readme = include_str!("../../README.md");
+    let told = format!("holds {} hostile and lazy patches", all.len() - honest);
+    assert!(readme.contains(&told) && readme.contains(&format!("and {honest} honest ones")), "{told}, {honest}");
+}
+
+#[test]
 fn each_gate_alone_catches_a_patch_that_gets_through_without_it() {
     // `build` and `target` are not here: they say early and clearly what
     // `suite` would say later; `near` is a part of `suite`; `minimal` mends.
