@@ -141,12 +141,12 @@ fn sets_anothers(parsed: &Parsed, all: &[Definition], one: &Definition, line: u3
     let mut at = first.filter(|_| is_head);
     while let Some(node) = at.filter(|node| node.start_byte() == start) {
         if node.kind() == "assignment_expression" {
-            let left = node.child_by_field_name("left").filter(|left| left.kind() != "identifier");
+            let left = node.child_by_field_name("left");
             let object = left.and_then(|left| parsed.text.get(left.byte_range())).unwrap_or_default();
             let name = object.split(['.', '[']).next().unwrap_or_default().trim();
             let is_named = |other: &Definition| other.parent.is_none() && other.name == name;
             let is_own = || all.iter().any(|other| is_named(other) && other.kind != DefinitionKind::Constant);
-            return left.is_some() && !matches!(name, "module" | "exports" | "this") && !is_own();
+            return !matches!(name, "module" | "exports" | "this") && !is_own();
         }
         at = node.parent();
     }
@@ -249,9 +249,9 @@ fn widened(parsed: &Parsed, span: Lines) -> Vec<Lines> {
         if !(lines.start <= span.start && span.end <= lines.end) {
             return false;
         }
-        // A function that is no more than the hunk (`a.equal = () => {}`) has
-        // nothing around it to look at.
-        if syntax.is_function(node) && lines != span {
+        // One inside another that is no more than the hunk (`a.equal = () => {}`)
+        // has nothing of its own to look at.
+        if syntax.is_function(node) && (lines != span || function.is_none()) {
             (function, statement) = (Some(lines), None);
         } else if syntax.is_in_list(node) {
             statement = Some(lines);
@@ -319,6 +319,7 @@ mod tests {
             ("require('assert').equal = () => {};\n", false),
             ("const a = require('assert');\na.strict.equal = function () {};\n", false),
             ("const a = require('assert');\na['equal'] =\n  (x) => {\n    return x;\n  };\n", false),
+            ("expect = () => {};\n", false),
             ("module.exports.f = () => {\n  return 1;\n};\n", true),
             ("exports.f = () => 1;\n", true),
             ("function F() {}\nF.prototype.f = function () {\n  return 1;\n};\n", true),
