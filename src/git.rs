@@ -145,18 +145,19 @@ impl Repository {
     }
 
     /// Whether it has extensions, of worktrees or of refs, that only git itself
-    /// knows how to write.
-    fn is_extended(&self) -> Result<bool, GitError> {
+    /// knows how to write, or is of a format that libgit2 does not know.
+    fn is_extended(&self) -> bool {
         let told = self.library().and_then(|library| {
             let config = library.config().and_then(|mut config| config.snapshot()).ok()?;
             let mut entries = config.entries(Some(r"^extensions\.")).ok()?;
             let mut is_extended = false;
             while let Some(entry) = entries.next() {
+                // The hash alone changes nothing of what files mean.
                 is_extended |= entry.ok()?.name().ok()? != "extensions.objectformat";
             }
             Some(is_extended)
         });
-        told.map_or_else(|| Ok(self.git.settings()?.extended), Ok)
+        told.unwrap_or(true)
     }
 
     /// libgit2's view of it; `None` where libgit2 cannot open it (SHA-256 and

@@ -39,6 +39,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod upper;
+mod watch;
 
 use std::io;
 use std::path::Path;

@@ -73,8 +73,6 @@ struct Asked {
 pub(super) struct Settings {
     /// Those that name programs, and what they are set to: nothing.
     emptied: Vec<(OsString, &'static str)>,
-    /// Whether the repository's format is more than git's oldest.
-    pub(super) extended: bool,
     /// Whether a file of settings names another.
     pub(super) includes: bool,
     /// The files that they are in; of the repository's own ones relative to
@@ -115,7 +113,7 @@ impl Git {
     /// # Errors
     /// git cannot be run or does not tell: then nothing else is run either.
     pub(super) fn settings(&self) -> Result<&Settings, GitError> {
-        static NONE: Settings = Settings { emptied: Vec::new(), extended: false, includes: false, files: Vec::new() };
+        static NONE: Settings = Settings { emptied: Vec::new(), includes: false, files: Vec::new() };
         let Some(asked) = &self.settings else { return Ok(&NONE) };
         let ask = || {
             let plain = Git::new(self.launcher.clone(), asked.dir.clone());
@@ -172,7 +170,7 @@ impl Git {
     }
 
     /// How many settings the environment holds before heal's own.
-    fn settings_in_environment(&self) -> usize {
+    pub(super) fn settings_in_environment(&self) -> usize {
         let given = self.launcher.environment().get("GIT_CONFIG_COUNT");
         given.and_then(|count| count.to_str()?.parse::<usize>().ok()).unwrap_or(0)
     }
@@ -239,8 +237,6 @@ impl Settings {
     }
 
     fn take(&mut self, name: &[u8]) {
-        // The hash alone changes nothing of what files mean.
-        self.extended |= section(name) == b"extensions" && last_part(name) != b"objectformat";
         self.includes |= matches!(section(name), b"include" | b"includeif");
         let value = match (section(name), last_part(name)) {
             (b"filter", b"clean" | b"smudge" | b"process") => "",

@@ -3,6 +3,7 @@
 //!
 //! Reads them and calls no git; says nothing where it cannot know them all.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -10,8 +11,7 @@ use super::Repository;
 use super::Stat;
 
 /// Variables by which git finds its settings and files of its own.
-const NAMED: [&str; 6] =
-    ["HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_COUNT"];
+const NAMED: [&str; 5] = ["HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"];
 
 /// Files of settings, and of attributes, where git has them for all users.
 const SYSTEM: [&str; 2] = ["/etc/gitconfig", "/etc/gitattributes"];
@@ -63,23 +63,24 @@ impl Repository {
         for value in NAMED.iter().map(|name| self.git.variable(name)) {
             part(&mut digest, value.map(|value| value.as_encoded_bytes()));
         }
-        // Settings in the environment are numbered.
-        if self.git.variable("GIT_CONFIG_COUNT").is_some_and(|count| count != "0") {
+        if self.git.settings_in_environment() > 0 {
             return None;
         }
-        for file in self.files_of_rules(&library)?.iter().chain(settings_files) {
+        let mut files = self.files_of_rules(&library)?;
+        files.extend(settings_files.iter().cloned());
+        for file in files {
             // Beside a relative path there is no telling what it is relative to.
             if !file.is_absolute() {
                 return None;
             }
-            part(&mut digest, std::fs::read(file).ok().as_deref());
+            part(&mut digest, std::fs::read(&file).ok().as_deref());
         }
         Some(Ground { digest: *digest.finalize().as_bytes(), changed: index.changed })
     }
 
     /// Files outside the tree that have a say, where they are or would be.
-    fn files_of_rules(&self, library: &git2::Repository) -> Option<Vec<PathBuf>> {
-        let mut files: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
+    fn files_of_rules(&self, library: &git2::Repository) -> Option<BTreeSet<PathBuf>> {
+        let mut files: BTreeSet<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
         files.extend(self.folder_of_user().into_iter().flat_map(|folder| OF_USER.map(|name| folder.join(name))));
         files.extend(self.git.variable("HOME").map(|home| Path::new(home).join(".gitconfig")));
         let given = ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"].map(|name| self.git.variable(name));
@@ -90,7 +91,9 @@ impl Repository {
         let config = library.config().and_then(|mut config| config.snapshot()).ok()?;
         for name in FILES {
             match config.get_path(name) {
-                Ok(file) => files.push(file),
+                Ok(file) => {
+                    files.insert(file);
+                }
                 Err(error) if error.code() == git2::ErrorCode::NotFound => {}
                 Err(_) => return None,
             }

@@ -69,7 +69,7 @@ impl Repository {
             index,
             files,
         };
-        if self.is_extended()? || self.enter_at_once(&mut worktree).is_none() {
+        if self.is_extended() || self.enter_at_once(&mut worktree).is_none() {
             self.enter(&mut worktree)?;
         }
         Ok(worktree)

@@ -5,18 +5,18 @@
 //! A folder's time tells what came and went in it, on file systems that are
 //! known to keep it. Whatever is in doubt is not kept, and git is asked.
 
-use std::collections::HashSet;
-use std::fs::Metadata;
-use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use super::disk;
 use super::pin::RACY;
 use super::pin::nanoseconds_now;
 use super::record::Reader;
 use super::record::Writer;
+use super::watch::Watch;
+use super::watch::is_fine;
 use crate::cores;
 use crate::git::GitError;
 use crate::git::Kind;
@@ -35,16 +35,6 @@ const FEW: usize = 2000;
 
 /// No system's clock goes on in longer steps, in nanoseconds.
 const STEP: i64 = 100_000_000;
-
-/// Files by which git decides what is ignored and what has changed.
-const RULES: [&str; 2] = [".gitignore", ".gitattributes"];
-
-/// File systems that note in a folder's time, at once and in fine steps, what
-/// comes and goes in it: ext4, XFS, Btrfs, tmpfs, overlayfs, F2FS, ZFS, bcachefs
-/// (`linux/magic.h`; that of ZFS in its own `zfs_vfsops.h`).
-#[cfg(target_os = "linux")]
-const FINE: [u32; 8] =
-    [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994, 0x794C_7630, 0xF2F5_2010, 0x2FC1_2FC1, 0xCA45_1A4E];
 
 /// A listing, and what it holds by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,9 +85,9 @@ impl Seen {
             return None;
         }
         let others = Watch::over(root, &listing.ignored).ok()??;
-        let stats = others.iter().map(|(_, stat)| stat).chain(listing.entries.iter().map(|one| &one.stat));
-        let is_settled = is_settled(ground.changed, began) && { stats }
-            .all(|stat| is_settled(stat.changed, began) && is_settled(stat.modified, began));
+        let mut stats = others.iter().map(|(_, stat)| stat).chain(listing.entries.iter().map(|one| &one.stat));
+        let is_settled = is_settled(ground.changed, began)
+            && stats.all(|stat| is_settled(stat.changed, began) && is_settled(stat.modified, began));
         let (listing, ground) = (listing.clone(), ground.digest);
         is_settled.then_some(Seen { listing, ground, settings, others })
     }
@@ -107,9 +97,7 @@ impl Seen {
         let root = repository.root();
         repository.ground(&self.settings).is_some_and(|ground| ground.digest == self.ground)
             && self.others.iter().all(|(path, stat)| is_still(root, path, stat))
-            && cores::asked(&self.listing.entries, FEW, |one| is_still(root, &one.path, &one.stat))
-                .into_iter()
-                .all(|is| is)
+            && are_still(root, &self.listing.entries)
     }
 
     fn written(&self) -> Vec<u8> {
@@ -152,62 +140,6 @@ impl Seen {
     }
 }
 
-/// Looks into the folders that git looked into.
-struct Watch<'a> {
-    root: &'a Path,
-    ignored: HashSet<&'a Path>,
-    device: u64,
-    found: Vec<(PathBuf, Stat)>,
-}
-
-impl Watch<'_> {
-    /// Those folders, and files of rules that are ignored. `None` where another
-    /// file system begins, or another repository.
-    fn over(root: &Path, ignored: &[PathBuf]) -> io::Result<Option<Vec<(PathBuf, Stat)>>> {
-        let about = root.symlink_metadata()?;
-        let ignored = ignored.iter().map(PathBuf::as_path).collect();
-        let mut watch = Watch { root, ignored, device: about.dev(), found: Vec::new() };
-        let is_whole = watch.look(Path::new(""), &about)?;
-        Ok(is_whole.then_some(watch.found))
-    }
-
-    fn look(&mut self, folder: &Path, about: &Metadata) -> io::Result<bool> {
-        self.found.push((folder.to_owned(), Stat::of(about)));
-        if about.dev() != self.device {
-            return Ok(false);
-        }
-        for entry in std::fs::read_dir(self.root.join(folder))? {
-            let entry = entry?;
-            let (name, path, kind) = (entry.file_name(), folder.join(entry.file_name()), entry.file_type()?);
-            let is_ignored = self.ignored.contains(path.as_path());
-            if name == ".git" {
-                if !folder.as_os_str().is_empty() {
-                    return Ok(false);
-                }
-            } else if kind.is_dir() && !is_ignored {
-                if !self.look(&path, &entry.metadata()?)? {
-                    return Ok(false);
-                }
-            } else if is_ignored && RULES.iter().any(|rules| name == *rules) {
-                self.found.push((path, Stat::of(&entry.metadata()?)));
-            }
-        }
-        Ok(true)
-    }
-}
-
-/// Whether a folder's time can be relied on.
-#[cfg(target_os = "linux")]
-fn is_fine(root: &Path) -> bool {
-    rustix::fs::statfs(root).is_ok_and(|about| FINE.contains(&(about.f_type as u32)))
-}
-
-/// Whether a folder's time can be relied on: nobody has tried.
-#[cfg(not(target_os = "linux"))]
-fn is_fine(_root: &Path) -> bool {
-    false
-}
-
 /// Whether whatever changed at `time` is not changed again after `began` in the
 /// same step of the clock by which the file system counts.
 fn is_settled(time: i64, began: i64) -> bool {
@@ -219,6 +151,17 @@ fn is_settled(time: i64, began: i64) -> bool {
 /// Whether what is at `path` is what it was.
 fn is_still(root: &Path, path: &Path, was: &Stat) -> bool {
     root.join(path).symlink_metadata().is_ok_and(|about| Stat::of(&about) == *was)
+}
+
+/// The same of all; after one that is not, no other is asked for.
+fn are_still(root: &Path, entries: &[Listed]) -> bool {
+    let so_far = AtomicBool::new(true);
+    cores::asked(entries, FEW, |one| {
+        if so_far.load(Ordering::Relaxed) && !is_still(root, &one.path, &one.stat) {
+            so_far.store(false, Ordering::Relaxed);
+        }
+    });
+    so_far.into_inner()
 }
 
 #[cfg(all(test, target_os = "linux"))]

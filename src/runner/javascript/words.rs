@@ -78,10 +78,7 @@ fn pattern(kind: RunnerKind, file: &str) -> String {
 fn names(ids: &[String]) -> String {
     let full = ids.iter().map(|id| {
         let titles = id.split_once(SEPARATOR).map_or(id.as_str(), |(_, titles)| titles);
-        // A second test of one name is chosen with the first.
-        let titles =
-            titles.rsplit_once(" #").filter(|(_, n)| n.parse::<u32>().is_ok()).map_or(titles, |(titles, _)| titles);
-        escaped(&titles.replace(SEPARATOR, " "))
+        escaped(&unnumbered(titles).replace(SEPARATOR, " "))
     });
     format!("^(?:{})$", full.collect::<Vec<_>>().join("|"))
 }
@@ -91,11 +88,14 @@ fn names(ids: &[String]) -> String {
 /// (its documentation, "Filtering tests by name"). More tests than those asked
 /// for may match.
 fn last_names(ids: &[String]) -> String {
-    let own = ids.iter().map(|id| {
-        let name = id.rsplit(SEPARATOR).next().unwrap_or(id);
-        escaped(name.rsplit_once(" #").filter(|(_, n)| n.parse::<u32>().is_ok()).map_or(name, |(name, _)| name))
-    });
+    let own = ids.iter().map(|id| escaped(unnumbered(id.rsplit(SEPARATOR).next().unwrap_or(id))));
     format!("(?:^|\\s)(?:{})$", own.collect::<Vec<_>>().join("|"))
+}
+
+/// Without the number that tells a second test of one name: it is chosen with
+/// the first.
+fn unnumbered(name: &str) -> &str {
+    name.rsplit_once(" #").filter(|(_, number)| number.parse::<u32>().is_ok()).map_or(name, |(name, _)| name)
 }
 
 /// As `regex::escape`, without what JavaScript does not know (`\ `, `\#`). Control
