@@ -192,12 +192,24 @@ fn scratches(site: &Site, runs: usize) -> Result<()> {
     let (mut status, mut warm, mut next) = (Vec::new(), Vec::new(), Vec::new());
     let place = site.folder.path().join("worktree");
     let place = text_of(&place)?;
+    // git gives no build directory: what copying that costs is told by itself.
+    let (built, aside) = (site.tree.join("target"), site.folder.path().join("target"));
+    let mut seeded = Vec::new();
     for run in 0..runs {
         // The disk is not to be busy with what was written or removed before.
         nix::unistd::sync();
         added.push(timed(|| git(&site.tree, &["worktree", "add", "-q", "--detach", &place]))?);
         let cache = site.folder.path().join(format!("cache-{run}"));
+        if built.exists() {
+            std::fs::rename(&built, &aside)?;
+        }
         first.push(timed(|| site.scratch(&cache).map(drop))?);
+        if aside.exists() {
+            std::fs::rename(&aside, &built)?;
+            let cache = site.folder.path().join(format!("seeded-{run}"));
+            seeded.push(timed(|| site.scratch(&cache).map(drop))?);
+            std::fs::remove_dir_all(&cache)?;
+        }
         status.push(timed(|| git(&site.tree, &["status", "--porcelain"]))?);
         let began = Instant::now();
         let mut scratch = site.scratch(&cache)?;
@@ -210,6 +222,9 @@ fn scratches(site: &Site, runs: usize) -> Result<()> {
     }
     let added = row("`git worktree add`", &mut added, None);
     row("the first scratch", &mut first, Some(added));
+    if !seeded.is_empty() {
+        row("the same with cargo's build directory", &mut seeded, None);
+    }
     let status = row("`git status`", &mut status, None);
     row("a warm scratch", &mut warm, Some(status));
     row("one more candidate in it", &mut next, None);

@@ -98,20 +98,33 @@ impl Repository {
     /// # Errors
     /// git cannot be run or fails.
     pub fn listing(&self) -> Result<Listing, GitError> {
-        let status = self.git.command([
-            "status",
-            "--porcelain=v2",
-            "--branch",
-            "-z",
-            "--untracked-files=all",
-            "--ignored=matching",
-            "--ignore-submodules=dirty",
-            "--no-renames",
-        ]);
+        self.listing_while(&|_| {})
+    }
+
+    /// The same. What is tracked is known before git has looked through the tree:
+    /// `meanwhile` is called with it, and what it does takes no time of its own.
+    ///
+    /// # Errors
+    /// As [`Repository::listing`].
+    pub fn listing_while(&self, meanwhile: &(dyn Fn(&[Listed]) + Sync)) -> Result<Listing, GitError> {
         // Two walks, side by side: in a large tree both take their time.
         let (status, tracked) = std::thread::scope(|scope| {
-            let tracked = scope.spawn(|| Ok(self.entries(&self.tracked()?, true)));
-            (self.git.run(&status), tracked.join().expect("listing the index does not panic"))
+            let tracked = scope.spawn(|| {
+                let tracked = self.entries(&self.tracked()?, true);
+                meanwhile(&tracked);
+                Ok(tracked)
+            });
+            let status = self.git.run(&self.git.command([
+                "status",
+                "--porcelain=v2",
+                "--branch",
+                "-z",
+                "--untracked-files=all",
+                "--ignored=matching",
+                "--ignore-submodules=dirty",
+                "--no-renames",
+            ]));
+            (status, tracked.join().expect("listing the index does not panic"))
         });
         let status = status?;
         let mut listing = Listing { entries: tracked?, ..Listing::default() };

@@ -3,9 +3,14 @@
 //! Starts no helper and does not look at the interrupt; for commands that heal
 //! itself composes and that end by themselves.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::io::Read;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -69,9 +74,12 @@ impl Launcher {
     fn run_blocking(&self, command: &Command, input: Option<&[u8]>) -> Result<(Exit, Capture, Capture), ProcessError> {
         check_directory(command)?;
         let until = Instant::now() + command.time_limit;
-        let mut process = std::process::Command::new(program_of(command)?);
-        process.args(&command.argv[1..]).current_dir(&command.cwd).process_group(0);
-        process.env_clear().envs(self.environment().of(command));
+        let (program, environment) = (program_of(command)?, self.environment().of(command));
+        // Where the system would have to search, heal's memory would be copied
+        // for it (fork instead of posix_spawn in std).
+        let mut process = std::process::Command::new(found(program, &environment).as_deref().unwrap_or(program));
+        process.arg0(program).args(&command.argv[1..]).current_dir(&command.cwd).process_group(0);
+        process.env_clear().envs(environment);
         process.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
         process.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = process.spawn().map_err(|source| cannot_start(command, source))?;
@@ -110,6 +118,19 @@ impl Launcher {
     }
 }
 
+/// Where a program that is named without its place lies, by the `PATH` of
+/// `environment`; `None` where that does not say it.
+fn found(program: &OsStr, environment: &BTreeMap<OsString, OsString>) -> Option<OsString> {
+    if program.as_encoded_bytes().contains(&b'/') {
+        return None;
+    }
+    let folders = std::env::split_paths(environment.get(OsStr::new("PATH"))?);
+    // What a relative folder stands for is the system's to say.
+    let places = folders.take_while(|folder| folder.is_absolute()).map(|folder| folder.join(program));
+    let is_program = |place: &PathBuf| place.metadata().is_ok_and(|about| about.is_file() && about.mode() & 0o111 != 0);
+    places.into_iter().find(is_program).map(PathBuf::into_os_string)
+}
+
 /// Reads one output to its end in a thread of its own, then says so.
 fn pump_blocking(
     pipe: Option<impl Read + Send + 'static>,
@@ -137,6 +158,10 @@ fn taken(kept: &Mutex<Capture>) -> Capture {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use pretty_assertions::assert_eq;
+
     use super::*;
     use crate::interrupt::Interrupt;
     use crate::process::Environment;
@@ -167,6 +192,30 @@ mod tests {
         assert!(plain.as_ref().is_err_and(|error| !error.is_missing()), "{plain:?}");
         let nowhere = launcher().run_now(&shell("true").cwd("/no/such/directory"));
         assert!(matches!(nowhere, Err(ProcessError::NoDirectory { .. })), "{nowhere:?}");
+    }
+
+    #[test]
+    fn a_program_is_found_where_the_system_would_find_it() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| dir.path().join(name);
+        for (folder, mode) in [("none", None), ("plain", Some(0o644)), ("first", Some(0o755)), ("second", Some(0o755))]
+        {
+            std::fs::create_dir(path(folder)).expect("a folder");
+            let Some(mode) = mode else { continue };
+            let file = path(folder).join("tool");
+            std::fs::write(&file, "").expect("a file");
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("a mode");
+        }
+        let search = |folders: &[PathBuf], name: &str| {
+            let joined = std::env::join_paths(folders).expect("a PATH");
+            found(OsStr::new(name), &BTreeMap::from([("PATH".into(), joined)])).map(PathBuf::from)
+        };
+        let all = ["none", "plain", "first", "second"].map(path);
+        assert_eq!(search(&all, "tool"), Some(path("first").join("tool")));
+        assert_eq!(search(&all, "first/tool"), None, "a place is looked up by nobody");
+        assert_eq!(search(&all[..2], "tool"), None);
+        assert_eq!(search(&[PathBuf::from("relative"), path("first")], "tool"), None);
+        assert_eq!(found(OsStr::new("tool"), &BTreeMap::new()), None);
     }
 
     #[test]

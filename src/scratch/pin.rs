@@ -29,7 +29,7 @@ use crate::git::Stat;
 pub(super) const RACY: i64 = 2_000_000_000;
 
 /// Files for which another thread is not worth starting.
-const FEW: usize = 64;
+const FEW: usize = 16;
 
 /// One path that every scratch holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -49,18 +49,23 @@ pub(super) struct Seen {
     others: Vec<(PathBuf, Stat)>,
 }
 
-/// Lists the tree; by what is kept in the folder `home`, where that still holds.
+/// Lists the tree; by what is kept in the folder `home`, where that still holds,
+/// else as [`Repository::listing_while`].
 ///
 /// # Errors
 /// As [`Repository::listing`].
-pub(super) fn listing(repository: &Repository, home: &Path) -> Result<Listing, GitError> {
+pub(super) fn listing(
+    repository: &Repository,
+    home: &Path,
+    meanwhile: &(dyn Fn(&[Listed]) + Sync),
+) -> Result<Listing, GitError> {
     let file = home.join("listing");
     let seen = std::fs::read(&file).ok().and_then(|kept| Seen::parse(&kept));
     if let Some(seen) = seen.filter(|seen| seen.holds(repository)) {
         return Ok(seen.listing);
     }
     let began = nanoseconds_now();
-    let listing = repository.listing()?;
+    let listing = repository.listing_while(meanwhile)?;
     // What cannot be kept, or taken away, is found out to hold no more.
     match Seen::of(repository, &listing, began) {
         Some(seen) => {
@@ -328,14 +333,14 @@ mod tests {
         std::fs::create_dir(&home).expect("folder");
         std::fs::write(home.join("listing"), kept.written()).expect("kept");
         // It says what only what is kept says.
-        assert!(!listing(&repository, &home).expect("a listing").dirty);
+        assert!(!listing(&repository, &home, &|_| {}).expect("a listing").dirty);
         // A time that is still to come never settles.
         let to_come = std::time::SystemTime::now() + Duration::from_secs(3600);
         let file = std::fs::File::options().append(true).open(fixture.root.join("a.py")).expect("a file");
         file.set_modified(to_come).expect("a time");
-        assert!(listing(&repository, &home).expect("a listing").dirty);
+        assert!(listing(&repository, &home, &|_| {}).expect("a listing").dirty);
         assert!(!home.join("listing").exists());
         std::fs::write(home.join("listing"), b"damaged").expect("damaged");
-        assert!(listing(&repository, &home).expect("a listing").dirty);
+        assert!(listing(&repository, &home, &|_| {}).expect("a listing").dirty);
     }
 }

@@ -44,7 +44,7 @@ const MAGIC: &[u8; 8] = b"healtr 1";
 const STEP: i64 = 1_000_000;
 
 /// Files for which another thread is not worth starting.
-const FEW: usize = 64;
+const FEW: usize = 16;
 
 /// How far ahead a file's time may be and still count as now.
 const SKEW: i64 = 10_000_000_000;

@@ -34,6 +34,11 @@ use crate::source::RelPath;
 /// Bytes of texts that are held in memory until a pool opens.
 const MOST_HELD: usize = 64 << 20;
 
+/// In a tree of so few files, with so few bytes, the first run reads them all
+/// while git looks through the tree.
+const FEW_FILES: usize = 2000;
+const FEW_BYTES: u64 = 16 << 20;
+
 /// The user's tree at one moment. Cheap to clone; clones share everything.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -74,6 +79,25 @@ struct Held {
     bytes: usize,
 }
 
+impl Held {
+    /// What the files among `tracked` hold; nothing where those are many.
+    fn ahead(root: &Path, tracked: &[Listed]) -> Held {
+        let files = || tracked.iter().filter(|one| one.kind == Kind::File);
+        let bytes: u64 = files().map(|one| one.stat.size).sum();
+        if tracked.len() > FEW_FILES || bytes > FEW_BYTES {
+            return Held::default();
+        }
+        // What cannot be read is somebody else's to tell.
+        let readings = files().filter_map(|one| {
+            let reading = disk::read_still(&root.join(&one.path)).ok()?;
+            Some((one.path.clone(), Arc::new(reading)))
+        });
+        let readings: HashMap<_, _> = readings.collect();
+        let bytes = readings.values().map(|reading| reading.bytes.len()).sum();
+        Held { readings, bytes }
+    }
+}
+
 impl Snapshot {
     /// Lists the tree: tracked and untracked files as they stand, without what
     /// is ignored.
@@ -90,8 +114,19 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::take`].
     pub fn take_again(repository: &Repository, cache: &Path) -> Result<Snapshot, ScratchError> {
-        let listing = seen::listing(repository, &cache.join(repository.id()))?;
-        Snapshot::of(repository, listing)
+        let home = cache.join(repository.id());
+        // Later runs need few of them.
+        let is_first = home.symlink_metadata().is_err();
+        let ahead = Mutex::new(Held::default());
+        let read = |tracked: &[Listed]| {
+            if is_first {
+                *ahead.lock().unwrap_or_else(PoisonError::into_inner) = Held::ahead(repository.root(), tracked);
+            }
+        };
+        let listing = seen::listing(repository, &home, &read)?;
+        let snapshot = Snapshot::of(repository, listing)?;
+        *snapshot.held() = ahead.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(snapshot)
     }
 
     fn of(repository: &Repository, listing: Listing) -> Result<Snapshot, ScratchError> {

@@ -525,6 +525,28 @@ fn a_hostile_configuration_runs_nothing_in_a_scratch() {
 }
 
 #[test]
+fn what_the_first_run_reads_while_git_looks_is_what_counts() {
+    let fixture = Fixture::with(&[("a.py", "a\n"), ("link.py", "l\n")]);
+    fixture.write("new.py", "n\n");
+    std::fs::remove_file(fixture.root.join("link.py")).expect("removed");
+    std::os::unix::fs::symlink("a.py", fixture.root.join("link.py")).expect("link");
+    let repository = fixture.repository();
+    for (saved, kept) in [("saved\n", "a\n"), ("again\n", "saved\n")] {
+        let snapshot = Snapshot::take_again(&repository, &cache(&fixture)).expect("snapshot");
+        // The second run reads no more than what changed, and when it is asked.
+        let read_ahead = kept == "a\n";
+        assert_eq!(snapshot.held_reading(Path::new("a.py")).is_some(), read_ahead);
+        assert!(snapshot.held_reading(Path::new("link.py")).is_none());
+        if read_ahead {
+            fixture.write("a.py", saved);
+        }
+        let pool = Pool::open(&repository, &snapshot, &cache(&fixture)).expect("pool");
+        let scratch = pool.take().expect("scratch");
+        assert_eq!((text(&*scratch, "a.py"), text(&*scratch, "new.py")), (kept.to_owned(), "n\n".to_owned()));
+    }
+}
+
+#[test]
 fn two_pools_never_share_a_slot() {
     let fixture = Fixture::with(&[("a.py", "a\n")]);
     let (one, two) = (pool(&fixture), pool(&fixture));
