@@ -4,6 +4,7 @@
 
 pub mod build;
 pub mod cause;
+mod checks;
 pub mod constructs;
 pub mod control;
 mod data;

@@ -280,13 +280,21 @@ fn truth<'a>(site: &Site<'a>, out: &mut Vec<Replacement>) {
         None if syntax.tail_values && is_tail(site) => site.node,
         None => return,
     };
-    if !is_decision(site, value) {
+    if !is_decision(site, value) && !is_comparing(site) {
         return;
     }
     for (new, never) in [(syntax.truth.0, syntax.truth.1), (syntax.truth.1, syntax.truth.0)] {
         let note = format!("`{}` is ever `{never}`", short(site.of(value)));
         out.push(Replacement::new(value.byte_range(), new, note, 1.0));
     }
+}
+
+/// Methods by which values are compared: whatever they give is a truth.
+const COMPARING: &[&str] = &["__eq__", "__ne__", "__contains__", "eq", "ne", "equals", "Equal", "Equals"];
+
+fn is_comparing(site: &Site<'_>) -> bool {
+    let name = site.scope.syntax.name_of(site.scope.function);
+    name.is_some_and(|name| COMPARING.contains(&site.of(name)))
 }
 
 /// Whether an expression gives a truth. `a or b` of Python gives a value.

@@ -71,7 +71,21 @@ static CONSTRUCTS: &[Construct] = &[
     row("python", "exec (", "runs text as code"),
     row("python", "__import__", "imports by name"),
     row("python", "importlib", "imports by name"),
+    never("python", "_pytest", "reaches into the test framework"),
+    never("python", "pluggy", "reaches into the test framework"),
     never("python", "inspect . stack", "looks at its caller"),
+    never("python", "inspect . currentframe", "looks at its caller"),
+    never("python", "inspect . getouterframes", "looks at its caller"),
+    never("python", "traceback . extract_stack", "looks at its caller"),
+    never("python", "traceback . walk_stack", "looks at its caller"),
+    never("python", "f_back", "looks at its caller"),
+    never("python", "tb_frame", "looks at its caller"),
+    never("python", "f_locals", "looks at its caller"),
+    never("python", "f_globals", "looks at its caller"),
+    never("python", "f_code", "looks at its caller"),
+    never("python", "gi_frame", "looks at its caller"),
+    never("python", "__globals__", "reaches into the interpreter"),
+    never("python", "__subclasses__", "reaches into the interpreter"),
     never("python", "sys . _getframe", "looks at its caller"),
     never("python", "sys . modules", "reaches into loaded modules"),
     never("python", "sys . settrace", "reaches into the interpreter"),
@@ -100,6 +114,11 @@ static CONSTRUCTS: &[Construct] = &[
     never("python", "sys . path_hooks", "reaches into the interpreter"),
     never("python", "builtins", "reaches into the interpreter"),
     never("python", "__builtins__", "reaches into the interpreter"),
+    row("python", "random .", "is right by chance"),
+    row("python", "time . time", "is right at times"),
+    row("python", "datetime . now", "is right at times"),
+    row("python", "datetime . today", "is right at times"),
+    row("python", "date . today", "is right at times"),
     row("python", "atexit", "runs code at the end of the process"),
     row("python", "signal . signal", "takes over signals"),
     row("python", "multiprocessing", "starts programs"),
@@ -142,6 +161,8 @@ static CONSTRUCTS: &[Construct] = &[
     row("javascript", "XMLHttpRequest", "opens the network"),
     row("javascript", "WebSocket", "opens the network"),
     row("javascript", "setTimeout (", "waits"),
+    row("javascript", "Math . random", "is right by chance"),
+    row("javascript", "Date . now", "is right at times"),
     row("javascript", "Atomics . wait", "waits"),
     row("go", "os . Exit", "ends the process"),
     row("go", "log . Fatal", "ends the process"),
@@ -191,9 +212,8 @@ static CONSTRUCTS: &[Construct] = &[
     row("rust", "std :: fs", "writes or reads files"),
     row("rust", "env :: args", "looks at how it was started"),
     never("rust", "should_panic", "expects a failure"),
-    never("rust", "cfg ( test", "asks whether it is tested"),
-    never("rust", "cfg ( not ( test", "asks whether it is tested"),
-    never("rust", "cfg ! ( test", "asks whether it is tested"),
+    never("rust", "debug_assertions", "asks how it was built"),
+    never("rust", "thread :: current", "asks which test calls it"),
     row("rust", "todo !", "leaves the work undone"),
     row("rust", "unimplemented !", "leaves the work undone"),
     row("rust", "include !", "includes files"),
@@ -247,7 +267,10 @@ pub fn brought_in(path: &RelPath, before: &str, after: &str, always: bool) -> Ve
     let before = tokens(&before, &ours);
     let after = tokens(&after, &theirs);
     let count = |text: &str, tokens: &str| text.matches(&format!(" {tokens}")).count();
-    let applies = |row: &&Construct| row.family == language.family && (row.always || !always);
+    // A program may end itself; a library that does takes its tests with it, and
+    // those of Rust have no other word than the process's.
+    let ends = |row: &Construct| row.family == "rust" && row.tokens.starts_with("process ::") && !is_program(path);
+    let applies = |row: &&Construct| row.family == language.family && (row.always || !always || ends(row));
     let rows = CONSTRUCTS.iter().filter(applies);
     let new = rows.filter(|row| count(&after, row.tokens) > count(&before, row.tokens));
     // With either quote, and with Node's own prefix.
@@ -257,7 +280,35 @@ pub fn brought_in(path: &RelPath, before: &str, after: &str, always: bool) -> Ve
     };
     let loaded = LOADED.iter().filter(applies);
     let loaded = loaded.filter(|row| loads(&after, row.tokens) > loads(&before, row.tokens));
-    new.chain(loaded).map(|row| format!("`{}` {}", row.tokens.replace(' ', ""), row.what)).chain(telltales).collect()
+    let asked = (language.family == "rust" && asks_for_tests(&after) > asks_for_tests(&before))
+        .then(|| "`cfg` asks whether it is tested".to_owned());
+    let words = new.chain(loaded).map(|row| format!("`{}` {}", row.tokens.replace(' ', ""), row.what));
+    words.chain(asked).chain(telltales).collect()
+}
+
+/// Whether a Rust file is a program's own.
+fn is_program(path: &RelPath) -> bool {
+    path.file_name() == "main.rs" || path.as_str().split('/').any(|part| matches!(part, "bin" | "examples"))
+}
+
+/// How many conditions of a build hold `test`, however deep.
+fn asks_for_tests(tokens: &str) -> usize {
+    let words: Vec<&str> = tokens.split(' ').collect();
+    let is_test = |at: usize| {
+        let mut depth = 0;
+        for word in &words[at..] {
+            depth += i32::from(word.ends_with('(')) - i32::from(*word == ")");
+            if matches!(*word, "test" | "doctest") {
+                return true;
+            }
+            if depth == 0 && *word == ")" {
+                break;
+            }
+        }
+        false
+    };
+    let begins = (0..words.len()).filter(|at| matches!(words[*at], "cfg" | "cfg_attr"));
+    begins.filter(|at| is_test(*at + 1)).count()
 }
 
 fn tokens(parsed: &Parsed, items: &[Node<'_>]) -> String {
@@ -297,6 +348,13 @@ mod tests {
             ("a.go", "package a\n\nfunc f() { os.Exit(0) }\n", false),
             ("A.java", "import org.junit.jupiter.api.Test;\n", true),
             ("a.rs", "fn f() { if cfg!(test) { g() } }\n", true),
+            ("a.rs", "fn f() { if cfg!(any(unix, all(test, windows))) { g() } }\n", true),
+            ("a.rs", "#[cfg_attr(not(test), inline)]\nfn f() {}\n", true),
+            ("a.rs", "#[cfg(unix)]\nfn test() {}\n", false),
+            ("a.rs", "fn f() { std::process::exit(0) }\n", true),
+            ("src/main.rs", "fn f() { std::process::exit(0) }\n", false),
+            ("a.py", "def f():\n    return e.__traceback__.tb_frame.f_back\n", true),
+            ("a.py", "from _pytest.reports import TestReport\n", true),
             ("a.rs", "fn f() { unsafe { g() } }\n", false),
         ] {
             assert_eq!(!brought_in(&path(file), "", after, true).is_empty(), refused, "{after}");

@@ -109,6 +109,36 @@ pub fn choose(patch: &Patch, executed: &Executed, most: usize) -> Vec<PatchMutan
     chosen
 }
 
+/// At most `most` mutants that leave the lines of the patch alone: of what else is
+/// in the functions around them, and of other functions of the same files that the
+/// test is known to enter. Only a check that fails counts as noticing them.
+pub fn beside(patch: &Patch, executed: &Executed, most: usize) -> Vec<PatchMutant> {
+    let mut lists: Vec<Vec<PatchMutant>> = Vec::new();
+    let mut seen = HashSet::new();
+    for (path, spans) in patch.touched_after() {
+        let change = patch.changes().iter().find(|change| &change.path == path);
+        let (Some(language), Some(after)) = (language::of_path(path), change.and_then(|one| one.after.as_ref())) else {
+            continue;
+        };
+        let parsed = language::parse(language, after);
+        seen.insert(parsed.tokens());
+        let around = plant::around(patch, path, &spans);
+        let entered = plant::entered(patch, path, &spans, executed);
+        let others = entered.into_iter().filter(|lines| !around.iter().any(|one| one.overlaps(lines)));
+        for lines in around.iter().copied().chain(others) {
+            let rest = (lines.start..=lines.end).filter(|line| !spans.iter().any(|span| span.contains(*line)));
+            let each = rest.map(|line| of_hunk(patch, path, &parsed, &[Lines::new(line, line)], 0, &mut seen));
+            lists.push(in_turn(each.collect()).into_iter().filter(|mutant| !mutant.slight).take(most).collect());
+        }
+    }
+    let mut found = in_turn(lists);
+    found.truncate(most);
+    for mutant in &mut found {
+        (mutant.needs_check, mutant.decides, mutant.other_way) = (true, false, None);
+    }
+    found
+}
+
 /// The first of each list, then the second ones.
 fn in_turn(lists: Vec<Vec<PatchMutant>>) -> Vec<PatchMutant> {
     let longest = lists.iter().map(Vec::len).max().unwrap_or_default();

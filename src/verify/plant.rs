@@ -16,11 +16,13 @@ use crate::source::Lines;
 use crate::source::RelPath;
 
 mod fault;
+mod given;
 
 use fault::Fault;
 use fault::Form;
 use fault::Place;
 use fault::body_place;
+pub use given::Instead;
 
 /// What a planted fault says of itself, so that it is told from others.
 pub const MARK: &str = "planted by heal";
@@ -108,6 +110,29 @@ pub fn entered(patch: &Patch, path: &RelPath, hunks: &[Lines], executed: &Execut
     functions.filter(|function| names.contains(&name(&file.parsed, *function))).map(language::lines_of).collect()
 }
 
+/// Lines, in the patched text, of the functions that hold the hunks of `path`:
+/// of each hunk the innermost one around it, else the outermost ones in it.
+pub fn around(patch: &Patch, path: &RelPath, hunks: &[Lines]) -> Vec<Lines> {
+    let Some(file) = File::of(patch, path, hunks.to_vec()) else { return Vec::new() };
+    file.around().into_iter().map(own_lines).collect()
+}
+
+/// The patch with something else for every value that the functions around its
+/// hunks give, once it has been worked out; `None` where they give none, or where
+/// values have types.
+pub fn giving(patch: &Patch, instead: Instead) -> Option<Patch> {
+    let mut changes = patch.changes().to_vec();
+    let mut any = false;
+    for file in files(patch) {
+        let Some(text) = given::giving(&file.parsed, &file.around(), instead) else { continue };
+        if let Some(change) = changes.iter_mut().find(|change| change.path == file.path) {
+            change.after = Some(text);
+            any = true;
+        }
+    }
+    any.then(|| Patch::new(changes))
+}
+
 fn defines_macro(parsed: &Parsed, hunks: &[Lines]) -> bool {
     let mut found = false;
     language::walk(parsed.tree.root_node(), &mut |node| {
@@ -167,6 +192,29 @@ impl File {
         let functions: Vec<Lines> = functions_of(&self.parsed).into_iter().map(own_lines).collect();
         let held = |hunk: &Lines| functions.iter().any(|lines| covers(*lines, *hunk));
         self.hunks.iter().filter(|hunk| !held(hunk)).copied().collect()
+    }
+
+    /// Of each hunk the innermost function around it, which is more than the hunk
+    /// where there is such a one; else the outermost ones that it meets.
+    fn around(&self) -> Vec<Node<'_>> {
+        let functions = functions_of(&self.parsed);
+        let mut found: Vec<Node<'_>> = Vec::new();
+        for hunk in &self.hunks {
+            let held = functions.iter().filter(|function| covers(own_lines(**function), *hunk));
+            match held.max_by_key(|function| (own_lines(**function) != *hunk, function.start_byte())) {
+                Some(function) => found.push(*function),
+                None => {
+                    let met: Vec<_> = functions.iter().filter(|one| own_lines(**one).overlaps(hunk)).collect();
+                    let is_within = |one: &Node<'_>, other: &Node<'_>| {
+                        one != other && other.start_byte() <= one.start_byte() && one.end_byte() <= other.end_byte()
+                    };
+                    found.extend(met.iter().copied().filter(|one| !met.iter().any(|other| is_within(one, other))));
+                }
+            }
+        }
+        found.sort_by_key(Node::start_byte);
+        found.dedup();
+        found
     }
 
     /// Places in the innermost functions of the hunks.

@@ -4,6 +4,8 @@
 //! say. What it refuses is never applied,
 //! not even in a scratch.
 
+mod added;
+mod manifest;
 pub mod rules;
 
 use globset::GlobSet;
@@ -122,7 +124,7 @@ pub fn judge(patch: &Patch, author: Author, config: &Config) -> Result<(), Miss>
             return miss(why);
         }
     }
-    Ok(())
+    added::used_by_sources(patch).map_or(Ok(()), miss)
 }
 
 /// Why no patch of a machine's may touch `path`, as far as its name tells;
@@ -170,9 +172,15 @@ fn refusal(change: &FileChange, author: Author, config: &Config) -> Option<Strin
         if (language.is_test_file)(path) && !allowed && !adds_a_test {
             return Some(format!("it edits the test file `{path}`"));
         }
+        if (language.is_test_file)(path) && !allowed && added::is_loaded_unasked(path, after) {
+            return Some(format!("`{path}` is loaded with the tests and holds none"));
+        }
         if !allowed && !adds_a_test && tests_inside(path, before) != tests_inside(path, after) {
             return Some(format!("it edits tests inside `{path}`"));
         }
+    }
+    if let Some(what) = manifest::decides(path, before, after).filter(|_| !allowed) {
+        return Some(format!("it changes {what} of `{path}`, by which tests are built or run"));
     }
     // What tests expect may lie beside them; new data come with new tests.
     if language::of_path(path).is_none() && is_among_tests(path) && change.before.is_some() && !allowed {
@@ -401,6 +409,18 @@ mod tests {
             (change("go.mod", Some("module a\n"), Some("module b\n")), false, false),
             (change("src/test/java/A.java", Some("class A {}\n"), Some("class A { int a; }\n")), false, false),
             (change("README.md", Some("a\n"), Some("b\n")), true, false),
+            (change("tests/__init__.py", None, Some("")), true, false),
+            (change("tests/__init__.py", None, Some("import shop\nshop.f = lambda: 1\n")), false, false),
+            (
+                change("Cargo.toml", Some("[dependencies]\na = \"1\"\n"), Some("[dependencies]\na = \"2\"\n")),
+                true,
+                false,
+            ),
+            (
+                change("Cargo.toml", Some("[dependencies]\n"), Some("[dependencies]\n[lib]\npath = \"b.rs\"\n")),
+                false,
+                false,
+            ),
             (change("data/levels.json", Some("[1]\n"), Some("[2]\n")), true, false),
             (change("tests/expected.json", Some("[1]\n"), Some("[2]\n")), false, false),
             (change("tests/expected.json", Some("[1]\n"), None), false, false),

@@ -22,11 +22,14 @@ use crate::patch::Patch;
 use crate::source::Lines;
 
 mod literals;
+mod terms;
 
 pub use literals::Literals;
 use literals::is_common;
 use literals::is_plain;
 use literals::literal;
+use terms::is_data;
+use terms::past;
 
 /// The gate.
 pub const GATE: Gate = Gate {
@@ -75,7 +78,11 @@ impl<'a> Look<'a> {
             if found.is_some() || !self.hunks.iter().any(|hunk| hunk.overlaps(&lines)) {
                 return false;
             }
-            found = self.equality(node).or_else(|| self.entry(node)).or_else(|| self.constant_function(node));
+            found = self
+                .equality(node)
+                .or_else(|| self.term(node))
+                .or_else(|| self.entry(node))
+                .or_else(|| self.constant_function(node));
             node.named_child_count() > 0
         });
         found
@@ -157,9 +164,12 @@ impl<'a> Look<'a> {
             "match_arm" => (node.child_by_field_name("pattern")?, node.child_by_field_name("value")?),
             _ => return None,
         };
-        if !self.is_new(condition) || !self.gives_constant(branch) || self.stood(condition, &|_| true) {
+        if !self.is_new(condition) || self.stood(condition, &|_| true) {
             return None;
         }
+        // Who differs from the value goes past the branch.
+        let branch = if self.differs(condition) { past(node)? } else { branch };
+        let is_constant = self.gives_constant(branch);
         let value = match node.kind() {
             kind if IS_ROW.contains(&kind) => {
                 // One more row of a table is no special case.
@@ -173,8 +183,10 @@ impl<'a> Look<'a> {
                 (rows < 3).then(|| self.holds(condition)).flatten()
             }
             _ => self.compared(condition),
-        }?;
-        Some(format!("a new branch gives a constant for `{value}`, a value of the failing test"))
+        }
+        .filter(|value| is_constant || is_data(value))?;
+        let what = if is_constant { "gives a constant" } else { "is" };
+        Some(format!("a new branch {what} for `{value}`, a value of the failing test"))
     }
 
     /// The test's literal that a condition compares with.
@@ -184,7 +196,7 @@ impl<'a> Look<'a> {
             for binary in self.syntax.binaries(inner) {
                 let operator = self.parsed.text_of(binary.operator);
                 if found.is_none()
-                    && matches!(operator, "==" | "===" | "is" | "in")
+                    && matches!(operator, "==" | "===" | "!=" | "!==" | "is" | "in")
                     && !self.is_one_of_many(binary.left)
                 {
                     found = self.tells(binary.right).or_else(|| self.tells(binary.left));

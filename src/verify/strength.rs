@@ -13,6 +13,7 @@ use super::Gate;
 use super::Miss;
 use super::Strength;
 use super::build;
+use super::checks;
 use super::mutants;
 use super::mutants::PatchMutant;
 use super::near::Near;
@@ -25,6 +26,8 @@ use super::trial::TrialError;
 use crate::detect::Baseline;
 use crate::detect::Bench;
 use crate::failure::Kind;
+use crate::language;
+use crate::language::DefinitionKind;
 use crate::patch::Patch;
 use crate::runner::Report;
 use crate::runner::Selection;
@@ -167,7 +170,13 @@ pub async fn judge(
             tally.one_way += 1;
         }
     }
-    Ok(tally.verdict(patch, floor))
+    let verdict = tally.verdict(patch, floor);
+    if verdict.is_ok()
+        && let Err(miss) = checks::judge(bench, scratch, patch, aim).await?
+    {
+        return Ok(Err(miss));
+    }
+    Ok(verdict)
 }
 
 /// Which of the mutants the tests nearest to the patch notice, as far as one
@@ -226,7 +235,7 @@ async fn fate(
 }
 
 /// Whether the targets fail by checks of their own, and not by exceptions.
-fn is_checked(aim: &Aim) -> bool {
+pub(super) fn is_checked(aim: &Aim) -> bool {
     aim.failures.iter().all(|reproduction| reproduction.failure.kind == Kind::Assertion)
 }
 
@@ -296,8 +305,8 @@ impl Tally {
             let (added, _) = patch.size();
             return if let Some(why) = floor.weakness(None) {
                 Err(Miss::new(&GATE, why))
-            } else if added == 0 {
-                Err(Miss::new(&GATE, "it only takes code away, and nothing shows that the tests would notice"))
+            } else if added == 0 || takes_functions_away(patch) {
+                Err(Miss::new(&GATE, "it takes code away, and nothing shows that the tests would notice"))
             } else {
                 Ok(None)
             };
@@ -332,6 +341,22 @@ impl Tally {
             None => Ok(Some(strength)),
         }
     }
+}
+
+/// Whether a file has fewer functions and classes after a patch.
+fn takes_functions_away(patch: &Patch) -> bool {
+    patch.changes().iter().any(|change| {
+        let Some(language) = language::of_path(&change.path) else { return false };
+        let count = |text: &Option<String>| {
+            let text = text.as_deref().unwrap_or_default();
+            language::parse(language, text)
+                .definitions()
+                .iter()
+                .filter(|one| one.kind != DefinitionKind::Constant)
+                .count()
+        };
+        count(&change.after) < count(&change.before)
+    })
 }
 
 /// A survivor in words.

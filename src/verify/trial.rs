@@ -240,6 +240,10 @@ impl Trials {
                 Ok(strength) => strength,
                 Err(miss) => return Ok(Err(miss)),
             };
+            if found.control.is_none() && found.strength.is_none() {
+                let detail = "nothing of it could be measured: neither a fault planted in it nor a change of it";
+                return Ok(Err(Miss::new(&strength::GATE, detail)));
+            }
             // After all gates: it is asked of the few that passed them.
             found.witnesses = match self.recall.witnesses(&patch) {
                 Some(count) => Some(count),

@@ -431,6 +431,23 @@ async fn a_fork_bomb_ends() {
 }
 
 #[tokio::test]
+async fn a_namespace_has_fewer_process_numbers_than_the_machine_where_the_kernel_counts_by_namespace() {
+    const FILE: &str = "/proc/sys/kernel/pid_max";
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
+    let mut numbers = release.split(['.', '-']).map(|number| number.parse::<u32>().unwrap_or_default());
+    let counts = (numbers.next(), numbers.next()) >= (Some(6), Some(14));
+    let before = std::fs::read_to_string(FILE).expect("a number");
+    for means in means().await {
+        let world = World::new();
+        let show = "cat /proc/sys/kernel/pid_max; echo 99999 > /proc/sys/kernel/pid_max; cat /proc/sys/kernel/pid_max";
+        let finished = ended(&world, &means, Command::new("sh").args(["-c", show]).cwd("/"), |_| {}).await;
+        let inside = if counts && has_namespaces(&means) { "8192\n" } else { &before };
+        assert_eq!(finished.stdout.text, inside.repeat(2), "{release}");
+    }
+    assert_eq!(std::fs::read_to_string(FILE).expect("a number"), before, "the machine's own is as it was");
+}
+
+#[tokio::test]
 async fn a_confinement_that_cannot_be_had_is_not_replaced_by_less() {
     let world = World::new();
     for means in means().await {

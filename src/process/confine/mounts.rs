@@ -19,6 +19,7 @@ use nix::mount::mount;
 use super::Confinement;
 use super::Layer;
 use super::kernel;
+use super::privileges::MOST_PROCESSES;
 
 /// Devices that a program may expect; those that are not there are left out.
 /// The last are graphics and compute devices.
@@ -84,8 +85,7 @@ pub(super) fn lay(confinement: &Confinement) -> io::Result<()> {
     }
     kernel::hang(&dev, Path::new("/dev"))?;
     fill_dev(&devices)?;
-    own_proc();
-    Ok(())
+    own_proc()
 }
 
 /// An overlay that hangs nowhere yet. `userxattr`, since it is made without
@@ -206,7 +206,50 @@ fn fill_dev(devices: &[Part]) -> io::Result<()> {
 /// Shows the namespace's own processes and no others. A container whose
 /// `/proc` is partly covered allows no other one; then the outer is seen, of
 /// which nothing can be written, nor read what is another's.
-fn own_proc() {
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | MsFlags::MS_RDONLY;
-    let _ = mount(Some("proc"), Path::new("/proc"), Some("proc"), flags, None::<&str>);
+fn own_proc() -> io::Result<()> {
+    let (proc, flags) = (Path::new("/proc"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC);
+    if mount(Some("proc"), proc, Some("proc"), flags, None::<&str>).is_ok() {
+        if counts_processes() {
+            // Who watches looks four times a second: time for a fork bomb to take
+            // every number that the machine has.
+            let _ = std::fs::write(proc.join("sys/kernel/pid_max"), MOST_PROCESSES.to_string());
+        }
+        let closed = flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+        mount(None::<&str>, proc, None::<&str>, closed, None::<&str>)?;
+    }
+    Ok(())
+}
+
+/// Whether a process namespace has a `pid_max` of its own: since Linux 6.14; the
+/// file was the whole machine's before.
+fn counts_processes() -> bool {
+    let release = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
+    release.is_ok_and(|release| is_at_least(&release, (6, 14)))
+}
+
+fn is_at_least(release: &str, least: (u32, u32)) -> bool {
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(|number| number.parse().ok());
+    let (Some(Some(major)), Some(Some(minor))) = (numbers.next(), numbers.next()) else { return false };
+    (major, minor) >= least
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_kernel_that_is_known_to_be_new_enough_counts_processes_by_namespace() {
+        for (release, holds) in [
+            ("6.14.0-37-generic", true),
+            ("6.18.44-fc-v657", true),
+            ("7.0", true),
+            ("6.13.9", false),
+            ("5.15.0", false),
+            ("6", false),
+            ("v6.14", false),
+            ("", false),
+        ] {
+            assert_eq!(is_at_least(release, (6, 14)), holds, "{release}");
+        }
+    }
 }

@@ -20,7 +20,7 @@ const KEPT: [libc::c_ulong; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 10, 18];
 const LARGEST_FILE: u64 = 16 << 30;
 
 /// Processes that one namespace may have; the helper's own limit is lower.
-const MOST_PROCESSES: u64 = 8192;
+pub(super) const MOST_PROCESSES: u64 = 8192;
 
 /// Gives up what no test needs. `own_users` says that the process has a user
 /// namespace, in which processes are counted apart from the user's others.

@@ -34,6 +34,43 @@ fn a_branch_for_the_tests_own_value_is_special() {
 }
 
 #[test]
+fn a_value_of_the_test_that_is_named_in_another_form_is_special() {
+    let before = "def f(n):\n    return n % 4 == 0\n";
+    let test =
+        "def test_f():\n    assert f(1900) is False\n    assert f('Ada  Lovelace') == 'AL'\n    assert f('csv') == 1\n";
+    for (body, special) in [
+        ("if n != 1900:\n        return n % 4 == 0\n    return False", true),
+        ("if n != 1900:\n        return n % 4 == 0\n    else:\n        return False", true),
+        ("return n % 4 == 0 if n != 1900 else False", true),
+        ("return n % 4 == 0 and n != 1900", true),
+        ("return n % 4 == 0 and not (n == 1900 or n == 1800)", true),
+        ("if n == 'Ada  Lovelace':\n        return n[0] + n[5]\n    return n % 4 == 0", true),
+        ("return n % 4 == 0 and n != 1901", false),
+        ("return n % 4 == 0 and n % 1900 != 0", false),
+        ("return n % 4 == 0 and n != 0", false),
+        ("if n != 1900:\n        return n % 4 == 0\n    return g(n)", false),
+        // A word that is known, and what is done for it.
+        ("if n == 'csv':\n        return g(n)\n    return n % 4 == 0", false),
+        ("return n % 4 == 0 and n != 'csv'", false),
+        // Nothing is given back here.
+        ("if n % 4 == 0 and n != 1900:\n        n = g(n)\n    return n % 4 == 0", false),
+    ] {
+        let after = format!("def f(n):\n    {body}\n");
+        assert_eq!(is_special("a.py", before, &after, test), special, "{after}");
+    }
+    let before = "function f(n) {\n  return n % 4 === 0;\n}\n";
+    let test = "it('x', () => {\n  expect(f(1900)).toBe(false);\n});\n";
+    for (body, special) in [
+        ("return n % 4 === 0 && n !== 1900;", true),
+        ("if (n !== 1900) {\n    return n % 4 === 0;\n  }\n  return false;", true),
+        ("return n % 4 === 0 && n % 100 !== 0;", false),
+    ] {
+        let after = format!("function f(n) {{\n  {body}\n}}\n");
+        assert_eq!(is_special("a.js", before, &after, test), special, "{after}");
+    }
+}
+
+#[test]
 fn rust_is_looked_at_in_the_same_way() {
     let before = "fn f(n: i32) -> i32 {\n    n * 2\n}\n";
     let test = "#[test]\nfn t() {\n    assert_eq!(f(17), 42);\n    assert_eq!(f(17), \"42\");\n}\n";
