@@ -2,6 +2,8 @@
 //!
 //! Never speaks to a model and never writes outside its scratch.
 
+mod alone;
+mod bound;
 pub mod build;
 pub mod cause;
 mod checks;

@@ -139,7 +139,10 @@ fn argv(command: &[String], request: &Request, traced: &[String]) -> Vec<String>
     if request.variation.reverse {
         words.push("-shuffle=20070".to_owned());
     }
-    if request.fail_fast {
+    // The rows of one table run together: one that fails before would end the
+    // selected one.
+    let has_rows = matches!(&request.selection, Selection::Tests(ids) if ids.iter().any(|id| is_row(id)));
+    if request.fail_fast && !has_rows {
         words.push("-failfast".to_owned());
     }
     let (options, packages, arguments) = sorted_out(rest);
@@ -173,6 +176,11 @@ fn argv(command: &[String], request: &Request, traced: &[String]) -> Vec<String>
     }
     words.extend(arguments);
     words
+}
+
+/// Whether a test is a row of another one (`t.Run`).
+fn is_row(id: &str) -> bool {
+    id.split_once(' ').is_some_and(|(_, test)| test.contains('/'))
 }
 
 /// Options in the form `-name=value`, packages, and what follows `-args`;
@@ -251,6 +259,10 @@ fn doubt(told: &Told, heard: bool, finished: &Finished) -> Option<String> {
     }
     if let Some(id) = told.unfinished.first() {
         return Some(format!("the process ended while {id} ran"));
+    }
+    // What a compiler said explains it.
+    if let Some(package) = told.unexplained.first().filter(|_| !told.tests.is_empty() && told.problems.is_empty()) {
+        return Some(format!("{package} failed although none of its tests did"));
     }
     match finished.exit {
         Exit::Code(0) if failed => Some("go test succeeded although a test failed".to_owned()),

@@ -83,6 +83,5 @@ fn told(aim: &Aim, report: &Report) -> Told {
     if target::judge(aim, report).is_ok() {
         return Told::Unnoticed;
     }
-    let by_check = report.failures().any(|failure| failure.kind == Kind::Assertion);
-    if by_check || !strength::is_checked(aim) { Told::Noticed } else { Told::Unknown }
+    if strength::fails_by_check(aim, report) || !strength::is_checked(aim) { Told::Noticed } else { Told::Unknown }
 }

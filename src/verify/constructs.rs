@@ -38,12 +38,16 @@ const TELLTALES: &[&str] = &[
     "PYTEST_ADDOPTS",
     "RUST_TEST_THREADS",
     "JEST_WORKER_ID",
+    "__vitest_",
+    "$$jest-",
     "VITEST",
     "NODE_TEST_CONTEXT",
     "import.meta.vitest",
     "\"test.v\"",
     "\"test.run\"",
     "go:linkname",
+    "\".test\"",
+    "_test.go\"",
 ];
 
 static CONSTRUCTS: &[Construct] = &[
@@ -144,6 +148,16 @@ static CONSTRUCTS: &[Construct] = &[
     never("javascript", "afterEach (", "reaches into the test framework"),
     never("javascript", ". strictEqual =", "reaches into the test framework"),
     never("javascript", ". deepStrictEqual =", "reaches into the test framework"),
+    never("javascript", "asymmetricMatch", "compares as it likes"),
+    never("javascript", "Symbol . hasInstance", "compares as it likes"),
+    never("javascript", "Object . is =", "reaches into the test framework"),
+    never("javascript", ". toBe =", "reaches into the test framework"),
+    never("javascript", ". toEqual =", "reaches into the test framework"),
+    never("javascript", ". assert =", "reaches into the test framework"),
+    never("javascript", "process . reallyExit", "ends the process"),
+    never("javascript", "module . parent", "asks how it was loaded"),
+    row("javascript", "Symbol . for", "changes what all code sees"),
+    row("javascript", "import . meta . env", "looks at how it was started"),
     never("javascript", "Error . prepareStackTrace", "looks at its caller"),
     never("javascript", "arguments . callee", "looks at its caller"),
     row("javascript", "Error . captureStackTrace", "looks at its caller"),
@@ -168,6 +182,11 @@ static CONSTRUCTS: &[Construct] = &[
     row("go", "log . Fatal", "ends the process"),
     never("go", "runtime . Goexit", "ends the test"),
     never("go", "runtime . Caller", "looks at its caller"),
+    never("go", "runtime . Stack", "looks at its caller"),
+    never("go", "flag . CommandLine", "asks whether it is tested"),
+    never("go", "flag . Visit", "asks whether it is tested"),
+    never("go", "syscall . Exit", "ends the process"),
+    never("go", "syscall . Kill", "sends signals"),
     never("go", "debug . Stack", "looks at its caller"),
     never("go", "testing .", "reaches into the test framework"),
     never("go", "flag . Lookup", "asks whether it is tested"),
@@ -240,7 +259,11 @@ static LOADED: &[Construct] = &[
     never("javascript", "v8", "reaches into the interpreter"),
     never("javascript", "test", "reaches into the test framework"),
     never("javascript", "vitest", "reaches into the test framework"),
-    never("javascript", "@jest/globals", "reaches into the test framework"),
+    never("javascript", "@vitest", "reaches into the test framework"),
+    never("javascript", "@jest", "reaches into the test framework"),
+    never("javascript", "jest", "reaches into the test framework"),
+    never("javascript", "jest-circus", "reaches into the test framework"),
+    never("javascript", "expect", "reaches into the test framework"),
     never("javascript", "mocha", "reaches into the test framework"),
     never("javascript", "chai", "reaches into the test framework"),
     never("javascript", "assert", "reaches into the test framework"),
@@ -250,8 +273,8 @@ static LOADED: &[Construct] = &[
     row("go", "net/http", "opens the network"),
     row("go", "syscall", "reaches into the process"),
     row("go", "plugin", "imports by name"),
-    row("go", "unsafe", "is unsafe"),
-    row("go", "C", "is unsafe"),
+    never("go", "unsafe", "is unsafe"),
+    never("go", "C", "holds code that heal cannot read"),
     never("go", "testing", "reaches into the test framework"),
     never("go", "runtime/debug", "reaches into the interpreter"),
 ];
@@ -268,15 +291,21 @@ pub fn brought_in(path: &RelPath, before: &str, after: &str, always: bool) -> Ve
     let after = tokens(&after, &theirs);
     let count = |text: &str, tokens: &str| text.matches(&format!(" {tokens}")).count();
     // A program may end itself; a library that does takes its tests with it, and
-    // those of Rust have no other word than the process's.
-    let ends = |row: &Construct| row.family == "rust" && row.tokens.starts_with("process ::") && !is_program(path);
+    // those of Rust and Go have little more than the process's word.
+    let is_program = is_program(path) || after.contains(" package main ");
+    let ends = |row: &Construct| {
+        !is_program && matches!(row.tokens, "process :: exit" | "process :: abort" | "os . Exit" | "log . Fatal")
+    };
     let applies = |row: &&Construct| row.family == language.family && (row.always || !always || ends(row));
     let rows = CONSTRUCTS.iter().filter(applies);
     let new = rows.filter(|row| count(&after, row.tokens) > count(&before, row.tokens));
     // With either quote, and with Node's own prefix.
     let loads = |text: &str, name: &str| -> usize {
-        let forms = ["'", "\"", "'node:", "\"node:"].map(|open| format!(" {open}{name}{} ", &open[..1]));
-        forms.iter().map(|form| text.matches(form.as_str()).count()).sum()
+        let whole = ["'", "\"", "` ", "'node:", "\"node:"].map(|open| format!(" {open}{name}{} ", closing(open)));
+        // A part of a package, by its path.
+        let parts = ["'", "\""].map(|open| format!(" {open}{name}/"));
+        let parts = if language.family == "javascript" { &parts[..] } else { &[] };
+        whole.iter().chain(parts).map(|form| text.matches(form.as_str()).count()).sum()
     };
     let loaded = LOADED.iter().filter(applies);
     let loaded = loaded.filter(|row| loads(&after, row.tokens) > loads(&before, row.tokens));
@@ -284,6 +313,11 @@ pub fn brought_in(path: &RelPath, before: &str, after: &str, always: bool) -> Ve
         .then(|| "`cfg` asks whether it is tested".to_owned());
     let words = new.chain(loaded).map(|row| format!("`{}` {}", row.tokens.replace(' ', ""), row.what));
     words.chain(asked).chain(telltales).collect()
+}
+
+/// What closes a text that `open` begins; Go's raw ones are three tokens.
+fn closing(open: &str) -> &str {
+    if open == "` " { " `" } else { &open[..1] }
 }
 
 /// Whether a Rust file is a program's own.
@@ -313,7 +347,44 @@ fn asks_for_tests(tokens: &str) -> usize {
 
 fn tokens(parsed: &Parsed, items: &[Node<'_>]) -> String {
     let each = items.iter().map(|item| parsed.tokens_within(item.byte_range()));
-    format!(" {} ", each.collect::<Vec<_>>().join(" "))
+    spelled_out(parsed, format!(" {} ", each.collect::<Vec<_>>().join(" ")))
+}
+
+/// The same with names of modules as they are, where the file gives them others,
+/// and with `M . N` for what it takes from a module by name.
+fn spelled_out(parsed: &Parsed, tokens: String) -> String {
+    let mut spelled = tokens;
+    let mut rename = |alias: &str, name: &str| {
+        if alias != name {
+            spelled = spelled.replace(&format!(" {alias} . "), &format!(" {name} . "));
+        }
+    };
+    let mut taken = String::new();
+    let text = |node: Node<'_>, field: &str| node.child_by_field_name(field).map(|one| parsed.text_of(one));
+    language::walk(parsed.tree.root_node(), &mut |node| {
+        match (parsed.language.family, node.kind()) {
+            ("go", "import_spec") => {
+                let path = text(node, "path").unwrap_or_default().trim_matches(['"', '`']);
+                let name = path.rsplit('/').next().unwrap_or_default();
+                text(node, "name").into_iter().for_each(|alias| rename(alias, name));
+            }
+            ("python", "aliased_import") if node.parent().is_some_and(|parent| parent.kind() == "import_statement") => {
+                let name = text(node, "name").unwrap_or_default().replace('.', " . ");
+                text(node, "alias").into_iter().for_each(|alias| rename(alias, &name));
+            }
+            ("python", "import_from_statement") => {
+                let module = text(node, "module_name").unwrap_or_default().replace('.', " . ");
+                let mut cursor = node.walk();
+                for name in node.children_by_field_name("name", &mut cursor) {
+                    let name = name.child_by_field_name("name").unwrap_or(name);
+                    taken += &format!("{module} . {} ", parsed.text_of(name));
+                }
+            }
+            _ => {}
+        }
+        node.named_child_count() > 0
+    });
+    spelled + &taken
 }
 
 #[cfg(test)]
@@ -342,10 +413,21 @@ mod tests {
             ("a.ts", "import { vi } from 'vitest';\n", true),
             ("a.js", "const { mock } = require(\"node:test\");\n", true),
             ("a.js", "jest.fn();\n", true),
+            ("a.js", "require('chai/lib/chai.js').use(x);\n", true),
+            ("a.js", "require('expect').default.extend({});\n", true),
+            ("a.js", "require('./expect/x');\n", false),
+            ("a.js", "x = { asymmetricMatch: () => true };\n", true),
             ("a.js", "process.exit(0);\n", false),
             ("a.go", "package a\n\nimport \"testing\"\n", true),
             ("a.go", "package a\n\nvar x = flag.Lookup(\"test.v\")\n", true),
-            ("a.go", "package a\n\nfunc f() { os.Exit(0) }\n", false),
+            ("a.go", "package a\n\nfunc f() { os.Exit(0) }\n", true),
+            ("a.go", "package main\n\nfunc f() { os.Exit(0) }\n", false),
+            ("a.go", "package a\n\nimport t `testing`\n", true),
+            ("a.go", "package a\n\nimport rt \"runtime\"\n\nvar x = rt.Caller(2)\n", true),
+            ("a.go", "package a\n\nvar x = strings.HasSuffix(os.Args[0], \".test\")\n", true),
+            ("a.py", "from sys import modules\n", true),
+            ("a.py", "import sys as s\n\nx = s.modules\n", true),
+            ("a.py", "from sys import version\n", false),
             ("A.java", "import org.junit.jupiter.api.Test;\n", true),
             ("a.rs", "fn f() { if cfg!(test) { g() } }\n", true),
             ("a.rs", "fn f() { if cfg!(any(unix, all(test, windows))) { g() } }\n", true),

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use tree_sitter::Node;
 use tree_sitter::Parser;
 
+use super::bound;
 use super::data;
 use super::plant;
 use super::plant::Executed;
@@ -49,6 +50,9 @@ pub struct PatchMutant {
     /// the way that is never gone then. Where neither is noticed, no test goes
     /// that way; where only the fault is, both ways come to the same.
     pub other_way: Option<Patch>,
+    /// Whether it makes a condition of the patch always the same that asks nothing
+    /// of what its function is given: such a one asks where it runs.
+    pub is_blind: bool,
     /// Whether it changes lines that the patch itself writes, and not those
     /// around them.
     pub of_patch: bool,
@@ -208,6 +212,9 @@ fn of_hunk(
             let other_way = if has_own { None } else { other_way(parsed, &mutant) };
             let other_way = other_way.map(|text| with(patch, path, text));
             let slight = is_slight(patch, parsed, path, &mutant);
+            let is_branch = width == 0 && mutant.operator == "classic-branch";
+            let is_blind =
+                is_branch && mutant.edits.first().is_some_and(|(bytes, _)| bound::is_blind(parsed, bytes.clone()));
             let (path, words) = (path.clone(), mutant.note.clone());
             let decides = mutant.operator == "classic-truth" && !has_own;
             found.push(PatchMutant {
@@ -216,6 +223,7 @@ fn of_hunk(
                 words,
                 decides,
                 other_way,
+                is_blind,
                 of_patch: width == 0,
                 slight,
                 needs_check: false,

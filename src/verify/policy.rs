@@ -318,7 +318,8 @@ pub(super) fn always_refused(path: &RelPath) -> Option<&'static str> {
         .is_some_and(|(_, ending)| matches!(ending, "js" | "cjs" | "mjs" | "ts" | "cts" | "mts" | "json"));
     if configures
         || [".mocharc", ".babelrc", ".swcrc", ".nycrc", "karma.conf."].iter().any(|start| name.starts_with(start))
-        || matches!(name, "junit-platform.properties" | "testng.xml" | "vitest.workspace.ts" | "vitest.workspace.js")
+        || name.starts_with("vitest.workspace.")
+        || matches!(name, "junit-platform.properties" | "testng.xml")
     {
         return Some("part of the tests' configuration");
     }
@@ -334,6 +335,9 @@ pub(super) fn always_refused(path: &RelPath) -> Option<&'static str> {
         || matches!(name, "pytest.ini" | "tox.ini" | "noxfile.py")
     {
         return Some("part of the tests' configuration");
+    }
+    if matches!(path.extension(), Some("s" | "S" | "syso")) {
+        return Some("code that heal cannot read");
     }
     if name == "build.rs" || name.starts_with("rust-toolchain") || under(".cargo") {
         return Some("part of the build");

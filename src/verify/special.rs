@@ -164,7 +164,7 @@ impl<'a> Look<'a> {
             "match_arm" => (node.child_by_field_name("pattern")?, node.child_by_field_name("value")?),
             _ => return None,
         };
-        if !self.is_new(condition) || self.stood(condition, &|_| true) {
+        if !self.is_new(condition) || self.stood(condition, &|old| stands_as(old, node)) {
             return None;
         }
         // Who differs from the value goes past the branch.
@@ -343,6 +343,13 @@ impl<'a> Look<'a> {
         (used_before && !used(self.parsed, node))
             .then(|| format!("`{name}` gives the constant `{given}` of the failing test, whatever it is given"))
     }
+}
+
+/// Whether an old node is to its parent what the condition of `new` is to it: in a
+/// row of a table, or anywhere else.
+fn stands_as(old: Node<'_>, new: Node<'_>) -> bool {
+    let in_row = |node: Node<'_>| IS_ROW.contains(&node.kind());
+    !in_row(new) || old.parent().is_some_and(in_row)
 }
 
 fn identifiers(parsed: &Parsed, node: Node<'_>) -> BTreeSet<String> {

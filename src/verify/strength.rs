@@ -124,16 +124,20 @@ pub async fn judge(
             tally.killed.push(mutant.clone());
             continue;
         }
-        if !noticed.contains_key(&at) {
+        if !mutant.needs_check && !noticed.contains_key(&at) {
             // Not all at once: a few are enough as a rule.
             let most = if noticed.is_empty() { TOGETHER } else { TRIES };
-            let open = (at..chosen.len()).filter(|at| !is_known(&chosen[*at])).take(most).collect::<Vec<_>>();
+            let open = (at..chosen.len())
+                .filter(|at| !is_known(&chosen[*at]) && !chosen[*at].needs_check)
+                .take(most)
+                .collect::<Vec<_>>();
             let some: Vec<&Patch> = open.iter().map(|at| &chosen[*at].patch).collect();
             let told = at_once(bench, scratch, patch, &some, near, until).await?;
             noticed.extend(open.into_iter().zip(told));
         }
-        let is_killed =
-            noticed[&at].is_some_and(|how| how == Noticed::ByCheck || !mutant.needs_check || !is_checked(aim));
+        // Where a check counts, it is the failing test's own: what tells of others
+        // may have been left alone.
+        let is_killed = noticed.get(&at).is_some_and(Option::is_some);
         let fate = match is_killed && is_believed {
             true => Fate::Killed,
             false => fate(bench, scratch, mutant, aim, near, baseline).await?,
@@ -160,6 +164,9 @@ pub async fn judge(
     // but a decision that the patch itself makes has to matter to somebody.
     for survivor in &tally.survived {
         let Some(other_way) = survivor.other_way.clone() else { continue };
+        if survivor.is_blind {
+            tally.blind = Some(survivor.line);
+        }
         if survivor.of_patch {
             tally.one_way += 1;
             continue;
@@ -227,11 +234,17 @@ async fn fate(
             return Ok(Fate::Unknown);
         }
         if is_noticed(&report, tests) {
-            let by_check = report.failures().any(|failure| failure.kind == Kind::Assertion);
+            let by_check = fails_by_check(aim, &report);
             return Ok(if by_check || !mutant.needs_check || !is_checked(aim) { Fate::Killed } else { Fate::Unknown });
         }
     }
     Ok(Fate::Survived)
+}
+
+/// Whether a target fails by a check.
+pub(super) fn fails_by_check(aim: &Aim, report: &Report) -> bool {
+    let is_target = |id: &str| aim.failures.iter().any(|reproduction| reproduction.failure.id == id);
+    report.failures().any(|failure| failure.kind == Kind::Assertion && is_target(&failure.id))
 }
 
 /// Whether the targets fail by checks of their own, and not by exceptions.
@@ -258,6 +271,8 @@ struct Tally {
     survived: Vec<PatchMutant>,
     /// Survivors of a condition that no test takes the other way.
     one_way: usize,
+    /// The line of one of these that asks nothing of what its function is given.
+    blind: Option<u32>,
 }
 
 impl Tally {
@@ -323,7 +338,9 @@ impl Tally {
             .find(|mutant| !killed.iter().any(|killed| killed.hunk == mutant.hunk))
             .filter(|_| !killed.is_empty());
         let undecided = survived.iter().find(|mutant| mutant.decides);
-        let weak = if let Some(mutant) = undecided {
+        let weak = if let Some(line) = self.blind {
+            Some(format!("line {line} decides by nothing that its function is given, and the tests know one way only"))
+        } else if let Some(mutant) = undecided {
             Some(format!("no test knows more than one answer of line {} of `{}`", mutant.line, mutant.path))
         } else if let Some(mutant) = bare {
             Some(format!("no test notices when line {} of `{}` is changed", mutant.line, mutant.path))
@@ -376,6 +393,7 @@ mod tests {
             words: "`<` is not `<=`".into(),
             decides: false,
             other_way: None,
+            is_blind: false,
             of_patch: true,
             slight: false,
             needs_check: false,
@@ -397,30 +415,33 @@ mod tests {
             (vec![], vec![], true),
         ] {
             let of = |hunks: &[usize]| hunks.iter().map(|hunk| mutant(*hunk)).collect();
-            let tally = Tally { killed: of(&killed), survived: of(&survived), one_way: 0 };
+            let tally = Tally { killed: of(&killed), survived: of(&survived), one_way: 0, blind: None };
             assert_eq!(tally.verdict(&patch, &Applied::default()).is_ok(), holds, "{killed:?} {survived:?}");
         }
         let none = Applied::default();
         let wide = |hunk| PatchMutant { of_patch: false, ..mutant(hunk) };
-        let tally = Tally { killed: vec![mutant(0), wide(0)], survived: vec![wide(0), wide(0)], one_way: 0 };
+        let tally =
+            Tally { killed: vec![mutant(0), wide(0)], survived: vec![wide(0), wide(0)], one_way: 0, blind: None };
         let strength = tally.verdict(&patch, &none).expect("what stands around is no part of it").expect("measured");
         assert_eq!((strength.mutants, strength.killed), (1, 1));
         assert_eq!(strength.around, Some(Around { mutants: 3, killed: 1 }));
         let text = PatchMutant { slight: true, ..mutant(0) };
-        let texts = Tally { killed: vec![mutant(0)], survived: vec![text.clone(), text.clone()], one_way: 0 };
+        let texts =
+            Tally { killed: vec![mutant(0)], survived: vec![text.clone(), text.clone()], one_way: 0, blind: None };
         let strength = texts.verdict(&patch, &none).expect("a text that no test checks says little").expect("measured");
         assert_eq!((strength.mutants, strength.killed, strength.survivors.len()), (1, 1, 0));
-        let instead = Tally { killed: vec![wide(0)], survived: vec![text, wide(0), wide(0)], one_way: 0 };
+        let instead = Tally { killed: vec![wide(0)], survived: vec![text, wide(0), wide(0)], one_way: 0, blind: None };
         assert!(instead.verdict(&patch, &none).is_err(), "what stands around is measured in its place");
-        let none_of_its_own = Tally { killed: vec![wide(0)], survived: vec![wide(0), wide(0)], one_way: 0 };
+        let none_of_its_own =
+            Tally { killed: vec![wide(0)], survived: vec![wide(0), wide(0)], one_way: 0, blind: None };
         assert!(none_of_its_own.verdict(&patch, &none).is_err());
         let mut strict = Applied::default();
         strict.min_killed.value = 3;
-        let two = Tally { killed: vec![mutant(0), mutant(0)], survived: vec![], one_way: 0 };
+        let two = Tally { killed: vec![mutant(0), mutant(0)], survived: vec![], one_way: 0, blind: None };
         let few = two.verdict(&patch, &strict).expect_err("below the floor").detail;
         assert!(few.contains("notice 2 small changes") && two.verdict(&patch, &none).is_ok(), "{few}");
         assert!(Tally::default().verdict(&patch, &strict).is_err(), "nothing was measured");
-        let alone = Tally { killed: vec![], survived: vec![mutant(0)], one_way: 0 };
+        let alone = Tally { killed: vec![], survived: vec![mutant(0)], one_way: 0, blind: None };
         let weak = alone.verdict(&patch, &none).expect_err("weak");
         assert_eq!(
             weak.detail,

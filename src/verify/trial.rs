@@ -14,6 +14,7 @@ use super::Strength;
 use super::SuiteCounts;
 use super::Target;
 use super::Verdict;
+use super::alone;
 use super::build;
 use super::cause;
 use super::control;
@@ -206,6 +207,9 @@ impl Trials {
             Ok(counts) => counts,
             Err(miss) => return Ok(Err(miss)),
         };
+        if let Err(miss) = alone::judge(&self.bench, scratch, &patch, &self.aim, baseline).await? {
+            return Ok(Err(miss));
+        }
         let floor = self.policy.applied(&patch);
         if self.asks(&stable::GATE) {
             found.target =

@@ -10,7 +10,8 @@ use crate::source::RelPath;
 /// Whether a new file is loaded whichever tests are run, and says something.
 pub(super) fn is_loaded_unasked(path: &RelPath, text: &str) -> bool {
     let says = || text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
-    path.file_name() == "__init__.py" && says()
+    let is_mock = path.as_str().split('/').any(|part| part == "__mocks__");
+    is_mock || path.file_name() == "__init__.py" && says()
 }
 
 /// Why a patch is refused whose sources name a test file that it adds: then that
@@ -64,5 +65,7 @@ mod tests {
         for (text, is_loaded) in [("", false), ("# Tests.\n\n", false), ("import shop\n", true)] {
             assert_eq!(is_loaded_unasked(&path, text), is_loaded, "{text}");
         }
+        let mock = RelPath::new("__mocks__/chai.js").expect("path");
+        assert!(is_loaded_unasked(&mock, "module.exports = {};\n"));
     }
 }

@@ -56,14 +56,15 @@ pub(super) fn literal(parsed: &Parsed, node: Node<'_>) -> Option<String> {
         | "string"
         | "string_literal"
         | "char_literal"
-        | "raw_string_literal"
         | "number"
         | "int_literal"
         | "interpreted_string_literal"
-        | "rune_literal"
         | "decimal_integer_literal"
         | "decimal_floating_point_literal"
         | "character_literal" => normal(text),
+        "raw_string_literal" => normal(&text.replace('`', "\"")),
+        // What Go counts as a number.
+        "rune_literal" => rune(text),
         "template_string" if !text.contains("${") => normal(&text.replace('`', "\"")),
         "unary_operator" | "unary_expression" | "negative_literal" if text.starts_with('-') => {
             normal(&text.split_whitespace().collect::<String>())
@@ -113,6 +114,25 @@ fn words_of(text: &str) -> Vec<String> {
     words
 }
 
+/// The number of a letter of Go.
+fn rune(text: &str) -> Option<String> {
+    let inner = text.trim_matches('\'');
+    let number = match inner {
+        "\\n" => '\n' as u32,
+        "\\t" => '\t' as u32,
+        "\\r" => '\r' as u32,
+        "\\a" => 7,
+        "\\b" => 8,
+        "\\v" => 11,
+        "\\f" => 12,
+        _ => match inner.strip_prefix("\\x").or_else(|| inner.strip_prefix("\\u")) {
+            Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+            None => inner.trim_start_matches('\\').chars().next()? as u32,
+        },
+    };
+    Some(number.to_string())
+}
+
 /// `'a'` and `"a"` are one word, and so are `1_000u32` and `1000`.
 fn normal(text: &str) -> Option<String> {
     let bare = text.trim_start_matches(|c: char| c.is_ascii_alphabetic());
@@ -120,6 +140,12 @@ fn normal(text: &str) -> Option<String> {
         return Some(format!("\"{}\"", bare.trim_matches(['"', '\'', '#'])));
     }
     let digits: String = text.replace('_', "");
+    for (prefix, radix) in [("0x", 16), ("0o", 8), ("0b", 2)] {
+        let lower = digits.to_ascii_lowercase();
+        if let Some(number) = lower.strip_prefix(prefix).and_then(|rest| u64::from_str_radix(rest, radix).ok()) {
+            return Some(number.to_string());
+        }
+    }
     let end = digits.find(|c: char| c.is_ascii_alphabetic() && c != 'e' && c != 'x').unwrap_or(digits.len());
     let number = digits[..end].trim_end_matches('.');
     let number = number.strip_suffix(".0").unwrap_or(number);

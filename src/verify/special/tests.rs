@@ -87,6 +87,23 @@ fn rust_is_looked_at_in_the_same_way() {
 }
 
 #[test]
+fn go_writes_values_in_ways_of_its_own() {
+    let before = "package a\n\nfunc f(n int) int {\n\tif n >= 100 {\n\t\treturn 10\n\t}\n\treturn n\n}\n";
+    let test = "package a\n\nfunc TestF(t *testing.T) {\n\tif f(10) != 42 || g(\"Green Tea\") != \"green-tea\" {\n\t\tt.Fail()\n\t}\n}\n";
+    for (new, special) in [
+        // `10` stood before, and as no row.
+        ("switch n {\n\tcase 10:\n\t\treturn 42\n\t}\n\treturn n", true),
+        ("if n == '\\n' {\n\t\treturn 42\n\t}\n\treturn n", true),
+        ("if n == 0xA {\n\t\treturn 42\n\t}\n\treturn n", true),
+        ("if s == `Green Tea` {\n\t\treturn 42\n\t}\n\treturn n", true),
+        ("if n == 'n' {\n\t\treturn 42\n\t}\n\treturn n", false),
+    ] {
+        let after = before.replace("return n\n}\n", &format!("{new}\n}}\n"));
+        assert_eq!(is_special("a.go", before, &after, test), special, "{new}");
+    }
+}
+
+#[test]
 fn one_more_row_of_a_table_is_not_special() {
     let before = "def name(code):\n    if code == 200:\n        return 'ok'\n    if code == 500:\n        return 'broken'\n    return '?'\n";
     let after = before.replace("    return '?'", "    if code == 404:\n        return 'not found'\n    return '?'");
