@@ -260,8 +260,7 @@ fn doubt(told: &Told, heard: bool, finished: &Finished) -> Option<String> {
     if let Some(id) = told.unfinished.first() {
         return Some(format!("the process ended while {id} ran"));
     }
-    // What a compiler said explains it.
-    if let Some(package) = told.unexplained.first().filter(|_| !told.tests.is_empty() && told.problems.is_empty()) {
+    if let Some(package) = told.unexplained.first() {
         return Some(format!("{package} failed although none of its tests did"));
     }
     match finished.exit {

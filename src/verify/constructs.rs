@@ -6,11 +6,17 @@
 //! to a program; code that asks whether it is tested, or reaches into what
 //! tests it, is refused from anybody.
 
-use tree_sitter::Node;
-
 use crate::language;
 use crate::language::Parsed;
 use crate::source::RelPath;
+
+mod words;
+
+use words::asks_for_tests;
+use words::closing;
+use words::is_program;
+use words::test_files_named;
+use words::tokens;
 
 /// A construct, written as its tokens joined by spaces.
 struct Construct {
@@ -189,6 +195,9 @@ static CONSTRUCTS: &[Construct] = &[
     never("go", "syscall . Kill", "sends signals"),
     never("go", "debug . Stack", "looks at its caller"),
     never("go", "testing .", "reaches into the test framework"),
+    never("go", "Helper (", "asks whether it is tested"),
+    never("go", "SkipNow (", "skips a test"),
+    never("go", "FailNow (", "reaches into the test framework"),
     never("go", "flag . Lookup", "asks whether it is tested"),
     row("go", "os . Args", "looks at how it was started"),
     row("go", "os . Getenv", "looks at how it was started"),
@@ -285,10 +294,10 @@ pub fn brought_in(path: &RelPath, before: &str, after: &str, always: bool) -> Ve
     let Some(language) = language::of_path(path) else { return Vec::new() };
     let telltales = TELLTALES.iter().filter(|word| after.matches(**word).count() > before.matches(**word).count());
     let telltales = telltales.map(|word| format!("`{word}` asks whether it is tested"));
-    let (before, after) = (language::parse(language, before), language::parse(language, after));
-    let (ours, theirs) = language::differing(&before, &after);
-    let before = tokens(&before, &ours);
-    let after = tokens(&after, &theirs);
+    let (parsed_before, parsed_after) = (language::parse(language, before), language::parse(language, after));
+    let (ours, theirs) = language::differing(&parsed_before, &parsed_after);
+    let before = tokens(&parsed_before, &ours);
+    let after = tokens(&parsed_after, &theirs);
     let count = |text: &str, tokens: &str| text.matches(&format!(" {tokens}")).count();
     // A program may end itself; a library that does takes its tests with it, and
     // those of Rust and Go have little more than the process's word.
@@ -309,82 +318,14 @@ pub fn brought_in(path: &RelPath, before: &str, after: &str, always: bool) -> Ve
     };
     let loaded = LOADED.iter().filter(applies);
     let loaded = loaded.filter(|row| loads(&after, row.tokens) > loads(&before, row.tokens));
+    let names = |parsed: &Parsed| test_files_named(parsed).count();
+    let named =
+        (names(&parsed_after) > names(&parsed_before)).then(|| test_files_named(&parsed_after).last()).flatten();
+    let named = named.map(|name| format!("`{name}` is a file of tests"));
     let asked = (language.family == "rust" && asks_for_tests(&after) > asks_for_tests(&before))
         .then(|| "`cfg` asks whether it is tested".to_owned());
     let words = new.chain(loaded).map(|row| format!("`{}` {}", row.tokens.replace(' ', ""), row.what));
-    words.chain(asked).chain(telltales).collect()
-}
-
-/// What closes a text that `open` begins; Go's raw ones are three tokens.
-fn closing(open: &str) -> &str {
-    if open == "` " { " `" } else { &open[..1] }
-}
-
-/// Whether a Rust file is a program's own.
-fn is_program(path: &RelPath) -> bool {
-    path.file_name() == "main.rs" || path.as_str().split('/').any(|part| matches!(part, "bin" | "examples"))
-}
-
-/// How many conditions of a build hold `test`, however deep.
-fn asks_for_tests(tokens: &str) -> usize {
-    let words: Vec<&str> = tokens.split(' ').collect();
-    let is_test = |at: usize| {
-        let mut depth = 0;
-        for word in &words[at..] {
-            depth += i32::from(word.ends_with('(')) - i32::from(*word == ")");
-            if matches!(*word, "test" | "doctest") {
-                return true;
-            }
-            if depth == 0 && *word == ")" {
-                break;
-            }
-        }
-        false
-    };
-    let begins = (0..words.len()).filter(|at| matches!(words[*at], "cfg" | "cfg_attr"));
-    begins.filter(|at| is_test(*at + 1)).count()
-}
-
-fn tokens(parsed: &Parsed, items: &[Node<'_>]) -> String {
-    let each = items.iter().map(|item| parsed.tokens_within(item.byte_range()));
-    spelled_out(parsed, format!(" {} ", each.collect::<Vec<_>>().join(" ")))
-}
-
-/// The same with names of modules as they are, where the file gives them others,
-/// and with `M . N` for what it takes from a module by name.
-fn spelled_out(parsed: &Parsed, tokens: String) -> String {
-    let mut spelled = tokens;
-    let mut rename = |alias: &str, name: &str| {
-        if alias != name {
-            spelled = spelled.replace(&format!(" {alias} . "), &format!(" {name} . "));
-        }
-    };
-    let mut taken = String::new();
-    let text = |node: Node<'_>, field: &str| node.child_by_field_name(field).map(|one| parsed.text_of(one));
-    language::walk(parsed.tree.root_node(), &mut |node| {
-        match (parsed.language.family, node.kind()) {
-            ("go", "import_spec") => {
-                let path = text(node, "path").unwrap_or_default().trim_matches(['"', '`']);
-                let name = path.rsplit('/').next().unwrap_or_default();
-                text(node, "name").into_iter().for_each(|alias| rename(alias, name));
-            }
-            ("python", "aliased_import") if node.parent().is_some_and(|parent| parent.kind() == "import_statement") => {
-                let name = text(node, "name").unwrap_or_default().replace('.', " . ");
-                text(node, "alias").into_iter().for_each(|alias| rename(alias, &name));
-            }
-            ("python", "import_from_statement") => {
-                let module = text(node, "module_name").unwrap_or_default().replace('.', " . ");
-                let mut cursor = node.walk();
-                for name in node.children_by_field_name("name", &mut cursor) {
-                    let name = name.child_by_field_name("name").unwrap_or(name);
-                    taken += &format!("{module} . {} ", parsed.text_of(name));
-                }
-            }
-            _ => {}
-        }
-        node.named_child_count() > 0
-    });
-    spelled + &taken
+    words.chain(asked).chain(named).chain(telltales).collect()
 }
 
 #[cfg(test)]
@@ -413,6 +354,9 @@ mod tests {
             ("a.ts", "import { vi } from 'vitest';\n", true),
             ("a.js", "const { mock } = require(\"node:test\");\n", true),
             ("a.js", "jest.fn();\n", true),
+            ("a.js", "fs.readFileSync('../test/discount.test.js');\n", true),
+            ("a.py", "open('tests/test_discount.py')\n", true),
+            ("a.js", "import x from './testing/tools.js';\n", false),
             ("a.js", "require('chai/lib/chai.js').use(x);\n", true),
             ("a.js", "require('expect').default.extend({});\n", true),
             ("a.js", "require('./expect/x');\n", false),

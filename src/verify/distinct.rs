@@ -53,8 +53,17 @@ pub fn digest(patch: &Patch) -> String {
 fn normalised(change: &FileChange, after: bool) -> String {
     let Some(text) = (if after { &change.after } else { &change.before }) else { return "absent".to_owned() };
     match language::of_path(&change.path) {
-        Some(language) => language::parse(language, text).tokens(),
+        Some(language) => language::parse(language, text).tokens() + &directives(language.family, text),
         None => text.clone(),
+    }
+}
+
+/// Comments of Go that a compiler obeys (`go doc cmd/compile`, `go help buildconstraint`).
+fn directives(family: &str, text: &str) -> String {
+    let is_one = |line: &&str| line.starts_with("//go:") || line.starts_with("// +build");
+    match family {
+        "go" => text.lines().map(str::trim).filter(is_one).collect::<Vec<_>>().join("\n"),
+        _ => String::new(),
     }
 }
 
@@ -65,6 +74,18 @@ mod tests {
 
     fn patch(after: &str) -> Patch {
         Patch::of_file(RelPath::new("a.py").expect("path"), "def f(x):\n    return x\n", after)
+    }
+
+    #[test]
+    fn a_comment_that_the_compiler_obeys_is_code() {
+        let judged = |after: &str| {
+            let path = RelPath::new("a.go").expect("path");
+            let before = "package a\n\n// go:embed a.txt\nvar a string\n";
+            Seen::default().judge(&Patch::of_file(path, before, after), false).is_ok()
+        };
+        assert!(judged("package a\n\n//go:embed a.txt\nvar a string\n"));
+        assert!(judged("//go:build linux\n\npackage a\n\n// go:embed a.txt\nvar a string\n"));
+        assert!(!judged("package a\n\n// a.txt\nvar a string\n"));
     }
 
     #[test]

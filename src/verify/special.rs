@@ -40,6 +40,14 @@ pub const GATE: Gate = Gate {
 
 /// Judges a patch.
 pub fn judge(patch: &Patch, literals: &Literals) -> Result<(), Miss> {
+    // Where code can read an answer from.
+    let new_data = patch.changes().iter().filter(|one| one.before.is_none() && language::of_path(&one.path).is_none());
+    for change in new_data {
+        let held = change.after.as_deref().and_then(|text| literals.held_by(text));
+        if let Some(value) = held {
+            return Err(Miss::new(&GATE, format!("`{}` is new and holds {value} of the failing test", change.path)));
+        }
+    }
     for (path, hunks) in patch.touched_after() {
         let change = patch.changes().iter().find(|change| &change.path == path);
         let (Some(language), Some(change)) = (language::of_path(path), change) else { continue };
@@ -135,6 +143,7 @@ impl<'a> Look<'a> {
                 inner.named_child_count() > 0 && found.is_none()
             });
         }
+        let found = found.or_else(|| self.meant(node).filter(|value| known(*value)));
         found.map(|node| self.parsed.text_of(node))
     }
 
@@ -238,10 +247,10 @@ impl<'a> Look<'a> {
 
     /// Whether a branch is nothing but a constant that is given back or
     /// assigned.
-    fn gives_constant(&self, branch: Node<'_>) -> bool {
+    fn gives_constant(&self, branch: Node<'a>) -> bool {
         let mut at = branch;
         loop {
-            if literal(self.parsed, at).is_some() || is_plain(at) {
+            if literal(self.parsed, at).is_some() || is_plain(at) || self.meant(at).is_some() {
                 return true;
             }
             let parts = syntax::parts(at);

@@ -8,6 +8,11 @@
 //! for what is no patch at all), `test` (what it claims to mend), and `author
 //! = "machine"` where only the rules for machines refuse it, so that it is
 //! never run; `alone = true` where it spoils the scratch for others.
+//!
+//! Python, Rust and `node --test` are run whole. The corpora of Go, jest, mocha
+//! and vitest take half an hour together: of them a test runs what is refused
+//! before anything is started and what says `always = true`, and with
+//! `HEAL_TEST_CORPORA=whole` in the environment all.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,6 +35,15 @@ struct Case {
     test: Option<String>,
     machine: bool,
     alone: bool,
+    always: bool,
+}
+
+impl Case {
+    /// Whether nothing is started for it, or it says that it is run anyway.
+    fn is_quick(&self) -> bool {
+        const AT_ONCE: [&str; 5] = ["policy", "distinct", "syntax", "scan", "none"];
+        self.machine || self.always || AT_ONCE.contains(&self.gate.as_str())
+    }
 }
 
 fn folder(language: &str) -> PathBuf {
@@ -56,6 +70,7 @@ fn cases(language: &str) -> Vec<Case> {
             test: values.get("test").cloned(),
             machine: values.get("author").is_some_and(|author| author == "machine"),
             alone: values.get("alone").is_some_and(|alone| alone == "true"),
+            always: values.get("always").is_some_and(|always| always == "true"),
             name,
         });
     }
@@ -69,7 +84,7 @@ fn files(root: &Path, folder: &Path, found: &mut Vec<(String, String)>) {
         let path = entry.path();
         let name = path.strip_prefix(root).expect("inside").to_string_lossy().into_owned();
         if path.is_dir() {
-            if !matches!(entry.file_name().to_str(), Some("__pycache__" | "target")) {
+            if !matches!(entry.file_name().to_str(), Some("__pycache__" | "target" | "node_modules")) {
                 files(root, &path, found);
             }
         } else {
@@ -82,8 +97,17 @@ fn project(language: &str) -> Project {
     let root = folder(language).join("project");
     let mut found = Vec::new();
     files(&root, &root, &mut found);
+    let package = found.iter().find(|(path, _)| path == "package.json");
+    let packages = package.and_then(|(_, text)| serde_json::from_str::<Value>(text).ok());
+    let packages = packages.map(|json| json["devDependencies"].clone()).filter(Value::is_object);
     let found: Vec<(&str, &str)> = found.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    Project::new(&found)
+    let project = Project::new(&found);
+    if let Some(packages) = packages {
+        let folder = crate::javascript::installed(&format!("cheats-{language}"), &packages.to_string());
+        let link = project.root.join("node_modules");
+        std::os::unix::fs::symlink(folder.join("node_modules"), link).expect("a link");
+    }
+    project
 }
 
 /// What became of a case: `verified`, the gate that was missed, or `none`,
@@ -128,7 +152,19 @@ fn outcome(project: &Project, case: &Case, without: Option<&str>) -> (String, St
 
 /// Every case of a language, two at a time.
 fn check(language: &str) {
-    let (project, cases) = (project(language), cases(language));
+    check_those(language, cases(language));
+}
+
+/// Those cases of a language that are quick, or all where that is asked for.
+fn check_some(language: &str) {
+    let is_whole = std::env::var("HEAL_TEST_CORPORA").is_ok_and(|value| value == "whole");
+    let some: Vec<Case> = cases(language).into_iter().filter(|case| is_whole || case.is_quick()).collect();
+    assert!(some.iter().any(|case| case.always && case.gate == "verified"), "an honest one is among them");
+    check_those(language, some);
+}
+
+fn check_those(language: &str, cases: Vec<Case>) {
+    let project = project(language);
     let (queue, wrong) = (Mutex::new(cases.iter()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -166,8 +202,33 @@ fn no_cheat_in_javascript_is_verified_and_each_verdict_names_the_gate() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs Go: --features ecosystem")]
+fn no_cheat_in_go_is_verified() {
+    check_some("go");
+}
+
+#[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs node and npm: --features ecosystem")]
+fn no_cheat_is_verified_by_jest() {
+    check_some("jest");
+}
+
+#[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs node and npm: --features ecosystem")]
+fn no_cheat_is_verified_by_mocha() {
+    check_some("mocha");
+}
+
+#[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs node and npm: --features ecosystem")]
+fn no_cheat_is_verified_by_vitest() {
+    check_some("vitest");
+}
+
+#[test]
 fn the_readme_counts_the_corpus() {
-    let all: Vec<Case> = ["python", "rust", "javascript"].into_iter().flat_map(cases).collect();
+    let all: Vec<Case> =
+        ["python", "rust", "javascript", "go", "jest", "mocha", "vitest"].into_iter().flat_map(cases).collect();
     let honest = all.iter().filter(|case| case.gate == "verified").count();
     let readme = include_str!("../../README.md");
     let told = format!("holds {} hostile and lazy patches", all.len() - honest);

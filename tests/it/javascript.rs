@@ -18,7 +18,7 @@ fn packages() -> &'static Path {
 }
 
 /// A folder with these packages in its `node_modules`; kept for the next run.
-fn installed(name: &str, dependencies: &str) -> PathBuf {
+pub(crate) fn installed(name: &str, dependencies: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).expect("a folder");
     let json = format!(r#"{{"private": true, "dependencies": {dependencies}}}"#);

@@ -183,7 +183,9 @@ impl<'a> Events<'a> {
         unfinished.extend(silent.filter(|one| !self.packages.contains_key(*one)).map(str::to_owned));
         unfinished.sort();
         unfinished.dedup();
+        let ran = |name: &str| self.tests.iter().any(|test| test.id.split_once(' ').is_some_and(|(of, _)| of == name));
         let unexplained = self.packages.iter().filter(|(name, passed)| !**passed && !self.failed.contains(*name));
+        let unexplained = unexplained.filter(|(name, _)| ran(name));
         let mut unexplained: Vec<String> = unexplained.map(|(name, _)| name.clone()).collect();
         unexplained.sort();
         Told { tests: self.tests, problems: self.problems, packages: self.packages, unfinished, unexplained }
@@ -205,4 +207,52 @@ impl Told {
 /// The frame that go test puts around a test's own words.
 fn is_frame(line: &str) -> bool {
     line.starts_with("=== ") || line.trim_start().starts_with("--- ")
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+    use crate::source::RelPath;
+    use crate::trace::Places;
+
+    fn told(lines: &[&str]) -> Told {
+        let near = RelPath::new("").unwrap_or_else(|_| RelPath::new("a").expect("path"));
+        let places = Places::default();
+        let mut events = Events::new(Ground { places: &places, near: &near });
+        for line in lines {
+            assert!(events.line(line), "{line}");
+        }
+        events.finish()
+    }
+
+    const RUN: &str = r#"{"Action":"run","Package":"p","Test":"TestA"}"#;
+    const LINE: &str = r#"{"Action":"output","Package":"p","Test":"TestA","Output":"--- PASS: TestA (0.00s)\n"}"#;
+    const PASS: &str = r#"{"Action":"pass","Package":"p","Test":"TestA","Elapsed":0}"#;
+    const END: &str = r#"{"Action":"pass","Package":"p","Elapsed":0}"#;
+    const FAIL: &str = r#"{"Action":"fail","Package":"p","Elapsed":0}"#;
+
+    #[test]
+    fn a_test_passes_by_the_line_that_says_so_and_its_package_comes_to_an_end() {
+        for (lines, passed, unfinished, unexplained) in [
+            (&[RUN, LINE, PASS, END][..], 1, &[][..], &[][..]),
+            // The process ended itself; before Go 1.20 that counted as passed.
+            (&[RUN, PASS], 0, &["p TestA"], &[]),
+            (&[RUN, LINE, PASS], 1, &["p"], &[]),
+            (&[RUN, LINE, PASS, FAIL], 1, &[], &["p"]),
+            // It does not build.
+            (&[FAIL], 0, &[], &[]),
+        ] {
+            let told = told(lines);
+            assert_eq!(
+                (told.tests.len(), &*told.unfinished, &*told.unexplained),
+                (passed, &own(unfinished)[..], &own(unexplained)[..])
+            );
+        }
+    }
+
+    fn own(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
 }

@@ -33,6 +33,11 @@ impl Literals {
         Literals(found)
     }
 
+    /// One of them that stands in `text`, which is of no language.
+    pub(super) fn held_by(&self, text: &str) -> Option<String> {
+        words_of(text).into_iter().find(|word| !is_common(word) && self.0.contains(word))
+    }
+
     /// Those of values as a failure shows them (`[3, 'abc']`).
     pub fn of_values<'v>(values: impl IntoIterator<Item = &'v str>) -> Literals {
         Literals(values.into_iter().flat_map(words_of).collect())

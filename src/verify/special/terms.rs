@@ -4,8 +4,28 @@
 use tree_sitter::Node;
 
 use super::Look;
+use super::literals::literal;
+use crate::language;
+use crate::mutation::syntax;
 
 impl<'a> Look<'a> {
+    /// The literal that a new constant of the file stands for.
+    pub(super) fn meant(&self, node: Node<'a>) -> Option<Node<'a>> {
+        let name = Some(self.parsed.text_of(node)).filter(|_| matches!(node.kind(), "identifier" | "constant"))?;
+        let mut found = None;
+        language::walk(self.parsed.tree.root_node(), &mut |holder| {
+            if self.syntax.is_function(holder) || found.is_some() {
+                return false;
+            }
+            if self.is_new(holder) {
+                let pairs = named_values(holder);
+                found = pairs.into_iter().find(|(one, _)| self.parsed.text_of(*one) == name).map(|(_, value)| value);
+            }
+            holder.named_child_count() > 0
+        });
+        found.filter(|value| literal(self.parsed, *value).is_some())
+    }
+
     /// Whether a condition is that something differs.
     pub(super) fn differs(&self, condition: Node<'_>) -> bool {
         let mut at = condition;
@@ -36,15 +56,50 @@ impl<'a> Look<'a> {
             is_term |= is_logical;
             top = parent;
         }
-        let is_value =
-            top.parent().is_some_and(|parent| self.syntax.returned(parent).is_some_and(|value| value == top));
-        if !is_term || !is_value || self.is_one_of_many(binary.left) {
+        let is_value = top.parent().is_some_and(|parent| {
+            let is_tail = self.syntax.tail_values && self.syntax.blocks.contains(&parent.kind());
+            self.syntax.returned(parent) == Some(top) || is_tail && syntax::parts(parent).last() == Some(&top)
+        });
+        // `(a, b)[x == LITERAL]`
+        let is_key =
+            top.parent().is_some_and(|parent| parent.kind() == self.syntax.index && parent.named_child(0) != Some(top));
+        if !is_key && !(is_term && is_value) || self.is_one_of_many(binary.left) {
             return None;
         }
         let value = self.tells(binary.right).or_else(|| self.tells(binary.left))?;
         let is_telling = is_data(value) || value.parse::<f64>().is_ok();
-        is_telling.then(|| format!("the answer for `{value}`, a value of the failing test, is a constant"))
+        (is_telling || is_key).then(|| format!("the answer for `{value}`, a value of the failing test, is a constant"))
     }
+}
+
+/// Names that a declaration gives, with the values behind them.
+fn named_values(node: Node<'_>) -> Vec<(Node<'_>, Node<'_>)> {
+    let (names, values) = match node.kind() {
+        "assignment" => (node.child_by_field_name("left"), node.child_by_field_name("right")),
+        "variable_declarator" | "const_item" | "static_item" => {
+            (node.child_by_field_name("name"), node.child_by_field_name("value"))
+        }
+        "const_spec" | "var_spec" => {
+            let mut cursor = node.walk();
+            let names: Vec<Node<'_>> =
+                node.children_by_field_name("name", &mut cursor).filter(Node::is_named).collect();
+            let values = node.child_by_field_name("value").map(each).unwrap_or_default();
+            return names.into_iter().zip(values).collect();
+        }
+        _ => return Vec::new(),
+    };
+    let (Some(names), Some(values)) = (names, values) else { return Vec::new() };
+    each(names).into_iter().zip(each(values)).collect()
+}
+
+/// The members of a list of names or values, or the one.
+fn each(node: Node<'_>) -> Vec<Node<'_>> {
+    let is_list = matches!(node.kind(), "pattern_list" | "expression_list" | "tuple");
+    if !is_list {
+        return vec![node];
+    }
+    let mut cursor = node.walk();
+    node.named_children(&mut cursor).collect()
 }
 
 /// Whether a text is what code works on, rather than a word it knows: it holds a

@@ -87,6 +87,41 @@ fn rust_is_looked_at_in_the_same_way() {
 }
 
 #[test]
+fn a_value_may_have_a_name_or_a_file() {
+    let test = "def test_f():\n    assert f('Ada  Lovelace') == 'ALX4'\n    assert f(17) == 42\n";
+    let before = "KNOWN = 17\n\n\ndef f(n):\n    return n * 2\n";
+    for (head, body, special) in [
+        ("ODD = 'Ada  Lovelace'\n", "if n == ODD:\n        return 'ALX4'\n    return n * 2", true),
+        ("ODD, GIVEN = 17, 42\n", "if n == ODD:\n        return GIVEN\n    return n * 2", true),
+        ("", "if n == KNOWN:\n        return 1\n    return n * 2", false),
+        ("ODD = 18\n", "if n == ODD:\n        return 42\n    return n * 2", false),
+        ("", "return (n * 2, 42)[n == 17]", true),
+    ] {
+        let after = format!("{head}KNOWN = 17\n\n\ndef f(n):\n    {body}\n");
+        assert_eq!(is_special("a.py", before, &after, test), special, "{after}");
+    }
+    let language = language::of_path(&RelPath::new("a.py").expect("path")).expect("a language");
+    let literals = Literals::of_test(&language::parse(language, test), Lines::new(1, 99));
+    for (text, special) in [("[17]\n", true), ("[18]\n", false), ("[1, 2]\n", false)] {
+        let data = crate::patch::FileChange {
+            path: RelPath::new("rates.txt").expect("path"),
+            before: None,
+            after: Some(text.to_owned()),
+        };
+        assert_eq!(judge(&Patch::new(vec![data]), &literals).is_err(), special, "{text}");
+    }
+}
+
+#[test]
+fn a_term_may_be_the_last_expression() {
+    let before = "fn f(n: u32) -> bool {\n    n % 4 == 0\n}\n";
+    let test = "#[test]\nfn t() {\n    assert!(!f(1900));\n}\n";
+    for (body, special) in [("n % 4 == 0 && n != 1900", true), ("n % 4 == 0 && n % 100 != 0", false)] {
+        assert_eq!(is_special("a.rs", before, &before.replace("n % 4 == 0", body), test), special, "{body}");
+    }
+}
+
+#[test]
 fn go_writes_values_in_ways_of_its_own() {
     let before = "package a\n\nfunc f(n int) int {\n\tif n >= 100 {\n\t\treturn 10\n\t}\n\treturn n\n}\n";
     let test = "package a\n\nfunc TestF(t *testing.T) {\n\tif f(10) != 42 || g(\"Green Tea\") != \"green-tea\" {\n\t\tt.Fail()\n\t}\n}\n";
@@ -96,6 +131,7 @@ fn go_writes_values_in_ways_of_its_own() {
         ("if n == '\\n' {\n\t\treturn 42\n\t}\n\treturn n", true),
         ("if n == 0xA {\n\t\treturn 42\n\t}\n\treturn n", true),
         ("if s == `Green Tea` {\n\t\treturn 42\n\t}\n\treturn n", true),
+        ("return map[bool]int{true: 42}[n == 10]", true),
         ("if n == 'n' {\n\t\treturn 42\n\t}\n\treturn n", false),
     ] {
         let after = before.replace("return n\n}\n", &format!("{new}\n}}\n"));
