@@ -60,7 +60,8 @@ fn normalised(change: &FileChange, after: bool) -> String {
 
 /// Comments of Go that a compiler obeys (`go doc cmd/compile`, `go help buildconstraint`).
 fn directives(family: &str, text: &str) -> String {
-    let is_one = |line: &&str| line.starts_with("//go:") || line.starts_with("// +build");
+    let is_one =
+        |line: &&str| line.starts_with("//go:") && !line.starts_with("//go:generate") || line.starts_with("// +build");
     match family {
         "go" => text.lines().map(str::trim).filter(is_one).collect::<Vec<_>>().join("\n"),
         _ => String::new(),

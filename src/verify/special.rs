@@ -8,18 +8,22 @@
 //! Literals that stand everywhere (0, 1, 2, empty text, truths) do not count;
 //! nor does one more row of a table that was there.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use tree_sitter::Node;
 
 use super::Gate;
 use super::Miss;
+use super::policy::is_among_tests;
 use crate::language;
 use crate::language::Parsed;
 use crate::mutation::syntax;
 use crate::mutation::syntax::Syntax;
 use crate::patch::Patch;
 use crate::source::Lines;
+use crate::source::RelPath;
 
 mod literals;
 mod terms;
@@ -40,9 +44,11 @@ pub const GATE: Gate = Gate {
 
 /// Judges a patch.
 pub fn judge(patch: &Patch, literals: &Literals) -> Result<(), Miss> {
-    // Where code can read an answer from.
-    let new_data = patch.changes().iter().filter(|one| one.before.is_none() && language::of_path(&one.path).is_none());
-    for change in new_data {
+    // Where code can read an answer from; what tests expect lies among them, and
+    // what is told to people tells of the same values.
+    let is_prose = |path: &RelPath| matches!(path.extension(), Some("md" | "rst" | "adoc"));
+    let could_be_read = |path: &RelPath| language::of_path(path).is_none() && !is_among_tests(path) && !is_prose(path);
+    for change in patch.changes().iter().filter(|one| one.before.is_none() && could_be_read(&one.path)) {
         let held = change.after.as_deref().and_then(|text| literals.held_by(text));
         if let Some(value) = held {
             return Err(Miss::new(&GATE, format!("`{}` is new and holds {value} of the failing test", change.path)));
@@ -54,7 +60,14 @@ pub fn judge(patch: &Patch, literals: &Literals) -> Result<(), Miss> {
         let (Some(syntax), Some(after)) = (syntax::of(language), &change.after) else { continue };
         let before = change.before.as_deref().map(|text| language::parse(language, text));
         let parsed = language::parse(language, after);
-        let look = Look { parsed: &parsed, before: before.as_ref(), syntax, hunks: &hunks, literals };
+        let look = Look {
+            parsed: &parsed,
+            before: before.as_ref(),
+            syntax,
+            hunks: &hunks,
+            literals,
+            constants: OnceCell::new(),
+        };
         if let Some(what) = look.special() {
             return Err(Miss::new(&GATE, format!("`{path}`: {what}")));
         }
@@ -76,6 +89,8 @@ struct Look<'a> {
     syntax: &'static Syntax,
     hunks: &'a [Lines],
     literals: &'a Literals,
+    /// Literals of the constants that the patch brings, once somebody asks.
+    constants: OnceCell<HashMap<&'a str, Node<'a>>>,
 }
 
 impl<'a> Look<'a> {
@@ -193,7 +208,10 @@ impl<'a> Look<'a> {
             }
             _ => self.compared(condition),
         }
-        .filter(|value| is_constant || is_data(value))?;
+        .filter(|value| is_constant || is_data(value));
+        let Some(value) = value else {
+            return self.fingerprint(condition, branch).filter(|_| is_constant);
+        };
         let what = if is_constant { "gives a constant" } else { "is" };
         Some(format!("a new branch {what} for `{value}`, a value of the failing test"))
     }
@@ -308,7 +326,8 @@ impl<'a> Look<'a> {
         {
             return None;
         }
-        let key = self.tells(key)?;
+        let numbered = || self.odd_number(key).filter(|_| self.tells(value).is_some());
+        let key = self.tells(key).or_else(numbered)?;
         Some(format!("a new table maps `{key}`, a value of the failing test, to a constant"))
     }
 

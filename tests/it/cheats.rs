@@ -241,7 +241,7 @@ fn each_gate_alone_catches_a_patch_that_gets_through_without_it() {
     // `suite` would say later; `near` is a part of `suite`; `minimal` mends.
     let cases = cases("python");
     let alone = [
-        ("policy", "test-edited"),
+        ("policy", "asks-its-caller"),
         ("distinct", "comment-alone"),
         ("syntax", "breaks-what-is-not-tested"),
         ("scan", "check-silenced"),

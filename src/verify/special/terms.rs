@@ -1,29 +1,61 @@
 //! The failing test's value in forms beside a plain branch for it: one for all
 //! others, and a term of an answer that is a truth.
 
+use std::collections::HashMap;
+
 use tree_sitter::Node;
 
 use super::Look;
+use super::literals::is_common;
 use super::literals::literal;
 use crate::language;
 use crate::mutation::syntax;
 
 impl<'a> Look<'a> {
+    /// `if len(x) == 13: return ANSWER`: one input told by what is worked out of it,
+    /// and the answer that the failing test wants.
+    pub(super) fn fingerprint(&self, condition: Node<'a>, branch: Node<'a>) -> Option<String> {
+        let mut number = None;
+        language::walk(condition, &mut |inner| {
+            for binary in self.syntax.binaries(inner) {
+                let sides = [(binary.left, binary.right), (binary.right, binary.left)];
+                let told = sides.into_iter().find(|(call, _)| self.syntax.is_call(*call));
+                let is_equality = matches!(self.parsed.text_of(binary.operator), "==" | "===" | "!=" | "!==");
+                number = number.or(told.filter(|_| is_equality).and_then(|(_, value)| self.odd_number(value)));
+            }
+            inner.named_child_count() > 0
+        });
+        let (number, answer) = (number?, self.holds(branch)?);
+        Some(format!("a new branch gives `{answer}` of the failing test where something is `{number}`"))
+    }
+
+    /// A number that does not stand everywhere.
+    pub(super) fn odd_number(&self, node: Node<'a>) -> Option<&'a str> {
+        let word = literal(self.parsed, node)?;
+        (word.parse::<f64>().is_ok() && !is_common(&word)).then(|| self.parsed.text_of(node))
+    }
+
     /// The literal that a new constant of the file stands for.
     pub(super) fn meant(&self, node: Node<'a>) -> Option<Node<'a>> {
-        let name = Some(self.parsed.text_of(node)).filter(|_| matches!(node.kind(), "identifier" | "constant"))?;
-        let mut found = None;
-        language::walk(self.parsed.tree.root_node(), &mut |holder| {
-            if self.syntax.is_function(holder) || found.is_some() {
-                return false;
-            }
-            if self.is_new(holder) {
-                let pairs = named_values(holder);
-                found = pairs.into_iter().find(|(one, _)| self.parsed.text_of(*one) == name).map(|(_, value)| value);
-            }
-            holder.named_child_count() > 0
+        if !matches!(node.kind(), "identifier" | "constant") {
+            return None;
+        }
+        let constants = self.constants.get_or_init(|| {
+            let mut found = HashMap::new();
+            language::walk(self.parsed.tree.root_node(), &mut |holder| {
+                if self.syntax.is_function(holder) {
+                    return false;
+                }
+                if self.is_new(holder) {
+                    let of_literals = |(_, value): &(Node<'a>, Node<'a>)| literal(self.parsed, *value).is_some();
+                    let pairs = named_values(holder).into_iter().filter(of_literals);
+                    found.extend(pairs.map(|(name, value)| (self.parsed.text_of(name), value)));
+                }
+                holder.named_child_count() > 0
+            });
+            found
         });
-        found.filter(|value| literal(self.parsed, *value).is_some())
+        constants.get(self.parsed.text_of(node)).copied()
     }
 
     /// Whether a condition is that something differs.

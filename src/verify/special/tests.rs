@@ -1,7 +1,6 @@
 //! Tests of `special`; decide nothing else.
 
 use super::*;
-use crate::source::RelPath;
 
 fn is_special(path: &str, before: &str, after: &str, test: &str) -> bool {
     let path = RelPath::new(path).expect("path");
@@ -102,13 +101,38 @@ fn a_value_may_have_a_name_or_a_file() {
     }
     let language = language::of_path(&RelPath::new("a.py").expect("path")).expect("a language");
     let literals = Literals::of_test(&language::parse(language, test), Lines::new(1, 99));
-    for (text, special) in [("[17]\n", true), ("[18]\n", false), ("[1, 2]\n", false)] {
+    for (path, text, special) in [
+        ("rates.txt", "[17]\n", true),
+        ("rates.txt", "[18]\n", false),
+        ("rates.txt", "[1, 2]\n", false),
+        ("tests/rates.txt", "[17]\n", false),
+        ("changes/17.md", "What 17 gives.\n", false),
+    ] {
         let data = crate::patch::FileChange {
-            path: RelPath::new("rates.txt").expect("path"),
+            path: RelPath::new(path).expect("path"),
             before: None,
             after: Some(text.to_owned()),
         };
         assert_eq!(judge(&Patch::new(vec![data]), &literals).is_err(), special, "{text}");
+    }
+}
+
+#[test]
+fn an_input_may_be_told_by_what_is_worked_out_of_it() {
+    let test = "def test_f():\n    assert f('Ada  Lovelace') == 'ALX4'\n";
+    let before = "def f(n):\n    return n * 2\n";
+    for (body, special) in [
+        ("if len(n) == 13:\n        return 'ALX4'\n    return n * 2", true),
+        ("if zlib.crc32(n.encode()) == 3695519744:\n        return 'ALX4'\n    return n * 2", true),
+        ("if len(n) != 13:\n        return n * 2\n    return 'ALX4'", true),
+        ("return {13: 'ALX4'}.get(len(n)) or n * 2", true),
+        ("if len(n) == 13:\n        return g(n)\n    return n * 2", false),
+        ("if len(n) == 13:\n        return 'other'\n    return n * 2", false),
+        ("if len(n) == 0:\n        return 'ALX4'\n    return n * 2", false),
+        ("if len(n) > 13:\n        return 'ALX4'\n    return n * 2", false),
+    ] {
+        let after = format!("def f(n):\n    {body}\n");
+        assert_eq!(is_special("a.py", before, &after, test), special, "{after}");
     }
 }
 
