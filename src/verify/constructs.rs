@@ -355,6 +355,7 @@ mod tests {
             ("a.js", "const { mock } = require(\"node:test\");\n", true),
             ("a.js", "jest.fn();\n", true),
             ("a.js", "fs.readFileSync('../test/discount.test.js');\n", true),
+            ("a.js", "fs.readFileSync(`${__dirname}/../test/discount.test.js`);\n", true),
             ("a.py", "open('tests/test_discount.py')\n", true),
             ("a.js", "import x from './testing/tools.js';\n", false),
             ("a.js", "require('chai/lib/chai.js').use(x);\n", true),

@@ -14,10 +14,19 @@ pub(super) fn test_files_named(parsed: &Parsed) -> impl Iterator<Item = String> 
         let text = parsed.text_of(node);
         if node.is_named() && node.named_child_count() <= 3 && text.len() < 200 && text.starts_with(['"', '\'', '`']) {
             let inner = text.trim_matches(['"', '\'', '`']).trim_start_matches(['.', '/']);
-            let path = RelPath::new(inner).ok().filter(|_| inner.len() + 2 <= text.len() && inner.contains('.'));
+            // Of one that is put together the file's name.
+            let last = inner.rsplit('/').next().unwrap_or_default();
+            let paths = [inner, last].map(|name| RelPath::new(name).ok().filter(|_| name.contains('.')));
             let is_test =
                 |path: &RelPath| language::of_path(path).is_some_and(|language| (language.is_test_file)(path));
-            found.extend(path.filter(is_test).map(|path| path.as_str().to_owned()));
+            let is_closed = inner.len() + 2 <= text.len();
+            found.extend(
+                paths
+                    .into_iter()
+                    .flatten()
+                    .find(|path| is_closed && is_test(path))
+                    .map(|path| path.as_str().to_owned()),
+            );
         }
         node.named_child_count() > 0
     });

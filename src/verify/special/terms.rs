@@ -95,7 +95,7 @@ impl<'a> Look<'a> {
         // `(a, b)[x == LITERAL]`
         let is_key =
             top.parent().is_some_and(|parent| parent.kind() == self.syntax.index && parent.named_child(0) != Some(top));
-        if !is_key && !(is_term && is_value) || self.is_one_of_many(binary.left) {
+        if !(is_key || is_term && is_value) || self.is_one_of_many(binary.left) {
             return None;
         }
         let value = self.tells(binary.right).or_else(|| self.tells(binary.left))?;
