@@ -27,17 +27,25 @@ fn a_cargo_inside_a_script_is_healed_test_by_test() {
 
 #[test]
 fn of_a_silent_command_only_the_exit_code_is_known() {
-    let project = shop("#!/bin/sh\ngrep -q '(high - low) / 2' src/lib.rs\n");
     let patch = "--- a/src/lib.rs\n+++ b/src/lib.rs\n@@ -5,1 +5,1 @@\n-    low + (high + low) / 2\n+    low + (high - low) / 2\n";
-    let file = project.root.parent().expect("a parent").join("fix.patch");
-    std::fs::write(&file, patch).expect("written");
-    let file = file.display().to_string();
-    let json = project
-        .heal(&["verify", &file, "--test", "sh run-tests.sh", "--json", "--", "sh", "run-tests.sh"])
-        .code(0)
-        .json();
-    let evidence = &json["failures"][0]["proposals"][0]["evidence"];
-    assert_eq!(evidence["suite"], serde_json::Value::Null);
+    let runs = "rustc --edition 2021 --test src/lib.rs -o /tmp/shop && /tmp/shop";
+    // What only looks at the text runs nothing that could be measured.
+    for (line, code) in [(runs, 0), ("grep -q '(high - low) / 2' src/lib.rs", 1)] {
+        let project = shop(&format!("#!/bin/sh\n{{ {line}; }} >/dev/null 2>&1\n"));
+        let file = project.root.parent().expect("a parent").join("fix.patch");
+        std::fs::write(&file, patch).expect("written");
+        let file = file.display().to_string();
+        let arguments = ["verify", &file, "--test", "sh run-tests.sh", "--json", "--", "sh", "run-tests.sh"];
+        let json = project.heal(&arguments).code(code).json();
+        let failure = &json["failures"][0];
+        if code == 0 {
+            let evidence = &failure["proposals"][0]["evidence"];
+            assert_eq!((&evidence["suite"], &evidence["control"]), (&serde_json::Value::Null, &"red".into()));
+        } else {
+            let why = failure["reason_why"].as_str().unwrap_or_default();
+            assert!(failure["reason"] == "only-weak" && why.contains("nothing of it could be measured"), "{why}");
+        }
+    }
 }
 
 /// A script of one's own that writes a JUnit report.
