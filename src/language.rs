@@ -125,6 +125,11 @@ pub fn of_path(path: &RelPath) -> Option<&'static Language> {
     LANGUAGES.iter().copied().find(|language| language.extensions.contains(&extension))
 }
 
+/// Whether a file is one of tests, by its path.
+pub fn is_test_file(path: &RelPath) -> bool {
+    of_path(path).is_some_and(|language| (language.is_test_file)(path))
+}
+
 /// A parsed text. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Parsed {

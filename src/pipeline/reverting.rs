@@ -61,8 +61,7 @@ pub fn candidates(prepared: &Prepared, case: &Case) -> Vec<Candidate> {
 fn is_older_test(prepared: &Prepared, case: &Case, change: &Change, old: &dyn Fn(&RelPath) -> Option<String>) -> bool {
     if case.tests.is_empty() {
         // Where they are is not known: then no test may have changed.
-        let is_test = |path: &RelPath| language::of_path(path).is_some_and(|language| (language.is_test_file)(path));
-        return !change.files.iter().any(|(path, _)| is_test(path));
+        return !change.files.iter().any(|(path, _)| language::is_test_file(path));
     }
     case.tests.iter().all(|test| {
         let (Some(now), Some(before)) = (prepared.text(&test.path), old(&test.path)) else { return false };

@@ -126,9 +126,9 @@ fn found(program: &OsStr, environment: &BTreeMap<OsString, OsString>) -> Option<
     }
     let folders = std::env::split_paths(environment.get(OsStr::new("PATH"))?);
     // What a relative folder stands for is the system's to say.
-    let places = folders.take_while(|folder| folder.is_absolute()).map(|folder| folder.join(program));
+    let mut places = folders.take_while(|folder| folder.is_absolute()).map(|folder| folder.join(program));
     let is_program = |place: &PathBuf| place.metadata().is_ok_and(|about| about.is_file() && about.mode() & 0o111 != 0);
-    places.into_iter().find(is_program).map(PathBuf::into_os_string)
+    places.find(is_program).map(PathBuf::into_os_string)
 }
 
 /// Reads one output to its end in a thread of its own, then says so.

@@ -33,12 +33,10 @@ pub(super) async fn judge(
         Err(Miss::new(gate, detail).with_output(miss.output))
     };
     scratch.lay(&code)?;
-    let report = bench.run(scratch, &bench.request(aim.selection.clone())).await?;
+    let report = bench.run(scratch, &bench.request(Selection::All)).await?;
     if let Err(miss) = target::judge(aim, &report) {
         return Ok(told(miss, &cause::GATE));
     }
-    scratch.lay(&code)?;
-    let report = bench.run(scratch, &bench.request(Selection::All)).await?;
     Ok(match suite::judge(bench, scratch, &code, baseline, report).await? {
         Ok(_) => Ok(()),
         Err(miss) => told(miss, &suite::GATE),
@@ -46,8 +44,7 @@ pub(super) async fn judge(
 }
 
 fn without_new_tests(patch: &Patch) -> Option<Patch> {
-    let is_test = |path| language::of_path(path).is_some_and(|language| (language.is_test_file)(path));
-    let code = patch.changes().iter().filter(|change| change.before.is_some() || !is_test(&change.path));
+    let code = patch.changes().iter().filter(|change| change.before.is_some() || !language::is_test_file(&change.path));
     let code: Vec<_> = code.cloned().collect();
     (code.len() < patch.changes().len()).then(|| Patch::new(code))
 }

@@ -3,29 +3,25 @@
 //!
 //! Reads syntax; runs nothing.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
-
-use tree_sitter::Node;
 
 use crate::language;
 use crate::language::Parsed;
+use crate::mutation::scope::FileFacts;
+use crate::mutation::scope::Scope;
 use crate::mutation::syntax;
 
-/// Whether the condition at `bytes`, in a function, reads none of the function's
-/// parameters and of the names that are bound in it.
+/// Whether the condition at `bytes`, in a function, reads none of the parameters
+/// and variables of the functions around it.
 pub(super) fn is_blind(parsed: &Parsed, bytes: Range<usize>) -> bool {
     let Some(syntax) = syntax::of(parsed.language) else { return false };
     let root = parsed.tree.root_node();
     let Some(condition) = root.descendant_for_byte_range(bytes.start, bytes.end) else { return false };
-    let (mut at, mut bound, mut is_inside) = (condition.parent(), BTreeSet::new(), false);
-    while let Some(node) = at {
-        if syntax.is_function(node) {
-            is_inside = true;
-            bind(parsed, node, &mut bound);
-        }
-        at = node.parent();
-    }
+    let mut around = std::iter::successors(condition.parent(), |node| node.parent());
+    let Some(function) = around.find(|node| syntax.is_function(*node)) else { return false };
+    // What the file binds outside of functions is given to none.
+    let nothing = FileFacts::default();
+    let scope = Scope::read(parsed, syntax, function, &nothing);
     let mut reads = false;
     language::walk(condition, &mut |node| {
         let text = parsed.text_of(node);
@@ -33,47 +29,11 @@ pub(super) fn is_blind(parsed: &Parsed, bytes: Range<usize>) -> bool {
         let is_member = node.parent().is_some_and(|parent| {
             syntax.member_of(parent).is_some_and(|(_, member)| member == node && !syntax.is_call(parent))
         });
-        reads |=
-            node.named_child_count() == 0 && !is_member && (bound.contains(text) || matches!(text, "this" | "self"));
+        let is_given = || scope.name(text).is_some() || matches!(text, "this" | "self");
+        reads |= node.named_child_count() == 0 && !is_member && is_given();
         node.named_child_count() > 0 && !reads
     });
-    is_inside && !reads
-}
-
-/// Names of parameters, of what is assigned, and of what loops, handlers and
-/// patterns bind, in one function.
-fn bind(parsed: &Parsed, function: Node<'_>, bound: &mut BTreeSet<String>) {
-    let Some(syntax) = syntax::of(parsed.language) else { return };
-    let mut take = |node: Node<'_>| {
-        language::walk(node, &mut |inner| {
-            if inner.is_named() && inner.named_child_count() == 0 {
-                bound.insert(parsed.text_of(inner).to_owned());
-            }
-            inner.named_child_count() > 0
-        });
-    };
-    for field in ["parameters", "parameter", "receiver"] {
-        function.child_by_field_name(field).into_iter().for_each(&mut take);
-    }
-    language::walk(function, &mut |node| {
-        if let Some((target, _)) = syntax.assigned(node) {
-            take(target);
-        }
-        if syntax.loops.contains(&node.kind())
-            || matches!(node.kind(), "for_in_clause" | "range_clause" | "catch_clause")
-        {
-            ["left", "pattern", "parameter", "name"]
-                .iter()
-                .filter_map(|field| node.child_by_field_name(field))
-                .for_each(&mut take);
-        }
-        if node.kind().ends_with("_pattern")
-            || matches!(node.kind(), "as_pattern_target" | "expression_list" | "named_expression")
-        {
-            take(node);
-        }
-        node.named_child_count() > 0
-    });
+    !reads
 }
 
 #[cfg(test)]

@@ -7,13 +7,11 @@
 //! tests it, is refused from anybody.
 
 use crate::language;
-use crate::language::Parsed;
 use crate::source::RelPath;
 
 mod words;
 
 use words::asks_for_tests;
-use words::closing;
 use words::is_program;
 use words::test_files_named;
 use words::tokens;
@@ -301,16 +299,17 @@ pub fn brought_in(path: &RelPath, before: &str, after: &str, always: bool) -> Ve
     let count = |text: &str, tokens: &str| text.matches(&format!(" {tokens}")).count();
     // A program may end itself; a library that does takes its tests with it, and
     // those of Rust and Go have little more than the process's word.
-    let is_program = is_program(path) || after.contains(" package main ");
+    let is_program = is_program(path, &parsed_after);
     let ends = |row: &Construct| {
         !is_program && matches!(row.tokens, "process :: exit" | "process :: abort" | "os . Exit" | "log . Fatal")
     };
     let applies = |row: &&Construct| row.family == language.family && (row.always || !always || ends(row));
     let rows = CONSTRUCTS.iter().filter(applies);
     let new = rows.filter(|row| count(&after, row.tokens) > count(&before, row.tokens));
-    // With either quote, and with Node's own prefix.
+    // With any quote (Go's raw ones are tokens of their own), and with Node's own prefix.
     let loads = |text: &str, name: &str| -> usize {
-        let whole = ["'", "\"", "` ", "'node:", "\"node:"].map(|open| format!(" {open}{name}{} ", closing(open)));
+        let quotes = [("'", "'"), ("\"", "\""), ("` ", " `"), ("'node:", "'"), ("\"node:", "\"")];
+        let whole = quotes.map(|(open, close)| format!(" {open}{name}{close} "));
         // A part of a package, by its path.
         let parts = ["'", "\""].map(|open| format!(" {open}{name}/"));
         let parts = if language.family == "javascript" { &parts[..] } else { &[] };
@@ -318,9 +317,8 @@ pub fn brought_in(path: &RelPath, before: &str, after: &str, always: bool) -> Ve
     };
     let loaded = LOADED.iter().filter(applies);
     let loaded = loaded.filter(|row| loads(&after, row.tokens) > loads(&before, row.tokens));
-    let names = |parsed: &Parsed| test_files_named(parsed).count();
-    let named =
-        (names(&parsed_after) > names(&parsed_before)).then(|| test_files_named(&parsed_after).last()).flatten();
+    let (had, names) = (test_files_named(&parsed_before), test_files_named(&parsed_after));
+    let named = names.last().filter(|_| names.len() > had.len());
     let named = named.map(|name| format!("`{name}` is a file of tests"));
     let asked = (language.family == "rust" && asks_for_tests(&after) > asks_for_tests(&before))
         .then(|| "`cfg` asks whether it is tested".to_owned());
@@ -385,6 +383,19 @@ mod tests {
             ("a.rs", "fn f() { unsafe { g() } }\n", false),
         ] {
             assert_eq!(!brought_in(&path(file), "", after, true).is_empty(), refused, "{after}");
+        }
+    }
+
+    #[test]
+    fn a_program_may_end_itself_and_a_library_may_not() {
+        for (file, before, ends, refused) in [
+            ("a.go", "package main\n\nfunc f() { g() }\n", "os.Exit(0)", false),
+            ("a.go", "package a\n\nfunc f() { g() }\n", "os.Exit(0)", true),
+            ("src/main.rs", "fn f() { g() }\n", "std::process::exit(0)", false),
+            ("src/lib.rs", "fn f() { g() }\n", "std::process::exit(0)", true),
+        ] {
+            let path = RelPath::new(file).expect("path");
+            assert_eq!(!brought_in(&path, before, &before.replace("g()", ends), true).is_empty(), refused, "{file}");
         }
     }
 

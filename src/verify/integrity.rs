@@ -63,7 +63,7 @@ impl Guard {
     /// Watches the tests and the configuration among `files`.
     pub fn of(files: &[RelPath]) -> Guard {
         let guarded = files.iter().filter(|path| {
-            language::of_path(path).is_some_and(|language| (language.is_test_file)(path))
+            language::is_test_file(path)
                 || policy::is_among_tests(path)
                 || policy::always_refused(path).is_some()
                 || CONFIGURATION.contains(&path.file_name())

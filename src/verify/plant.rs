@@ -70,10 +70,16 @@ pub fn ways(patch: &Patch, executed: &Executed) -> Vec<Way> {
 
 /// The patch with a fault at each place of `way`; `None` where there is none.
 pub fn plant(patch: &Patch, executed: &Executed, way: Way, manner: Manner) -> Option<Patch> {
+    with_texts(patch, &|file| file.with(&file.places(way, executed), manner))
+}
+
+/// The patch with other texts for those of its files that `text` gives one for;
+/// `None` where it gives none.
+fn with_texts(patch: &Patch, text: &dyn Fn(&File) -> Option<String>) -> Option<Patch> {
     let mut changes = patch.changes().to_vec();
     let mut any = false;
     for file in files(patch) {
-        let Some(text) = file.with(&file.places(way, executed), manner) else { continue };
+        let Some(text) = text(&file) else { continue };
         if let Some(change) = changes.iter_mut().find(|change| change.path == file.path) {
             change.after = Some(text);
             any = true;
@@ -121,16 +127,7 @@ pub fn around(patch: &Patch, path: &RelPath, hunks: &[Lines]) -> Vec<Lines> {
 /// hunks give, once it has been worked out; `None` where they give none, or where
 /// values have types.
 pub fn giving(patch: &Patch, instead: Instead) -> Option<Patch> {
-    let mut changes = patch.changes().to_vec();
-    let mut any = false;
-    for file in files(patch) {
-        let Some(text) = given::giving(&file.parsed, &file.around(), instead) else { continue };
-        if let Some(change) = changes.iter_mut().find(|change| change.path == file.path) {
-            change.after = Some(text);
-            any = true;
-        }
-    }
-    any.then(|| Patch::new(changes))
+    with_texts(patch, &|file| given::giving(&file.parsed, &file.around(), instead))
 }
 
 fn defines_macro(parsed: &Parsed, hunks: &[Lines]) -> bool {

@@ -167,12 +167,13 @@ fn refusal(change: &FileChange, author: Author, config: &Config) -> Option<Strin
             return Some(format!("`{path}` is no source file of a language heal knows"));
         }
     }
-    if let Some(language) = language::of_path(path) {
+    let is_test = language::is_test_file(path);
+    if language::of_path(path).is_some() {
         let adds_a_test = author == Author::Person && change.before.is_none();
-        if (language.is_test_file)(path) && !allowed && !adds_a_test {
+        if is_test && !allowed && !adds_a_test {
             return Some(format!("it edits the test file `{path}`"));
         }
-        if (language.is_test_file)(path) && !allowed && added::is_loaded_unasked(path, after) {
+        if is_test && !allowed && added::is_loaded_unasked(path, after) {
             return Some(format!("`{path}` is loaded with the tests and holds none"));
         }
         if !allowed && !adds_a_test && tests_inside(path, before) != tests_inside(path, after) {
@@ -190,7 +191,6 @@ fn refusal(change: &FileChange, author: Author, config: &Config) -> Option<Strin
         return Some(format!("`{path}` would be loaded in place of the library of that name"));
     }
     // Tests that a person adds use the framework, of course.
-    let is_test = language::of_path(path).is_some_and(|language| (language.is_test_file)(path));
     if !(is_test || allowed && author == Author::Person) {
         let new = constructs::brought_in(path, before, after, author == Author::Person);
         if let Some(construct) = new.first() {

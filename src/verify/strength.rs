@@ -164,9 +164,6 @@ pub async fn judge(
     // but a decision that the patch itself makes has to matter to somebody.
     for survivor in &tally.survived {
         let Some(other_way) = survivor.other_way.clone() else { continue };
-        if survivor.is_blind {
-            tally.blind = Some(survivor.line);
-        }
         if survivor.of_patch {
             tally.one_way += 1;
             continue;
@@ -271,8 +268,6 @@ struct Tally {
     survived: Vec<PatchMutant>,
     /// Survivors of a condition that no test takes the other way.
     one_way: usize,
-    /// The line of one of these that asks nothing of what its function is given.
-    blind: Option<u32>,
 }
 
 impl Tally {
@@ -338,7 +333,8 @@ impl Tally {
             .find(|mutant| !killed.iter().any(|killed| killed.hunk == mutant.hunk))
             .filter(|_| !killed.is_empty());
         let undecided = survived.iter().find(|mutant| mutant.decides);
-        let weak = if let Some(line) = self.blind {
+        let blind = self.survived.iter().find(|mutant| mutant.is_blind && mutant.other_way.is_some());
+        let weak = if let Some(PatchMutant { line, .. }) = blind {
             Some(format!("line {line} decides by nothing that its function is given, and the tests know one way only"))
         } else if let Some(mutant) = undecided {
             Some(format!("no test knows more than one answer of line {} of `{}`", mutant.line, mutant.path))
@@ -415,33 +411,30 @@ mod tests {
             (vec![], vec![], true),
         ] {
             let of = |hunks: &[usize]| hunks.iter().map(|hunk| mutant(*hunk)).collect();
-            let tally = Tally { killed: of(&killed), survived: of(&survived), one_way: 0, blind: None };
+            let tally = Tally { killed: of(&killed), survived: of(&survived), one_way: 0 };
             assert_eq!(tally.verdict(&patch, &Applied::default()).is_ok(), holds, "{killed:?} {survived:?}");
         }
         let none = Applied::default();
         let wide = |hunk| PatchMutant { of_patch: false, ..mutant(hunk) };
-        let tally =
-            Tally { killed: vec![mutant(0), wide(0)], survived: vec![wide(0), wide(0)], one_way: 0, blind: None };
+        let tally = Tally { killed: vec![mutant(0), wide(0)], survived: vec![wide(0), wide(0)], one_way: 0 };
         let strength = tally.verdict(&patch, &none).expect("what stands around is no part of it").expect("measured");
         assert_eq!((strength.mutants, strength.killed), (1, 1));
         assert_eq!(strength.around, Some(Around { mutants: 3, killed: 1 }));
         let text = PatchMutant { slight: true, ..mutant(0) };
-        let texts =
-            Tally { killed: vec![mutant(0)], survived: vec![text.clone(), text.clone()], one_way: 0, blind: None };
+        let texts = Tally { killed: vec![mutant(0)], survived: vec![text.clone(), text.clone()], one_way: 0 };
         let strength = texts.verdict(&patch, &none).expect("a text that no test checks says little").expect("measured");
         assert_eq!((strength.mutants, strength.killed, strength.survivors.len()), (1, 1, 0));
-        let instead = Tally { killed: vec![wide(0)], survived: vec![text, wide(0), wide(0)], one_way: 0, blind: None };
+        let instead = Tally { killed: vec![wide(0)], survived: vec![text, wide(0), wide(0)], one_way: 0 };
         assert!(instead.verdict(&patch, &none).is_err(), "what stands around is measured in its place");
-        let none_of_its_own =
-            Tally { killed: vec![wide(0)], survived: vec![wide(0), wide(0)], one_way: 0, blind: None };
+        let none_of_its_own = Tally { killed: vec![wide(0)], survived: vec![wide(0), wide(0)], one_way: 0 };
         assert!(none_of_its_own.verdict(&patch, &none).is_err());
         let mut strict = Applied::default();
         strict.min_killed.value = 3;
-        let two = Tally { killed: vec![mutant(0), mutant(0)], survived: vec![], one_way: 0, blind: None };
+        let two = Tally { killed: vec![mutant(0), mutant(0)], survived: vec![], one_way: 0 };
         let few = two.verdict(&patch, &strict).expect_err("below the floor").detail;
         assert!(few.contains("notice 2 small changes") && two.verdict(&patch, &none).is_ok(), "{few}");
         assert!(Tally::default().verdict(&patch, &strict).is_err(), "nothing was measured");
-        let alone = Tally { killed: vec![], survived: vec![mutant(0)], one_way: 0, blind: None };
+        let alone = Tally { killed: vec![], survived: vec![mutant(0)], one_way: 0 };
         let weak = alone.verdict(&patch, &none).expect_err("weak");
         assert_eq!(
             weak.detail,

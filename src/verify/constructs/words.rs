@@ -8,7 +8,7 @@ use crate::language::Parsed;
 use crate::source::RelPath;
 
 /// Texts of a file that name a file of tests by its path.
-pub(super) fn test_files_named(parsed: &Parsed) -> impl Iterator<Item = String> {
+pub(super) fn test_files_named(parsed: &Parsed) -> Vec<String> {
     let mut found = Vec::new();
     language::walk(parsed.tree.root_node(), &mut |node| {
         let text = parsed.text_of(node);
@@ -17,30 +17,26 @@ pub(super) fn test_files_named(parsed: &Parsed) -> impl Iterator<Item = String> 
             // Of one that is put together the file's name.
             let last = inner.rsplit('/').next().unwrap_or_default();
             let paths = [inner, last].map(|name| RelPath::new(name).ok().filter(|_| name.contains('.')));
-            let is_test =
-                |path: &RelPath| language::of_path(path).is_some_and(|language| (language.is_test_file)(path));
             let is_closed = inner.len() + 2 <= text.len();
             found.extend(
                 paths
                     .into_iter()
                     .flatten()
-                    .find(|path| is_closed && is_test(path))
+                    .find(|path| is_closed && language::is_test_file(path))
                     .map(|path| path.as_str().to_owned()),
             );
         }
         node.named_child_count() > 0
     });
-    found.into_iter()
+    found
 }
 
-/// What closes a text that `open` begins; Go's raw ones are three tokens.
-pub(super) fn closing(open: &str) -> &str {
-    if open == "` " { " `" } else { &open[..1] }
-}
-
-/// Whether a Rust file is a program's own.
-pub(super) fn is_program(path: &RelPath) -> bool {
-    path.file_name() == "main.rs" || path.as_str().split('/').any(|part| matches!(part, "bin" | "examples"))
+/// Whether a file of Rust or Go is a program's own.
+pub(super) fn is_program(path: &RelPath, parsed: &Parsed) -> bool {
+    match parsed.language.family {
+        "go" => parsed.text.lines().any(|line| line.trim_end() == "package main"),
+        _ => path.file_name() == "main.rs" || path.as_str().split('/').any(|part| matches!(part, "bin" | "examples")),
+    }
 }
 
 /// How many conditions of a build hold `test`, however deep.

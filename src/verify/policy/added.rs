@@ -17,13 +17,12 @@ pub(super) fn is_loaded_unasked(path: &RelPath, text: &str) -> bool {
 /// Why a patch is refused whose sources name a test file that it adds: then that
 /// is no test, and nothing of what is asked of sources was asked of it.
 pub(super) fn used_by_sources(patch: &Patch) -> Option<String> {
-    let is_test = |path: &RelPath| language::of_path(path).is_some_and(|language| (language.is_test_file)(path));
-    let added = patch.changes().iter().filter(|change| change.before.is_none() && is_test(&change.path));
+    let added = patch.changes().iter().filter(|change| change.before.is_none() && language::is_test_file(&change.path));
     for test in added {
         let stem = test.path.file_name().split('.').next().unwrap_or_default();
         let count =
             |text: &Option<String>| words(text.as_deref().unwrap_or_default()).filter(|word| *word == stem).count();
-        let sources = patch.changes().iter().filter(|change| !is_test(&change.path));
+        let sources = patch.changes().iter().filter(|change| !language::is_test_file(&change.path));
         if let Some(source) = sources.into_iter().find(|change| count(&change.after) > count(&change.before)) {
             return Some(format!("`{}` names `{}`, which would be a test file", source.path, test.path));
         }
