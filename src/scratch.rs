@@ -23,6 +23,7 @@
 
 mod bytecode;
 mod carried;
+mod compiled;
 mod containment;
 mod disk;
 mod layered;

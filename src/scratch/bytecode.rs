@@ -22,10 +22,10 @@ use super::upper::Upper;
 
 /// Bytes of a header: a number for the interpreter, flags, and of the source the
 /// time of its last change in whole seconds and its size, 32 bits each (PEP 552).
-const HEADER: usize = 16;
+pub(super) const HEADER: usize = 16;
 
 /// More is no module's.
-const MOST_BYTES: u64 = 32 << 20;
+pub(super) const MOST_BYTES: u64 = 32 << 20;
 
 /// What is kept of one slot.
 #[derive(Debug)]
@@ -130,7 +130,7 @@ pub(super) fn bytecode_of(root: &Path, source: &Path) -> io::Result<Vec<PathBuf>
 }
 
 /// The source that bytecode at this path is of.
-fn source_of(path: &Path) -> Option<PathBuf> {
+pub(super) fn source_of(path: &Path) -> Option<PathBuf> {
     let folder = path.parent().filter(|folder| folder.ends_with("__pycache__"))?;
     let name = path.file_name()?.to_str().filter(|name| name.ends_with(".pyc"))?;
     let (stem, _) = name.split_once('.')?;
@@ -153,8 +153,13 @@ fn is_of(file: &Path, record: &Record) -> io::Result<bool> {
     }
     let mut header = Vec::with_capacity(HEADER);
     File::open(file)?.take(HEADER as u64).read_to_end(&mut header)?;
+    Ok(is_bytecode_of(&header, record))
+}
+
+/// Whether a header is that of bytecode of that very source.
+pub(super) fn is_bytecode_of(header: &[u8], record: &Record) -> bool {
     // Flags say that the source is told by its digest, or not looked at.
-    Ok(header.len() == HEADER && header[4..8] == [0; 4] && header[8..] == told_by(record))
+    header.len() == HEADER && header[4..8] == [0; 4] && header[8..] == told_by(record)
 }
 
 /// Puts `to` in place of the path `from`; `false` where it stands there and is

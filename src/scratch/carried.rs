@@ -8,6 +8,7 @@ use std::fs::FileType;
 use std::path::Path;
 use std::path::PathBuf;
 
+use super::compiled;
 use crate::git::Stat;
 
 /// Directories that no test needs from the user's tree.
@@ -26,8 +27,8 @@ const CACHES: [&str; 11] = [
 ];
 
 /// Caches that tests fill in a scratch and that stay there between candidates.
-const STAYING: [&str; 8] =
-    ["node_modules", "__pycache__", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache", ".tox", ".nox"];
+const STAYING: [&str; 7] =
+    ["node_modules", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache", ".tox", ".nox"];
 
 /// Bytes of ignored files that are carried, in total.
 const MOST_BYTES: u64 = 200 << 20;
@@ -55,6 +56,8 @@ pub(super) struct Carried {
     pub(super) links: Vec<PathBuf>,
     /// Cargo's build directory to start from, absolute.
     pub(super) seed: Option<PathBuf>,
+    /// Folders of bytecode, relative and sorted.
+    pub(super) compiled: Vec<PathBuf>,
     /// What a report should say of it.
     pub(super) notes: Vec<String>,
 }
@@ -66,6 +69,11 @@ pub(super) fn decide(root: &Path, entries: &[PathBuf]) -> Carried {
     for entry in entries {
         let full = root.join(entry);
         if entry.components().any(|part| CACHES.iter().any(|cache| part.as_os_str() == *cache)) {
+            continue;
+        }
+        // A pattern may name the folder or each file in it.
+        if let Some(folder) = entry.ancestors().take(2).find(|folder| folder.ends_with(compiled::FOLDER)) {
+            carried.compiled.push(folder.to_owned());
             continue;
         }
         if is_cargo_target(&full) {
@@ -97,6 +105,8 @@ pub(super) fn decide(root: &Path, entries: &[PathBuf]) -> Carried {
         count += files.len();
         carried.files.extend(files);
     }
+    carried.compiled.sort();
+    carried.compiled.dedup();
     carried
 }
 
@@ -189,7 +199,7 @@ impl<'a> Judge<'a> {
         let named = |name: &str| folder.file_name().is_some_and(|this| this == name);
         let first = self.tracked.partition_point(|path| *path < folder);
         let holds_tracked = self.tracked.get(first).is_some_and(|path| path.starts_with(folder));
-        let outside = !holds_tracked && (is_left_out(&full) || named("__pycache__"));
+        let outside = !holds_tracked && (is_left_out(&full) || named(compiled::FOLDER));
         self.known.insert(folder.to_owned(), outside);
         outside
     }

@@ -57,6 +57,8 @@ pub(super) struct Plan {
     pub(super) links: Vec<PathBuf>,
     /// Cargo's build directory to start from.
     pub(super) seed: Option<PathBuf>,
+    /// Folders of the user's bytecode, relative and sorted.
+    pub(super) compiled: Vec<PathBuf>,
     /// Whether cargo builds in `target`, which then stays between candidates.
     pub(super) builds: bool,
     /// Whether go builds, with a cache that stays between candidates.
@@ -125,6 +127,7 @@ pub(super) fn pin(
     plan.folders = folders.filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_path_buf).collect();
     plan.links = carried.links;
     plan.seed = carried.seed;
+    plan.compiled = carried.compiled;
     let has = |wanted: &str| plan.wanted.iter().any(|it| it.path.file_name().is_some_and(|name| name == wanted));
     plan.has_go = has("go.mod");
     plan.builds = (has("Cargo.toml") || plan.seed.is_some()) && !plan.folders.contains(Path::new("target"));

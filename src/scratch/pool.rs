@@ -221,6 +221,8 @@ impl Taken {
                 slot.borrow_bytecode(&shared.first)?;
             }
         }
+        let places = (shared.repository.root(), slot.dir.as_path());
+        slot.compiled.refresh(places, &slot.tree, &shared.plan, &slot.records)?;
         let target = slot.tree.join("target");
         if let Some(from) = &shared.plan.seed
             && !std::mem::replace(&mut slot.asked_seed, true)

@@ -16,6 +16,7 @@ use std::time::SystemTime;
 use super::ScratchError;
 use super::bytecode::Bytecode;
 use super::bytecode::remove_bytecode;
+use super::compiled::Compiled;
 use super::disk;
 use super::disk::Bytes;
 use super::patched::Patched;
@@ -66,6 +67,8 @@ pub(super) struct Slot {
     pub(super) patched: Patched,
     /// What Python compiled of the snapshot.
     pub(super) bytecode: Bytecode,
+    /// What lies in the tree of the user's bytecode.
+    pub(super) compiled: Compiled,
     /// Whether the layer was emptied and holds nothing since but what commands
     /// wrote that ran the snapshot alone.
     pub(super) bare: bool,
@@ -113,6 +116,7 @@ impl Slot {
         let bytecode = Bytecode::of(&tree, &dir).map_err(cannot("empty", &dir))?;
         Ok(Some(Slot {
             bytecode,
+            compiled: Compiled::open(&dir),
             bare: false,
             dir,
             tree,
@@ -166,7 +170,7 @@ impl Slot {
     /// have the user's times.
     pub(super) fn settle(&mut self, plan: &Plan, pristine: &Pristine) -> Result<(), ScratchError> {
         self.reset_worktree()?;
-        let intact = Sweep::go(&self.tree, plan, &self.records)?;
+        let intact = Sweep::go(&self.tree, plan, &self.records, &self.compiled)?;
         self.lay_all(plan, pristine, &intact)
     }
 

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use super::ScratchError;
 use super::carried;
+use super::compiled::Compiled;
 use super::disk;
 use super::pin::Plan;
 use super::record::Record;
@@ -20,6 +21,7 @@ pub(super) struct Sweep<'a> {
     tree: &'a Path,
     plan: &'a Plan,
     records: &'a HashMap<PathBuf, Record>,
+    compiled: &'a Compiled,
     /// For each of the plan's wanted paths whether it is there as it was laid.
     intact: Vec<bool>,
 }
@@ -33,8 +35,9 @@ impl<'a> Sweep<'a> {
         tree: &'a Path,
         plan: &'a Plan,
         records: &'a HashMap<PathBuf, Record>,
+        compiled: &'a Compiled,
     ) -> Result<Vec<bool>, ScratchError> {
-        let mut sweep = Sweep { tree, plan, records, intact: vec![false; plan.wanted.len()] };
+        let mut sweep = Sweep { tree, plan, records, compiled, intact: vec![false; plan.wanted.len()] };
         sweep.folder(Path::new(""), false)?;
         Ok(sweep.intact)
     }
@@ -51,6 +54,10 @@ impl<'a> Sweep<'a> {
             } else if self.plan.folders.contains(&path) && kind.is_dir() {
                 let stays = in_cache || carried::stays(&path, &full, kind);
                 self.folder(&path, stays)?;
+            } else if self.compiled.has_folder(&path) && kind.is_dir() {
+                self.folder(&path, false)?;
+            } else if entry.metadata().is_ok_and(|about| self.compiled.is_intact(&path, &Stat::of(&about))) {
+                // Bytecode, as it was copied.
             } else if path == Path::new(".git") {
                 // The worktree's own affair.
             } else if self.plan.folders.contains(&path) || !(in_cache || carried::stays(&path, &full, kind)) {
