@@ -21,6 +21,7 @@
 //!                               /pristine.index  a later save changes no scratch
 //! ```
 
+mod ahead;
 mod bytecode;
 mod carried;
 mod compiled;

@@ -192,23 +192,26 @@ fn scratches(site: &Site, runs: usize) -> Result<()> {
     let (mut status, mut warm, mut next) = (Vec::new(), Vec::new(), Vec::new());
     let place = site.folder.path().join("worktree");
     let place = text_of(&place)?;
-    // git gives no build directory: what copying that costs is told by itself.
-    let (built, aside) = (site.tree.join("target"), site.folder.path().join("target"));
+    // git gives neither a build directory nor bytecode: what copying that costs is told by itself.
+    let aside = site.folder.path().join("built");
+    std::fs::create_dir(&aside)?;
+    let built = built_in(&site.tree)?;
+    let built: Vec<_> = built.into_iter().enumerate().map(|(at, one)| (one, aside.join(at.to_string()))).collect();
     let mut seeded = Vec::new();
     for run in 0..runs {
         // The disk is not to be busy with what was written or removed before.
         nix::unistd::sync();
         added.push(timed(|| git(&site.tree, &["worktree", "add", "-q", "--detach", &place]))?);
         let cache = site.folder.path().join(format!("cache-{run}"));
-        if built.exists() {
-            std::fs::rename(&built, &aside)?;
-        }
+        built.iter().try_for_each(|(built, aside)| std::fs::rename(built, aside))?;
         first.push(timed(|| site.scratch(&cache).map(drop))?);
-        if aside.exists() {
-            std::fs::rename(&aside, &built)?;
-            let cache = site.folder.path().join(format!("seeded-{run}"));
-            seeded.push(timed(|| site.scratch(&cache).map(drop))?);
+        if !built.is_empty() {
+            built.iter().try_for_each(|(built, aside)| std::fs::rename(aside, built))?;
             std::fs::remove_dir_all(&cache)?;
+            nix::unistd::sync();
+            // A listing is not kept while folders have just changed.
+            std::thread::sleep(Duration::from_millis(300));
+            seeded.push(timed(|| site.scratch(&cache).map(drop))?);
         }
         status.push(timed(|| git(&site.tree, &["status", "--porcelain"]))?);
         let began = Instant::now();
@@ -223,12 +226,30 @@ fn scratches(site: &Site, runs: usize) -> Result<()> {
     let added = row("`git worktree add`", &mut added, None);
     row("the first scratch", &mut first, Some(added));
     if !seeded.is_empty() {
-        row("the same with cargo's build directory", &mut seeded, None);
+        row("the same with what was built", &mut seeded, Some(added));
     }
     let status = row("`git status`", &mut status, None);
     row("a warm scratch", &mut warm, Some(status));
     row("one more candidate in it", &mut next, None);
     Ok(())
+}
+
+/// What building and testing left in the tree: cargo's build directory, Python's
+/// bytecode.
+fn built_in(tree: &Path) -> Result<Vec<PathBuf>> {
+    let (mut built, mut folders) = (Vec::new(), vec![tree.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name == "__pycache__" || (folder == tree && name == "target") {
+                built.push(entry.path());
+            } else if entry.file_type()?.is_dir() && name != ".git" {
+                folders.push(entry.path());
+            }
+        }
+    }
+    Ok(built)
 }
 
 /// Trials, against the test command in place and in fresh clones.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::path::Component;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -191,6 +192,11 @@ impl Repository {
         // A directory's path ends with a slash, which a file's path has none of.
         let is_folder = path.as_os_str().as_bytes().ends_with(b"/");
         let path: PathBuf = if is_folder { path.components().collect() } else { path.to_owned() };
+        // An index that somebody made up may hold any path; git refuses these (`verify_path`).
+        let is_plain = |part: Component<'_>| matches!(part, Component::Normal(name) if !name.as_bytes().eq_ignore_ascii_case(b".git"));
+        if !path.components().all(is_plain) {
+            return None;
+        }
         let metadata = self.root.join(&path).symlink_metadata().ok()?;
         let kind = match metadata.file_type() {
             kind if kind.is_symlink() => Kind::Symlink,

@@ -224,6 +224,34 @@ fn an_index_in_several_files_or_with_conflicts_is_read_all_the_same() {
 }
 
 #[test]
+fn an_index_that_somebody_made_up_names_nothing_outside_the_tree() {
+    for (tracked, made_up) in
+        [("aa/x.py", "../x.py"), ("aaaa/x", ".git/x"), ("aaaa/x", ".GIT/x"), ("aa/b/x", "aa/../x")]
+    {
+        let fixture = Fixture::with(&[("a.py", "a\n"), (tracked, "x\n")]);
+        std::fs::write(fixture.dir.path().join("x.py"), "of somebody else\n").expect("file");
+        std::fs::write(fixture.root.join(".git/x"), "git's own\n").expect("file");
+        let path = fixture.root.join(".git/index");
+        let index = std::fs::read(&path).expect("index");
+        let (body, _) = index.split_at(index.len() - 20);
+        let at = body.windows(tracked.len()).position(|window| window == tracked.as_bytes()).expect("the entry");
+        let body = [&body[..at], made_up.as_bytes(), &body[at + made_up.len()..]].concat();
+        std::fs::write(&path, body).expect("index");
+        let sign =
+            "import hashlib, sys; index = open(sys.argv[1], 'rb+'); index.write(hashlib.sha1(index.read()).digest())";
+        let signed = std::process::Command::new("python3").args(["-c", sign]).arg(&path).status();
+        assert!(signed.expect("python3 runs").success());
+        let seen = std::sync::Mutex::new(Vec::new());
+        let note = |tracked: &[Listed]| seen.lock().expect("lock").extend(tracked.iter().map(|one| one.path.clone()));
+        let listing = fixture.repository().listing_while(&note);
+        assert_eq!(seen.into_inner().expect("lock"), [Path::new("a.py")], "{made_up}");
+        // The file that it was made of is still there.
+        let names = names(&listing.expect("a listing")).join(" ");
+        assert!(["a.py".to_owned(), format!("a.py {tracked}")].contains(&names), "{made_up}: {names}");
+    }
+}
+
+#[test]
 fn other_work_trees_of_the_repository_are_not_listed_but_submodules_are() {
     let fixture = Fixture::with(&[("a.py", "a\n")]);
     let library = Fixture::with(&[("lib.py", "l\n")]);

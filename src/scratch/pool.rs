@@ -19,6 +19,7 @@ use super::Method;
 use super::Scratch;
 use super::ScratchError;
 use super::Snapshot;
+use super::ahead;
 use super::disk;
 use super::pin::Plan;
 use super::pin::pin;
@@ -83,7 +84,11 @@ impl Pool {
             // A courtesy to backup programs; heal works without it.
             let _ = std::fs::write(&tag, CACHE_TAG);
         }
-        let slot = free_slot(&home)?;
+        ahead::remove_abandoned(&home);
+        let mut slot = free_slot(&home)?;
+        if let Some(laid) = snapshot.take_laid() {
+            slot.begin_with(laid);
+        }
         let store = |source| ScratchError::cache("write", &slot.dir, source);
         let (pristine, known) = Pristine::open(&slot.dir).map_err(store)?;
         let (plan, known) = pin(snapshot, &pristine, known)?;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use super::ScratchError;
+use super::ahead::Laid;
 use super::bytecode::Bytecode;
 use super::bytecode::remove_bytecode;
 use super::compiled::Compiled;
@@ -134,6 +135,14 @@ impl Slot {
             asked_seed: false,
             notes: Vec::new(),
         }))
+    }
+
+    /// Takes over what was laid already, where nothing is in the tree yet.
+    pub(super) fn begin_with(&mut self, laid: Laid) {
+        if self.new && self.records.is_empty() {
+            self.records = laid.become_tree(&self.tree);
+            self.unsaved |= !self.records.is_empty();
+        }
     }
 
     /// Registers the tree with git, once. A repository whose git directory

@@ -15,6 +15,8 @@ use std::sync::OnceLock;
 use std::sync::PoisonError;
 
 use super::ScratchError;
+use super::ahead::Ahead;
+use super::ahead::Laid;
 use super::carried;
 use super::disk;
 use super::disk::Reading;
@@ -33,11 +35,6 @@ use crate::source::RelPath;
 
 /// Bytes of texts that are held in memory until a pool opens.
 const MOST_HELD: usize = 64 << 20;
-
-/// In a tree of so few files, with so few bytes, the first run reads them all
-/// while git looks through the tree.
-const FEW_FILES: usize = 2000;
-const FEW_BYTES: u64 = 16 << 20;
 
 /// The user's tree at one moment. Cheap to clone; clones share everything.
 #[derive(Clone, Debug)]
@@ -77,25 +74,8 @@ pub(super) struct Entry {
 struct Held {
     readings: HashMap<PathBuf, Arc<Reading>>,
     bytes: usize,
-}
-
-impl Held {
-    /// What the files among `tracked` hold; nothing where those are many.
-    fn ahead(root: &Path, tracked: &[Listed]) -> Held {
-        let files = || tracked.iter().filter(|one| one.kind == Kind::File);
-        let bytes: u64 = files().map(|one| one.stat.size).sum();
-        if tracked.len() > FEW_FILES || bytes > FEW_BYTES {
-            return Held::default();
-        }
-        // What cannot be read is somebody else's to tell.
-        let readings = files().filter_map(|one| {
-            let reading = disk::read_still(&root.join(&one.path)).ok()?;
-            Some((one.path.clone(), Arc::new(reading)))
-        });
-        let readings: HashMap<_, _> = readings.collect();
-        let bytes = readings.values().map(|reading| reading.bytes.len()).sum();
-        Held { readings, bytes }
-    }
+    /// What was laid before a pool opened.
+    laid: Option<Laid>,
 }
 
 impl Snapshot {
@@ -117,15 +97,17 @@ impl Snapshot {
         let home = cache.join(repository.id());
         // Later runs need few of them.
         let is_first = home.symlink_metadata().is_err();
-        let ahead = Mutex::new(Held::default());
+        let ahead = Mutex::new(Ahead::default());
         let read = |tracked: &[Listed]| {
             if is_first {
-                *ahead.lock().unwrap_or_else(PoisonError::into_inner) = Held::ahead(repository.root(), tracked);
+                *ahead.lock().unwrap_or_else(PoisonError::into_inner) = Ahead::of(repository.root(), &home, tracked);
             }
         };
         let listing = seen::listing(repository, &home, &read)?;
         let snapshot = Snapshot::of(repository, listing)?;
-        *snapshot.held() = ahead.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Ahead { readings, laid } = ahead.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let bytes = readings.values().map(|reading| reading.bytes.len()).sum();
+        *snapshot.held() = Held { readings, bytes, laid };
         Ok(snapshot)
     }
 
@@ -241,6 +223,11 @@ impl Snapshot {
         let held = self.held();
         // Nobody has read anything, mostly: then no name need be looked up.
         if held.readings.is_empty() { None } else { held.readings.get(name).map(Arc::clone) }
+    }
+
+    /// What was laid of it ahead; to be had once.
+    pub(super) fn take_laid(&self) -> Option<Laid> {
+        self.held().laid.take()
     }
 
     /// From now on texts come from the store.
