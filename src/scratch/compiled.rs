@@ -297,7 +297,7 @@ mod tests {
                 fixture.write("pkg/__pycache__/a.cpython-311-pytest-9.0.pyc", &good);
                 // Of another time, checked by its digest, cut, of nothing, not bytecode.
                 fixture.write("pkg/__pycache__/b.cpython-311.pyc", &good);
-                fixture.write("pkg/__pycache__/a.cpython-312.pyc", &bytecode(&fixture, "pkg/a.py", 1, "code"));
+                fixture.write("pkg/__pycache__/a.cpython-312.pyc", bytecode(&fixture, "pkg/a.py", 1, "code"));
                 fixture.write("pkg/__pycache__/a.cpython-310.pyc", "cut");
                 fixture.write("pkg/__pycache__/gone.cpython-311.pyc", &good);
                 fixture.write("pkg/__pycache__/a.txt", &good);
@@ -316,7 +316,7 @@ mod tests {
         let fixture = fixture("__pycache__/\n");
         ["pkg/a.py", "pkg/b.py"].iter().for_each(|source| plain_time(&fixture, source));
         let (a, b) = ("pkg/__pycache__/a.cpython-311.pyc", "pkg/__pycache__/b.cpython-311.pyc");
-        fixture.write(a, &bytecode(&fixture, "pkg/a.py", 0, "code"));
+        fixture.write(a, bytecode(&fixture, "pkg/a.py", 0, "code"));
         // For as long as a change might not show, the folder is copied each time.
         std::thread::sleep(Duration::from_nanos(RACY as u64 + 50_000_000));
         let scratch = taken(&fixture, Method::Overlay);
@@ -326,7 +326,7 @@ mod tests {
         drop(scratch);
         drop(taken(&fixture, Method::Overlay));
         assert_eq!(inode(), first, "copied again");
-        fixture.write(b, &bytecode(&fixture, "pkg/b.py", 0, "code"));
+        fixture.write(b, bytecode(&fixture, "pkg/b.py", 0, "code"));
         let scratch = taken(&fixture, Method::Overlay);
         assert_eq!(names(&*scratch), ["a.cpython-311.pyc", "b.cpython-311.pyc"]);
         drop(scratch);
@@ -340,7 +340,7 @@ mod tests {
         ["pkg/a.py", "pkg/b.py"].iter().for_each(|source| plain_time(&fixture, source));
         let good = bytecode(&fixture, "pkg/a.py", 0, "code");
         fixture.write("pkg/__pycache__/a.cpython-311.pyc", &good);
-        fixture.write("pkg/__pycache__/b.cpython-311.pyc", &bytecode(&fixture, "pkg/b.py", 0, "code"));
+        fixture.write("pkg/__pycache__/b.cpython-311.pyc", bytecode(&fixture, "pkg/b.py", 0, "code"));
         let mut scratch = taken(&fixture, Method::Checkout);
         let cache = scratch.root().join(CACHE);
         // Of the right size, header and time: Python would run it.
@@ -360,7 +360,7 @@ mod tests {
     fn a_damaged_note_counts_as_none() {
         let fixture = fixture("__pycache__/\n");
         plain_time(&fixture, "pkg/a.py");
-        fixture.write("pkg/__pycache__/a.cpython-311.pyc", &bytecode(&fixture, "pkg/a.py", 0, "code"));
+        fixture.write("pkg/__pycache__/a.cpython-311.pyc", bytecode(&fixture, "pkg/a.py", 0, "code"));
         let scratch = taken(&fixture, Method::Overlay);
         let dir = scratch.root().parent().expect("slot").to_owned();
         drop(scratch);
