@@ -74,6 +74,9 @@ const NEEDED: [&str; 32] = [
 /// Directories of every machine that are private for a command.
 const PRIVATE: [&str; 3] = ["/tmp", "/var/tmp", "/run"];
 
+/// Where programs share memory by name (shm_overview(7)).
+const SHARED_MEMORY: &str = "/dev/shm";
+
 /// Files of every machine that are hidden from tests run by root.
 const HIDDEN: [&str; 2] = ["/etc/shadow", "/etc/gshadow"];
 
@@ -281,7 +284,12 @@ fn home(environment: &Environment) -> Option<PathBuf> {
 fn private(around: &Surroundings<'_>, home: Option<&Path>) -> Vec<PathBuf> {
     let named = ["TMPDIR", "XDG_RUNTIME_DIR", "RUNNER_TEMP"].iter().filter_map(|name| around.environment.get(name));
     let fixed = PRIVATE.iter().map(PathBuf::from).chain(named.map(PathBuf::from));
-    let all = fixed.chain(home.map(Path::to_path_buf)).chain([around.cache.to_path_buf()]);
+    // Shared memory is the machine's without mounts: not where something of the
+    // user's lies in it.
+    let users = home.into_iter().chain([around.root, around.common_dir, around.cache]);
+    let is_in_memory = users.filter_map(|path| path.canonicalize().ok()).any(|path| path.starts_with(SHARED_MEMORY));
+    let memory = is_in_memory.then(|| PathBuf::from(SHARED_MEMORY));
+    let all = fixed.chain(home.map(Path::to_path_buf)).chain([around.cache.to_path_buf()]).chain(memory);
     let mut private: Vec<PathBuf> = all
         .filter_map(|path| path.canonicalize().ok())
         .filter(|path| path.is_dir() && *path != Path::new("/"))

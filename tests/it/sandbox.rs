@@ -179,8 +179,8 @@ fn has_namespaces(means: &Means) -> bool {
 #[tokio::test]
 async fn nothing_outside_is_written() {
     for means in means().await {
-        // Below /tmp, where hiding covers the whole world, and elsewhere.
-        for place in [std::env::temp_dir(), PathBuf::from(env!("CARGO_TARGET_TMPDIR"))] {
+        // Below /tmp and /dev, which commands have of their own, and elsewhere.
+        for place in [std::env::temp_dir(), PathBuf::from("/dev/shm"), PathBuf::from(env!("CARGO_TARGET_TMPDIR"))] {
             let world = World::below(&place);
             let before = world.fingerprint();
             let host = std::env::temp_dir().join(format!("heal-it-cheat-{}", std::process::id()));

@@ -77,20 +77,22 @@ pub(super) fn lay(confinement: &Confinement) -> io::Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mount(Some("heal"), stage, Some("tmpfs"), flags, Some(ROOM))?;
     parts.extend(private_parts(stage, &covered, &confinement.replaced)?);
-    let dev = dev_of(stage)?;
+    // Before the parts: some machines keep caches below `/dev/shm`.
+    kernel::hang(&dev_of(stage)?, Path::new("/dev"))?;
+    fill_dev(&devices)?;
     parts.sort_by_key(|part| part.at.components().count());
     for part in &parts {
         make_place(&part.at, part.folder)?;
         kernel::hang(&part.mount, &part.at)?;
     }
-    kernel::hang(&dev, Path::new("/dev"))?;
-    fill_dev(&devices)?;
     own_proc()
 }
 
 /// An overlay that hangs nowhere yet. `userxattr`, since it is made without
 /// rights outside of the namespace; with an index a layer could not be used
-/// again by the next command (kernel documentation, overlayfs; 5.11).
+/// again by the next command; `volatile`, since else all that the machine has
+/// still to write to that disk is waited for when the namespace ends, and a layer
+/// is for nothing after a crash (kernel documentation, overlayfs; 5.11).
 fn layered(layer: &Layer) -> io::Result<OwnedFd> {
     // Between these the kernel looks for several paths.
     let is_plain = |path: &Path| !path.as_os_str().as_encoded_bytes().iter().any(|byte| b":,\\".contains(byte));
@@ -104,8 +106,25 @@ fn layered(layer: &Layer) -> io::Result<OwnedFd> {
         (c"workdir", Some(kernel::c_path(&layer.work)?)),
         (c"index", Some(c"off".to_owned())),
         (c"userxattr", None),
+        (c"volatile", None),
     ];
+    forget_last(&layer.work)?;
     kernel::made(c"overlay", &settings)
+}
+
+/// Takes away the mark by which the kernel refuses a layer that was in use, as
+/// it may have been cut off in the middle: what heal goes on with was not.
+fn forget_last(work: &Path) -> io::Result<()> {
+    let own = work.join("work");
+    if own.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    // The kernel's own folder has no rights.
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o700))?;
+    match std::fs::remove_dir_all(own.join("incompat")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn device(name: &str) -> Option<Part> {

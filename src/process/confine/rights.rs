@@ -69,8 +69,8 @@ pub(super) fn restrict(confinement: &Confinement) -> io::Result<()> {
         for path in &open {
             ruleset = allow(ruleset, path, reading)?;
         }
-        for path in DEVICES {
-            ruleset = allow(ruleset, Path::new(path), all)?;
+        for path in DEVICES.map(Path::new).into_iter().filter(|path| confinement.private.iter().all(|it| it != path)) {
+            ruleset = allow(ruleset, path, all)?;
         }
     }
     for path in &confinement.writable {
