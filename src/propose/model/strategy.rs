@@ -110,7 +110,11 @@ impl Strategy {
         }
         let was_fresh = self.done.iter().any(|(call, _)| call.step == Step::Fresh);
         let model = if self.out.contains(&last.model) { first } else { last.model };
-        (!was_fresh).then_some(Call { model, step: Step::Fresh })
+        // Where nothing was tried, the fresh question would be the one that it has
+        // answered.
+        let tried = self.done.iter().any(|(_, brought)| brought.candidates + brought.unusable > 0);
+        let has_answered = model == last.model && brought.gives_up() && !tried;
+        (!was_fresh && !has_answered).then_some(Call { model, step: Step::Fresh })
     }
 
     /// Each model has its sample, and all of them the rounds of feedback.
@@ -198,9 +202,11 @@ mod tests {
             (9, vec![], vec!["A first", one, two, "A fresh"]),
             (1, vec![], vec!["A first", one, "A fresh"]),
             (0, vec![], vec!["A first", "A fresh"]),
-            (2, vec![NO_FIX, NO_FIX], vec!["A first", "A fresh"]),
+            // Nothing new could be told to who gives up at once.
+            (2, vec![NO_FIX], vec!["A first"]),
+            (2, vec![SOME, NO_FIX], vec!["A first", one, "A fresh"]),
             (2, vec![BROKEN, NO_FIX], vec!["A first", one, "A fresh"]),
-            (2, vec![LOOKS, NO_FIX], vec!["A first", one, "A fresh"]),
+            (2, vec![LOOKS, NO_FIX], vec!["A first", one]),
             (2, vec![LOOKS, LOOKS, LOOKS], vec!["A first", one, two, "A fresh"]),
             (0, vec![LOOKS], vec!["A first", "A fresh"]),
             (2, vec![BROKEN, NO_FIX, NO_FIX], vec!["A first", one, "A fresh"]),
