@@ -357,13 +357,14 @@ class Describer(object):
         """Whether the check names the wanted value first: `assertEqual(3, f())`."""
         if not is_check(error):
             return False
-        place = None
+        last = None
         for step in self.steps(error):
-            place = (step.tb_frame.f_code.co_filename, step.tb_lineno)
-        if place is None:
+            last = step
+        if last is None:
             return False
+        code = last.tb_frame.f_code
         try:
-            return wanted_first(statement_at(*place))
+            return wanted_first(statement_at(code.co_filename, last.tb_lineno), code.co_varnames[: code.co_argcount])
         except Exception:
             return False
 
@@ -390,7 +391,8 @@ def statement_at(file, line):
     return None
 
 
-def wanted_first(statement):
+def wanted_first(statement, given=()):
+    """Whether a check names the wanted value first; `given`: the test's parameters."""
     first = second = None
     if isinstance(statement, ast.Assert) and isinstance(statement.test, ast.Compare) and len(statement.test.ops) == 1:
         first, second = statement.test.left, statement.test.comparators[0]
@@ -400,7 +402,16 @@ def wanted_first(statement):
             first, second = statement.value.args[:2]
     if first is None:
         return False
-    return looks_wanted(first) and not looks_wanted(second)
+    if looks_wanted(second):
+        return False
+    # A row of a table, beside what is computed of its other columns.
+    is_row = isinstance(first, ast.Name) and first.id in given and isinstance(second, ast.Call)
+    return looks_wanted(first) or (is_row and any(isinstance(part, ast.Name) for part in arguments_of(second)))
+
+
+def arguments_of(call):
+    values = call.args + [keyword.value for keyword in call.keywords]
+    return [part for value in values for part in ast.walk(value)]
 
 
 def looks_wanted(node):
@@ -660,9 +671,9 @@ class Lines(object):
 
 def loaded_modules():
     """[name, file] of every module with a file, the standard library left out."""
-    library = [os.path.realpath(os.path.dirname(os.__file__))]
+    library = os.path.join(os.path.realpath(os.path.dirname(os.__file__)), "")
     own = ("heal_channel", "heal_pytest", "heal_pytest_hooks", "heal_unittest")
-    found, real_folders = [], {}
+    found, folders = [], {}
     for name, module in sorted(list(sys.modules.items()), key=lambda pair: str(pair[0])):
         try:
             file = getattr(module, "__file__", None)
@@ -670,16 +681,17 @@ def loaded_modules():
             continue
         if not isinstance(file, str) or not isinstance(name, str) or name in own or name.startswith(("heal_probe", "heal_sieve")):
             continue
-        path = os.path.abspath(file)
-        folder, base = os.path.split(path)
-        # Each folder once: links on the way to a module are its folder's.
-        if folder not in real_folders:
-            real_folders[folder] = os.path.realpath(folder)
-        real = os.path.join(real_folders[folder], base)
-        standard = any(real.startswith(os.path.join(folder, "")) for folder in library)
-        if standard and "site-packages" not in real and "dist-packages" not in real:
-            continue
-        found.append([name, path])
+        # Faster than `os.path.split`.
+        folder = file[: file.rfind(os.sep) + 1]
+        # Each folder once: there may be ten thousand modules. Links on the way to
+        # one are its folder's.
+        if folder not in folders:
+            real = os.path.join(os.path.realpath(folder), "")
+            packages = "site-packages" in real or "dist-packages" in real
+            standard = real.startswith(library) and not packages
+            folders[folder] = None if standard else os.path.join(os.path.abspath(folder), "")
+        if folders[folder] is not None:
+            found.append([name, folders[folder] + file[len(folder) :]])
     return found
 
 

@@ -243,6 +243,27 @@ fn what_only_tells_of_a_failure_is_no_line_that_the_test_ran() {
 
 #[test]
 #[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
+fn the_wanted_value_is_told_from_what_came_on_either_side_of_a_check() {
+    let code = "import pytest\nfrom fractions import Fraction\n\n\ndef three(_):\n    return 3\n\n\n@pytest.mark.parametrize('given, row', [(1, 4)])\nclass TestTable:\n    def test_literal_last(self, given, row):\n        assert three(given) == 4\n\n    def test_literal_first(self, given, row):\n        assert 4 == three(given)\n\n    def test_row_last(self, given, row):\n        assert three(given) == row\n\n    def test_row_first(self, given, row):\n        assert row == three(given)\n\n    def test_named(self, given, row):\n        expected = row\n        assert expected == three(given)\n\n\n@pytest.fixture\ndef came():\n    return 3\n\n\ndef test_made_of_a_literal(came):\n    assert came == Fraction('4')\n\n\ndef test_local():\n    got, wanted = three(1), 4\n    assert got == max(wanted, 0)\n";
+    let bench = Bench::new(&[("test_sides.py", code)]);
+    let report = bench.run("@PY -m pytest -q", Selection::All);
+    let sides: Vec<_> = report
+        .tests
+        .iter()
+        .map(|test| {
+            let failure = test.failure.as_ref().unwrap_or_else(|| panic!("{} failed", test.id));
+            (test.id.as_str(), failure.actual.as_deref(), failure.expected.as_deref())
+        })
+        .collect();
+    assert_eq!(sides.len(), 7, "{sides:?}");
+    for (id, actual, expected) in sides {
+        assert_eq!(actual, Some("3"), "{id}");
+        assert!(["4", "Fraction(4, 1)"].contains(&expected.expect("a wanted value")), "{id}: {expected:?}");
+    }
+}
+
+#[test]
+#[cfg_attr(not(feature = "ecosystem"), ignore = "needs pytest: --features ecosystem")]
 fn the_names_of_the_failing_frame_are_told_by_every_runner() {
     let code = "def first(words):\n    word = words[0]\n    return word.upper() + missing\n\n\ndef spin(turn):\n    while turn:\n        turn = [turn]\n";
     let tests = "import unittest\nfrom names import first, spin\n\n\nclass NamesTest(unittest.TestCase):\n    def test_first(self):\n        first(['ab'])\n\n    def test_check(self):\n        got = len('abc')\n        self.assertEqual(got, 4)\n\n    def test_spin(self):\n        spin(True)\n";
