@@ -44,6 +44,10 @@ use heal::scratch::Scratch;
 use heal::scratch::Snapshot;
 use heal::source::RelPath;
 
+/// What changed within this time is looked at again by whoever relies on times, git
+/// included.
+const SETTLING: Duration = Duration::from_millis(2100);
+
 #[derive(Parser)]
 struct Arguments {
     /// The checkout
@@ -89,6 +93,7 @@ fn main() -> Result<()> {
     let mut site = Site::new(&arguments)?;
     let runtime = tokio::runtime::Runtime::new()?;
     site.in_place(&site.tree)?;
+    std::thread::sleep(SETTLING);
     site.method = runtime.block_on(site.opened("cache-of-none"))?.pool.method();
     println!("scratches: {}\n", site.method.name());
     println!("| | least | median | ratio |\n|---|---|---|---|");
@@ -209,8 +214,7 @@ fn scratches(site: &Site, runs: usize) -> Result<()> {
             built.iter().try_for_each(|(built, aside)| std::fs::rename(aside, built))?;
             std::fs::remove_dir_all(&cache)?;
             nix::unistd::sync();
-            // A listing is not kept while folders have just changed.
-            std::thread::sleep(Duration::from_millis(300));
+            std::thread::sleep(SETTLING);
             seeded.push(timed(|| site.scratch(&cache).map(drop))?);
         }
         status.push(timed(|| git(&site.tree, &["status", "--porcelain"]))?);
