@@ -5,6 +5,7 @@
 //! A folder's time tells what came and went in it, on file systems that are
 //! known to keep it. Whatever is in doubt is not kept, and git is asked.
 
+use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -99,10 +100,10 @@ impl Seen {
 
     /// Whether git would say the same again.
     fn holds(&self, repository: &Repository) -> bool {
-        let root = repository.root();
+        let Ok(root) = File::open(repository.root()) else { return false };
         repository.ground(&self.settings).is_some_and(|ground| ground.digest == self.ground)
-            && self.others.iter().all(|(path, stat)| is_still(root, path, stat))
-            && are_still(root, &self.listing.entries)
+            && self.others.iter().all(|(path, stat)| is_still(&root, path, stat))
+            && are_still(&root, &self.listing.entries)
     }
 
     fn written(&self) -> Vec<u8> {
@@ -153,13 +154,15 @@ fn is_settled(time: i64, began: i64) -> bool {
     time < began - step
 }
 
-/// Whether what is at `path` is what it was.
-fn is_still(root: &Path, path: &Path, was: &Stat) -> bool {
-    root.join(path).symlink_metadata().is_ok_and(|about| Stat::of(&about) == *was)
+/// Whether what is at `path` below `root` is what it was.
+fn is_still(root: &File, path: &Path, was: &Stat) -> bool {
+    // The root itself has no name below it.
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    Stat::at(root, path).is_ok_and(|about| about == *was)
 }
 
 /// The same of all; after one that is not, no other is asked for.
-fn are_still(root: &Path, entries: &[Listed]) -> bool {
+fn are_still(root: &File, entries: &[Listed]) -> bool {
     let so_far = AtomicBool::new(true);
     cores::asked(entries, FEW, |one| {
         if so_far.load(Ordering::Relaxed) && !is_still(root, &one.path, &one.stat) {
