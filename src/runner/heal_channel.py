@@ -106,22 +106,33 @@ class Channel(object):
         self.settings = settings
         # Functions are held here, out of reach of what tests patch (`os.open`,
         # frozen clocks, fake file systems look into modules, not objects).
-        self.functions = (os.open, os.write, os.close, os.getpid, json.dumps)
+        self.functions = (os.open, os.write, os.close, os.getpid, json.JSONEncoder(ensure_ascii=False).encode)
         self.flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
         self.pid = os.getpid()
         self.path = os.path.join(settings["directory"], "records-%d.jsonl" % self.pid)
         self.clock = time.perf_counter
+        # What goes with the next record.
+        self.held = []
+
+    def hold(self, kind, **fields):
+        """A record that means nothing without the next one, which may be written
+        with it: to open the file is what takes time."""
+        fields["record"] = kind
+        self.held.append(fields)
 
     def write(self, kind, **fields):
-        open_, write, close, getpid, dumps = self.functions
+        self.hold(kind, **fields)
+        self.flush()
+
+    def flush(self):
+        open_, write, close, getpid, encode = self.functions
+        held, self.held = self.held, []
         # A forked child is not the process heal asked.
-        if getpid() != self.pid:
+        if not held or getpid() != self.pid:
             return
-        record = {"record": kind}
-        record.update(fields)
-        record = self.settings["seal"](record)
+        seal = self.settings["seal"]
         # Lone surrogates are no UTF-8 and no JSON either.
-        data = dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        data = "".join([encode(seal(record)) + "\n" for record in held]).encode("utf-8", "replace")
         try:
             descriptor = open_(self.path, self.flags, 0o600)
             try:

@@ -308,7 +308,9 @@ def pytest_runtest_makereport(item, call):
 
 def tell(item, call, report):
     """Tells what came of a test's setup, call or teardown."""
-    data = {"id": HEAL.id(item.nodeid)}
+    # xdist hands on texts.
+    report.heal_id = HEAL.id(item.nodeid)
+    failure = None
     if report.outcome == "failed" and call.excinfo is not None:
         error = call.excinfo.value
         failure = HEAL.describer.describe(error)
@@ -320,12 +322,12 @@ def tell(item, call, report):
             _, line, function = item.location
             path = str(getattr(item, "path", None) or item.fspath)
             failure["frames"] = [[path, (line or 0) + 1, function.split("[")[0]]]
-        data["failure"] = failure
     elif report.outcome == "passed" and report.when == "call" and HEAL.deadline.overran():
-        data["failure"] = HEAL.deadline.overran()
+        failure = HEAL.deadline.overran()
         report.outcome = "failed"
-        report.longrepr = data["failure"]["message"]
-    report.heal_data = json.dumps(data)
+        report.longrepr = failure["message"]
+    if failure is not None:
+        report.heal_data = json.dumps(failure)
 
 
 def compare(failure, error):
@@ -363,20 +365,20 @@ def is_part(report):
 def pytest_runtest_logreport(report):
     if HEAL is None or HEAL.worker:
         return
+    name, told = getattr(report, "heal_id", None) or HEAL.id(report.nodeid), getattr(report, "heal_data", None)
     try:
-        data = json.loads(getattr(report, "heal_data", "null")) or {}
+        failure = json.loads(told) if told else None
     except ValueError:
-        data = {}
+        failure = None
     # Of a subtest that is skipped, the test goes on.
     skipped_part = report.outcome == "skipped" and is_part(report) and not hasattr(report, "wasxfail")
     if HEAL.sieve.on:
         if skipped_part:
             return
-        name, expected = data.get("id") or HEAL.id(report.nodeid), hasattr(report, "wasxfail")
-        HEAL.sieve.reported(name, str(report.when), str(report.outcome), expected, data.get("failure"))
+        HEAL.sieve.reported(name, str(report.when), str(report.outcome), hasattr(report, "wasxfail"), failure)
         return
     fields = {
-        "id": data.get("id") or HEAL.id(report.nodeid),
+        "id": name,
         "when": str(report.when),
         "outcome": "passed" if skipped_part else report.outcome,
         "skipped_subtests": int(skipped_part),
@@ -388,17 +390,20 @@ def pytest_runtest_logreport(report):
         output = [shorten(text, OUTPUT_LIMIT)]
         for title, content in report.sections:
             output.append("--- %s ---\n%s" % (title, shorten(content, 2000)))
-        fields["failure"] = data.get("failure")
+        fields["failure"] = failure
         # xdist puts `[gw0] linux -- Python 3.13.0 …` before what happened.
         lines = [line for line in text.splitlines() if line.strip() and not line.startswith("[gw")]
         fields["text"] = lines[0][: heal_channel.TEXT_LIMIT] if lines else ""
         fields["output"] = "\n".join(output)
-    HEAL.channel.write("phase", **fields)
+    # That a set-up passed says nothing without the call, nor a teardown without the
+    # test's end, which is written with the next one's start.
+    is_news = report.outcome != "passed" or report.when == "call"
+    (HEAL.channel.write if is_news else HEAL.channel.hold)("phase", **fields)
 
 
 def pytest_runtest_logfinish(nodeid):
     if HEAL is not None and not HEAL.worker:
-        HEAL.channel.write("test-end", id=HEAL.id(nodeid))
+        HEAL.channel.hold("test-end", id=HEAL.id(nodeid))
 
 
 def pytest_keyboard_interrupt(excinfo):
@@ -413,6 +418,8 @@ def pytest_internalerror(excinfo):
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_sessionfinish(session):
+    if HEAL is not None:
+        HEAL.channel.flush()
     yield
     if HEAL is None:
         return

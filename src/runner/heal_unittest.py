@@ -107,7 +107,7 @@ class Result(unittest.TextTestResult):
         noted = self.heal
         if noted["outcome"] == "passed" and DEADLINE.overran():
             noted.update(outcome="failed", failure=DEADLINE.overran())
-        CHANNEL.write("phase", id=test.id(), when="call", seconds=seconds, **noted)
+        CHANNEL.hold("phase", id=test.id(), when="call", seconds=seconds, **noted)
         CHANNEL.write("test-end", id=test.id())
         super().stopTest(test)
 
