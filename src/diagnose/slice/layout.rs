@@ -125,6 +125,15 @@ fn parts(file: &SourceFile, owners: &BTreeMap<u32, usize>, items: &[Item]) -> Ve
             }),
         }
     }
+    // What looks like the end of a function must be its end.
+    for run in &mut runs {
+        let hidden = owners.get(&run.lines.end).map_or(&[][..], |owner| &items[*owner].elided);
+        let rest = hidden.iter().find(|gap| gap.start == run.lines.end + 1);
+        if let Some(rest) = rest.filter(|rest| owners.range(rest.start..=rest.end).next().is_none()) {
+            run.elided.push(*rest);
+            run.lines.end = rest.end;
+        }
+    }
     // A run of blank lines alone shows nothing.
     let shown = runs.into_iter().filter(|run| !file.lines_text(run.lines).trim().is_empty());
     shown.map(|run| part(file, run)).collect()

@@ -118,6 +118,33 @@ fn of_a_long_function_what_can_reach_the_result_is_shown() {
 }
 
 #[test]
+fn what_is_left_out_at_the_end_of_a_function_is_marked_too() {
+    let text = long_function(20);
+    let files = [("test_app.py", TEST_APP), ("app.py", text.as_str())];
+    let failure = Failure {
+        id: "test_app.py::test_app".into(),
+        kind: Kind::Exception,
+        message: "IndexError: list index out of range".into(),
+        expected: None,
+        actual: None,
+        locals: Vec::new(),
+        frames: vec![frame("app.py", 3, "f"), frame("test_app.py", 5, "test_app")],
+        output: String::new(),
+    };
+    let ran = vec![(RelPath::new("app.py").expect("a path"), vec![2, 3])];
+    let diagnosis = of_failures(&files, &[failure], &[ran], &Config::default());
+    let part = diagnosis.slice.parts.iter().find(|part| part.role == Role::Suspect).expect("a suspect");
+    assert_snapshot!(part.text, @r"
+    def f(x, names, seen):
+        base = x + 1
+        label_0 = names[0]
+        if label_0:
+            ⟦… lines 5-104 are not shown …⟧
+    ");
+    assert_eq!((part.lines.end, part.numbered().last().and_then(|(number, _)| number)), (104, None));
+}
+
+#[test]
 fn long_documentation_is_cut_and_a_suspects_less() {
     let lines: String = (1..=30).map(|line| format!("    Line {line}.\n")).collect();
     let app = format!(
