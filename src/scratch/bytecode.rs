@@ -82,7 +82,9 @@ impl Bytecode {
             if bytes.len() < HEADER || !led(&mut bytes, other_tree, &self.tree) {
                 continue;
             }
-            bytes[8..HEADER].copy_from_slice(&told_by(record));
+            if is_told_by_time(&bytes) {
+                bytes[8..HEADER].copy_from_slice(&told_by(record));
+            }
             self.make_home()?;
             over.write(&path, &bytes, 0o644, std::time::SystemTime::now())?;
         }
@@ -158,8 +160,17 @@ fn is_of(file: &Path, record: &Record) -> io::Result<bool> {
 
 /// Whether a header is that of bytecode of that very source.
 pub(super) fn is_bytecode_of(header: &[u8], record: &Record) -> bool {
-    // Flags say that the source is told by its digest, or not looked at.
-    header.len() == HEADER && header[4..8] == [0; 4] && header[8..] == told_by(record)
+    if header.len() != HEADER {
+        return false;
+    }
+    // By its digest, which whoever loads it compares: so does pytest from 9.2 on.
+    // Where nothing is compared it is not known of which text it is.
+    if is_told_by_time(header) { header[8..] == told_by(record) } else { header[4..8] == [3, 0, 0, 0] }
+}
+
+/// Whether a header tells the source by time and size (PEP 552).
+fn is_told_by_time(header: &[u8]) -> bool {
+    header[4..8] == [0; 4]
 }
 
 /// Puts `to` in place of the path `from`; `false` where it stands there and is
@@ -214,12 +225,13 @@ mod tests {
         for (path, bytes, covered, kept) in [
             ("__pycache__/a.cpython-311.pyc", bytecode(0, 1000, 9, "code"), None, true),
             ("__pycache__/a.cpython-311-pytest-9.0.pyc", bytecode(0, 1000, 9, "code"), None, true),
+            ("__pycache__/a.cpython-311-pytest-9.2.0.pyc", bytecode(3, 7, 7, "code"), None, true),
             ("__pycache__/a.cpython-311.pyc", bytecode(0, 1000, 9, "code"), Some("b.py"), true),
             // A test wrote the source anew: it is not known of which text this is.
             ("__pycache__/a.cpython-311.pyc", bytecode(0, 1000, 9, "code"), Some("a.py"), false),
             ("__pycache__/a.cpython-311.pyc", bytecode(0, 1001, 9, "code"), None, false),
             ("__pycache__/a.cpython-311.pyc", bytecode(0, 1000, 8, "code"), None, false),
-            // Never looked at by the times of its source.
+            // Whoever loads it does not look at the source.
             ("__pycache__/a.cpython-311.pyc", bytecode(1, 1000, 9, "code"), None, false),
             ("__pycache__/a.cpython-311.pyc", vec![1, 2, 3], None, false),
             ("__pycache__/c.cpython-311.pyc", bytecode(0, 1000, 9, "code"), None, false),
@@ -251,16 +263,22 @@ mod tests {
     #[test]
     fn another_slots_bytecode_gets_this_ones_times_and_paths() {
         let path = Path::new("__pycache__/a.cpython-311-pytest-9.0.pyc");
-        for (name, borrowed) in [("1", true), ("10", false)] {
+        // What is told by a digest has the same one here.
+        for (name, (flags, seconds, size), told, borrowed) in [
+            ("1", (0, 1000, 9), (2000, 9), true),
+            ("1", (3, 7, 7), (7, 7), true),
+            ("10", (0, 1000, 9), (2000, 9), false),
+        ] {
             let (_first, theirs, upper, records) = slot("0");
             let code = format!("..{}/a.py..", theirs.tree.display());
-            upper.write(path, &bytecode(0, 1000, 9, &code), 0o644, std::time::SystemTime::now()).expect("written");
+            let bytes = bytecode(flags, seconds, size, &code);
+            upper.write(path, &bytes, 0o644, std::time::SystemTime::now()).expect("written");
             theirs.gather(&upper, &records).expect("gathered");
             let (_second, ours, _, mut records) = slot(name);
             records.get_mut(Path::new("a.py")).expect("a record").own.modified = 2_000_000_000_000;
             ours.borrow(&theirs.dir, &theirs.tree, &records).expect("borrowed");
-            let wanted = bytecode(0, 2000, 9, &format!("..{}/a.py..", ours.tree.display()));
-            assert_eq!(std::fs::read(ours.dir.join(path)).ok(), borrowed.then_some(wanted), "{name}");
+            let wanted = bytecode(flags, told.0, told.1, &format!("..{}/a.py..", ours.tree.display()));
+            assert_eq!(std::fs::read(ours.dir.join(path)).ok(), borrowed.then_some(wanted), "{name} {flags}");
         }
     }
 }

@@ -177,7 +177,8 @@ fn copy_folder(
     disk::remove_any(to)?;
     for entry in std::fs::read_dir(from).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let source = source_of(&folder.join(&name)).filter(|_| entry.file_type().is_ok_and(|kind| kind.is_file()));
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        let source = source_of(&folder.join(&name)).filter(|_| is_file && !is_of_pytest(&name));
         let Some(record) = source.and_then(|source| records.get(&source)) else { continue };
         let is_small = entry.metadata().is_ok_and(|about| about.len() <= MOST_BYTES);
         let Some(bytes) = is_small.then(|| std::fs::read(entry.path()).ok()).flatten() else { continue };
@@ -192,6 +193,12 @@ fn copy_folder(
         copies.insert(name, stat);
     }
     Ok(copies)
+}
+
+/// Whether it is a test that pytest rewrote: it names the file of which it was
+/// made, in the user's tree, where Python itself puts the right name in.
+fn is_of_pytest(name: &OsStr) -> bool {
+    name.to_string_lossy().contains("-pytest-")
 }
 
 /// Puts a folder that is complete where it belongs. Nothing where nothing was
@@ -295,7 +302,9 @@ mod tests {
                 let good = bytecode(&fixture, "pkg/a.py", 0, "code");
                 fixture.write("pkg/__pycache__/a.cpython-311.pyc", &good);
                 fixture.write("pkg/__pycache__/a.cpython-311-pytest-9.0.pyc", &good);
-                // Of another time, checked by its digest, cut, of nothing, not bytecode.
+                let by_digest = bytecode(&fixture, "pkg/a.py", 3, "code");
+                fixture.write("pkg/__pycache__/a.cpython-313.pyc", &by_digest);
+                // Of another time, not compared, cut, of nothing, not bytecode.
                 fixture.write("pkg/__pycache__/b.cpython-311.pyc", &good);
                 fixture.write("pkg/__pycache__/a.cpython-312.pyc", bytecode(&fixture, "pkg/a.py", 1, "code"));
                 fixture.write("pkg/__pycache__/a.cpython-310.pyc", "cut");
@@ -304,7 +313,7 @@ mod tests {
                 let link = fixture.root.join("pkg/__pycache__/a.cpython-39.pyc");
                 std::os::unix::fs::symlink("a.cpython-311.pyc", link).expect("link");
                 let scratch = taken(&fixture, method);
-                assert_eq!(names(&*scratch), ["a.cpython-311-pytest-9.0.pyc", "a.cpython-311.pyc"], "{ignored:?}");
+                assert_eq!(names(&*scratch), ["a.cpython-311.pyc", "a.cpython-313.pyc"], "{ignored:?}");
                 let copy = std::fs::read_to_string(scratch.root().join("pkg/__pycache__/a.cpython-311.pyc"));
                 assert_eq!(copy.expect("copy"), good);
             }
