@@ -311,8 +311,11 @@ pub fn brought_in(path: &RelPath, before: &str, after: &str, always: bool) -> Ve
     let rows = CONSTRUCTS.iter().filter(applies);
     let new = rows.filter(|row| count(&after, row.tokens) > count(&before, row.tokens));
     // Code whose business is the time may ask for it once more.
-    let whole = tokens(&parsed_before, &[parsed_before.tree.root_node()]);
-    let new = new.filter(|row| !UNSTEADY.contains(&row.what) || count(&whole, row.tokens) == 0);
+    let is_there = |row: &Construct| {
+        let whole = tokens(&parsed_before, &[parsed_before.tree.root_node()]);
+        count(&whole, row.tokens) > 0
+    };
+    let new = new.filter(|row| !(UNSTEADY.contains(&row.what) && is_there(row)));
     // With any quote (Go's raw ones are tokens of their own), and with Node's own prefix.
     let loads = |text: &str, name: &str| -> usize {
         let quotes = [("'", "'"), ("\"", "\""), ("` ", " `"), ("'node:", "'"), ("\"node:", "\"")];
