@@ -307,9 +307,13 @@ fn needs_option(channel: &Channel) -> bool {
 /// cargo's variables that make heal the runner of every target of this machine.
 fn runner_variables(channel: &Channel) -> impl Iterator<Item = (String, String)> {
     let value = runner(channel).join(" ");
-    triples().into_iter().map(move |triple| {
-        (format!("CARGO_TARGET_{}_RUNNER", triple.to_uppercase().replace(['-', '.'], "_")), value.clone())
-    })
+    runner_names().map(move |name| (name, value.clone()))
+}
+
+/// The names of those variables.
+fn runner_names() -> impl Iterator<Item = String> {
+    let name = |triple: String| format!("CARGO_TARGET_{}_RUNNER", triple.to_uppercase().replace(['-', '.'], "_"));
+    triples().into_iter().map(name)
 }
 
 fn runner_options(channel: &Channel) -> Vec<String> {

@@ -404,6 +404,32 @@ fn a_harness_of_the_projects_own_is_one_test_by_its_exit_code() {
     assert!(failure.output.contains("[\"--mine\", \"too\"]"), "{}", failure.output);
 }
 
+/// As assert_cmd 2.1 does: the project's program is started by the runner of
+/// cargo's variable, if there is one.
+const THROUGH_THE_RUNNER: &str = r#"
+#[test]
+fn says() {
+    let runner = std::env::vars().find(|(name, _)| name.starts_with("CARGO_TARGET_") && name.ends_with("_RUNNER"));
+    let mut words: Vec<String> = runner.iter().flat_map(|(_, words)| words.split(' ').map(str::to_owned)).collect();
+    words.push(env!("CARGO_BIN_EXE_shop").to_owned());
+    let output = std::process::Command::new(&words[0]).args(&words[1..]).output().unwrap();
+    assert_eq!((output.stdout, output.stderr, output.status.code()), (b"out\n".to_vec(), b"err\n".to_vec(), Some(3)));
+}
+"#;
+
+#[test]
+fn a_test_that_starts_the_projects_program_gets_that_program() {
+    let main = "fn main() { println!(\"out\"); eprintln!(\"err\"); std::process::exit(3) }\n";
+    let lib = "//! ```\n//! assert!(std::env::vars().all(|(name, _)| !name.ends_with(\"_RUNNER\")));\n//! ```\n";
+    let tree = Tree::new(&[
+        ("Cargo.toml", MANIFEST),
+        ("src/main.rs", main),
+        ("src/lib.rs", lib),
+        ("tests/cli.rs", THROUGH_THE_RUNNER),
+    ]);
+    assert_eq!(ends(&tree.all()), ["shop doc src/lib.rs Passed", "shop::cli says Passed"]);
+}
+
 #[test]
 fn doc_tests_have_names_that_do_not_move() {
     let report = SHOP.run("cargo test --doc", None, LONG);

@@ -25,6 +25,7 @@ use super::channel::Record;
 use super::libtest;
 use super::libtest::Outcome;
 use super::libtest::Tally;
+use super::runner_names;
 use crate::process::Command;
 use crate::process::Exit;
 use crate::process::stream;
@@ -92,6 +93,14 @@ pub(super) fn stem(binary: &Path) -> String {
         Some((name, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => name.to_owned(),
         _ => stem,
     }
+}
+
+/// What a test has on top of cargo's environment: all that was ordered, and no
+/// runner. Tests that start the project's own program through the runner that
+/// cargo's variable names, as assert_cmd 2.1 does, would get heal in its place.
+fn environment(order: &Order) -> Vec<(OsString, Option<OsString>)> {
+    let ordered = order.env.iter().map(|(name, value)| (name.into(), Some(value.into())));
+    ordered.chain(runner_names().map(|name| (name.into(), None))).collect()
 }
 
 /// One test binary on its way.
@@ -232,8 +241,7 @@ impl Drive<'_> {
     }
 
     fn command(&self, words: Vec<String>, libtest: bool, time_limit: Duration) -> Command {
-        let mut env: Vec<(OsString, Option<OsString>)> =
-            self.order.env.iter().map(|(name, value)| (name.into(), Some(value.into()))).collect();
+        let mut env = environment(self.order);
         if libtest {
             env.push(("RUSTC_BOOTSTRAP".into(), Some("1".into())));
         }

@@ -89,7 +89,7 @@ fn code_of(exit: Exit) -> i32 {
 }
 
 fn command(binary: OsString, rest: Vec<OsString>, order: &Order, time_limit: Duration) -> Command {
-    let env = order.env.iter().map(|(name, value)| (name.into(), Some(value.into()))).collect();
+    let env = super::environment(order);
     let argv = std::iter::once(binary).chain(rest).collect();
     Command { argv, cwd: PathBuf::from("."), env, time_limit, output_limit: super::TAIL, memory_limit: None }
 }
