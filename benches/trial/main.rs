@@ -10,7 +10,8 @@
 //! which the command is run once before anything counts. A candidate is a
 //! comment at the end of FILE, so that every build and every test has the same
 //! work. What is compared runs in turn, so that a busy machine is as busy for
-//! one as for the other; what counts are the ratios of medians.
+//! one as for the other; what counts are the ratios, of medians and,
+//! where the speed of the machine itself changes, of the least times.
 
 #[path = "../localize/open.rs"]
 mod open;
@@ -47,6 +48,9 @@ use heal::source::RelPath;
 /// What changed within this time is looked at again by whoever relies on times, git
 /// included.
 const SETTLING: Duration = Duration::from_millis(2100);
+
+/// Runs that record lines, at most.
+const TRACED: usize = 3;
 
 #[derive(Parser)]
 struct Arguments {
@@ -96,7 +100,7 @@ fn main() -> Result<()> {
     std::thread::sleep(SETTLING);
     site.method = runtime.block_on(site.opened("cache-of-none"))?.pool.method();
     println!("scratches: {}\n", site.method.name());
-    println!("| | least | median | ratio |\n|---|---|---|---|");
+    println!("| | least | median |\n|---|---|---|");
     scratches(&site, arguments.runs)?;
     if arguments.candidates > 0 {
         runtime.block_on(trials(&site, &arguments))?;
@@ -195,8 +199,8 @@ async fn passed(
 fn scratches(site: &Site, runs: usize) -> Result<()> {
     let (mut added, mut first) = (Vec::new(), Vec::new());
     let (mut status, mut warm, mut next) = (Vec::new(), Vec::new(), Vec::new());
-    let place = site.folder.path().join("worktree");
-    let place = text_of(&place)?;
+    // Nothing is removed before the end: ext4 goes slowly past each inode that was deleted lately
+    // (fs/ext4/ialloc.c, recently_deleted), and whose files come to lie among those is chance.
     // git gives neither a build directory nor bytecode: what copying that costs is told by itself.
     let aside = site.folder.path().join("built");
     std::fs::create_dir(&aside)?;
@@ -206,13 +210,14 @@ fn scratches(site: &Site, runs: usize) -> Result<()> {
     for run in 0..runs {
         // The disk is not to be busy with what was written or removed before.
         nix::unistd::sync();
+        let place = text_of(&site.folder.path().join(format!("worktree-{run}")))?;
         added.push(timed(|| git(&site.tree, &["worktree", "add", "-q", "--detach", &place]))?);
-        let cache = site.folder.path().join(format!("cache-{run}"));
+        let mut cache = site.folder.path().join(format!("cache-{run}"));
         built.iter().try_for_each(|(built, aside)| std::fs::rename(built, aside))?;
         first.push(timed(|| site.scratch(&cache).map(drop))?);
         if !built.is_empty() {
             built.iter().try_for_each(|(built, aside)| std::fs::rename(aside, built))?;
-            std::fs::remove_dir_all(&cache)?;
+            cache = site.folder.path().join(format!("cache-of-built-{run}"));
             nix::unistd::sync();
             std::thread::sleep(SETTLING);
             seeded.push(timed(|| site.scratch(&cache).map(drop))?);
@@ -223,9 +228,6 @@ fn scratches(site: &Site, runs: usize) -> Result<()> {
         warm.push(began.elapsed());
         scratch.lay(&site.patch(0))?;
         next.push(timed(|| Ok(scratch.lay(&site.patch(1))?))?);
-        drop(scratch);
-        git(&site.tree, &["worktree", "remove", "--force", &place])?;
-        std::fs::remove_dir_all(&cache)?;
     }
     let added = row("`git worktree add`", &mut added, None);
     row("the first scratch", &mut first, Some(added));
@@ -274,7 +276,8 @@ async fn trials(site: &Site, arguments: &Arguments) -> Result<()> {
         let began = Instant::now();
         tried(site, &prepared, &mut *scratch, run).await?;
         trial.push(began.elapsed());
-        if prepared.bench.python.is_some() {
+        // It takes several times as long as a trial: few runs tell by how much.
+        if run <= TRACED && prepared.bench.python.is_some() {
             let began = Instant::now();
             passed(site, &prepared, &mut *scratch, run, true).await?;
             traced.push(began.elapsed());
@@ -301,7 +304,7 @@ async fn trials(site: &Site, arguments: &Arguments) -> Result<()> {
         row("a warm trial that records lines", &mut traced, Some(bare));
     }
     row("the first trial, with its scratch", &mut cold, Some(bare));
-    let naive = row("a fresh clone, built and tested", &mut naive, Some(bare));
+    let naive = row("a fresh clone, built and tested", &mut naive, Some(bare)).median.as_secs_f64();
     let of_all = all.as_secs_f64() / arguments.candidates as f64;
     println!(
         "\n{} candidates, two at a time, from nothing: {:.1} s, {of_all:.2} s each; one after another in a fresh clone \
@@ -353,11 +356,26 @@ fn text_of(path: &Path) -> Result<String> {
     path.to_str().map(str::to_owned).context("a path is not UTF-8")
 }
 
-/// Prints a line of the table; returns the median in seconds.
-fn row(name: &str, times: &mut [Duration], against: Option<f64>) -> f64 {
+/// Of the runs of one thing.
+#[derive(Clone, Copy)]
+struct Taken {
+    least: Duration,
+    median: Duration,
+}
+
+/// Prints a line of the table, and all times to the error output, in their order.
+fn row(name: &str, times: &mut [Duration], against: Option<Taken>) -> Taken {
+    eprintln!("{name}: {:?}", times.iter().map(Duration::as_millis).collect::<Vec<_>>());
     times.sort();
-    let (least, median) = (times[0].as_secs_f64(), times[times.len() / 2].as_secs_f64());
-    let ratio = against.map_or(String::new(), |against| format!("{:.2}", median / against));
-    println!("| {name} | {:.0} ms | {:.0} ms | {ratio} |", least * 1e3, median * 1e3);
-    median
+    let taken = Taken { least: times[0], median: times[times.len() / 2] };
+    let ratio = |one: fn(&Taken) -> Duration| {
+        against.map_or(String::new(), |against| format!(" ({:.2})", one(&taken).div_duration_f64(one(&against))))
+    };
+    let (of_least, of_median) = (ratio(|taken| taken.least), ratio(|taken| taken.median));
+    println!("| {name} | {:.0} ms{of_least} | {:.0} ms{of_median} |", millis(taken.least), millis(taken.median));
+    taken
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
