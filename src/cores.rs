@@ -27,9 +27,33 @@ pub fn asked<T: Sync, A: Send>(things: &[T], few: usize, ask: impl Fn(&T) -> A +
     })
 }
 
+/// The answers of two; each has a core of its own where that is `worth` a thread.
+///
+/// # Panics
+/// One of them does.
+pub fn both<A, B: Send>(worth: bool, one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
+    if !worth {
+        return (one(), other());
+    }
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(other);
+        let one = one();
+        (one, worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_are_answered_with_a_thread_and_without() {
+        for worth in [false, true] {
+            assert_eq!(both(worth, || 1, || std::thread::current().id()).0, 1);
+            let (here, there) = both(worth, || std::thread::current().id(), || std::thread::current().id());
+            assert_eq!(here != there, worth);
+        }
+    }
 
     #[test]
     fn each_thing_has_its_answer_in_its_place() {

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
@@ -88,13 +89,25 @@ impl Plan {
     }
 }
 
+/// Opens the store in the slot's `dir`, and fixes there what every scratch of a run
+/// holds.
+pub(super) fn fix(snapshot: &Snapshot, dir: &Path) -> Result<(Pristine, Plan), ScratchError> {
+    let store = |source| ScratchError::cache("write", dir, source);
+    let (pristine, known) = Pristine::open(dir).map_err(store)?;
+    let (plan, known) = pin(snapshot, &pristine, known)?;
+    if let Some(known) = known {
+        pristine.save(&known).map_err(store)?;
+    }
+    Ok((pristine, plan))
+}
+
 /// Reads what is not known yet. Returns the plan and, where that is more or
 /// less than before, all that is known then of the user's files.
-pub(super) fn pin(
+fn pin(
     snapshot: &Snapshot,
     pristine: &Pristine,
-    known: HashMap<PathBuf, Known>,
-) -> Result<(Plan, Option<HashMap<PathBuf, Known>>), ScratchError> {
+    known: HashMap<OsString, Known>,
+) -> Result<(Plan, Option<HashMap<OsString, Known>>), ScratchError> {
     let carried = carried::decide(snapshot.root(), snapshot.ignored());
     let plan = Plan { wanted: Vec::with_capacity(snapshot.entries().len()), ..Plan::default() };
     let mut pinning = Pinning { snapshot, pristine, known, new: Vec::new(), plan };
@@ -107,6 +120,8 @@ pub(super) fn pin(
             None => unknown.push((path, stat, symlink)),
         }
     }
+    // The listing is sorted, and names nothing twice.
+    let is_sorted = unknown.is_empty() && carried.files.is_empty() && carried.links.is_empty();
     // Read on all cores, looked at in turn.
     let read = cores::asked(&unknown, FEW, |(path, stat, symlink)| pinning.read(path, stat, *symlink));
     for ((path, stat, _), read) in unknown.into_iter().zip(read) {
@@ -117,18 +132,24 @@ pub(super) fn pin(
         pinning.plan.wanted.push(Wanted { path: link.clone(), content: Content::Symlink(target), modified: 0 });
     }
     let Pinning { mut known, new, mut plan, .. } = pinning;
-    plan.wanted.sort_by(|a, b| a.path.cmp(&b.path));
-    plan.wanted.dedup_by(|a, b| a.path == b.path);
+    if !is_sorted {
+        plan.wanted.sort_by(|a, b| a.path.cmp(&b.path));
+        plan.wanted.dedup_by(|a, b| a.path == b.path);
+    }
     plan.empty = snapshot.empty_folders().to_vec();
     // Files of one folder follow each other.
     let mut above: Vec<&Path> = plan.wanted.iter().filter_map(|wanted| wanted.path.parent()).collect();
-    above.dedup();
+    above.dedup_by(|a, b| a.as_os_str() == b.as_os_str());
     let folders = above.into_iter().chain(plan.empty.iter().map(PathBuf::as_path)).flat_map(Path::ancestors);
     plan.folders = folders.filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_path_buf).collect();
     plan.links = carried.links;
     plan.seed = carried.seed;
     plan.compiled = carried.compiled;
-    let has = |wanted: &str| plan.wanted.iter().any(|it| it.path.file_name().is_some_and(|name| name == wanted));
+    let has = |name: &str| {
+        // The name itself is looked for last: it takes longer.
+        let ends = |path: &Path| path.as_os_str().as_encoded_bytes().ends_with(name.as_bytes());
+        plan.wanted.iter().any(|it| ends(&it.path) && it.path.file_name().is_some_and(|its| its == name))
+    };
     plan.has_go = has("go.mod");
     plan.builds = (has("Cargo.toml") || plan.seed.is_some()) && !plan.folders.contains(Path::new("target"));
     plan.notes.extend(carried.notes);
@@ -137,7 +158,7 @@ pub(super) fn pin(
     if new.is_empty() && files == known.len() {
         return Ok((plan, None));
     }
-    known.retain(|path, _| matches!(plan.content(path), Some(Content::File { .. })));
+    known.retain(|path, _| matches!(plan.content(Path::new(path)), Some(Content::File { .. })));
     known.extend(new);
     Ok((plan, Some(known)))
 }
@@ -146,9 +167,9 @@ pub(super) fn pin(
 struct Pinning<'a> {
     snapshot: &'a Snapshot,
     pristine: &'a Pristine,
-    known: HashMap<PathBuf, Known>,
+    known: HashMap<OsString, Known>,
     /// What was not known, or is something else by now.
-    new: Vec<(PathBuf, Known)>,
+    new: Vec<(OsString, Known)>,
     plan: Plan,
 }
 
@@ -166,7 +187,7 @@ impl Pinning<'_> {
     /// The digest of a file that an earlier run read and nobody wrote since,
     /// unless this one has fixed or read it already.
     fn known_digest(&self, path: &Path, listed: &Stat) -> Option<Digest> {
-        let known = self.known.get(path).filter(|known| known.settled && known.user == *listed)?;
+        let known = self.known.get(path.as_os_str()).filter(|known| known.settled && known.user == *listed)?;
         let is_fixed = self.snapshot.kept(path).is_some() || self.snapshot.held_reading(path).is_some();
         (!is_fixed && self.pristine.has(&known.digest)).then_some(known.digest)
     }
@@ -210,12 +231,12 @@ impl Pinning<'_> {
         match read {
             Ok(Read::Link(target)) => self.want(path, Content::Symlink(target), listed),
             Ok(Read::Fixed(digest)) => {
-                self.new.push((path.to_owned(), Known { user: *listed, digest, settled: false }));
+                self.new.push((path.into(), Known { user: *listed, digest, settled: false }));
                 self.want(path, file_content(digest, listed), listed);
             }
             Ok(Read::File { digest, stat, still }) => {
                 let settled = still && nanoseconds_now() - stat.changed.max(stat.modified) > RACY;
-                self.new.push((path.to_owned(), Known { user: stat, digest, settled }));
+                self.new.push((path.into(), Known { user: stat, digest, settled }));
                 if !still {
                     self.plan.notes.push(format!("`{}` was being written while it was copied", path.display()));
                 }

@@ -22,11 +22,13 @@ use super::Snapshot;
 use super::ahead;
 use super::disk;
 use super::pin::Plan;
-use super::pin::pin;
+use super::pin::fix;
 use super::pristine::Pristine;
 use super::seed::Seeded;
 use super::seed::seed;
+use super::slot;
 use super::slot::Slot;
+use crate::cores;
 use crate::git::Repository;
 use crate::patch::Patch;
 use crate::process::Layer;
@@ -35,6 +37,9 @@ use crate::source::RelPath;
 /// More slots than any machine has cores; beyond, something is wrong with the
 /// locks.
 const MOST_SLOTS: usize = 1024;
+
+/// Bytes of a slot's index for which another thread is worth starting.
+const LARGE_INDEX: u64 = 256 << 10;
 
 /// What tells backup programs to leave a directory out
 /// (<https://bford.info/cachedir/>).
@@ -86,14 +91,12 @@ impl Pool {
         }
         ahead::remove_abandoned(&home);
         let mut slot = free_slot(&home)?;
+        let worth = slot::index_bytes(&slot.dir) > LARGE_INDEX;
+        let (fixed, recorded) = cores::both(worth, || fix(snapshot, &slot.dir), || slot::recorded(&slot.dir));
+        let (pristine, plan) = fixed?;
+        slot.recall(recorded);
         if let Some(laid) = snapshot.take_laid() {
             slot.begin_with(laid);
-        }
-        let store = |source| ScratchError::cache("write", &slot.dir, source);
-        let (pristine, known) = Pristine::open(&slot.dir).map_err(store)?;
-        let (plan, known) = pin(snapshot, &pristine, known)?;
-        if let Some(known) = known {
-            pristine.save(&known).map_err(store)?;
         }
         let (pristine, plan) = (Arc::new(pristine), Arc::new(plan));
         snapshot.keep(Arc::clone(&pristine), Arc::clone(&plan));
@@ -134,7 +137,11 @@ impl Pool {
         let idle = self.shared.state().idle.pop();
         let slot = match idle {
             Some(slot) => slot,
-            None => free_slot(&self.shared.home)?,
+            None => {
+                let mut slot = free_slot(&self.shared.home)?;
+                slot.recall(slot::recorded(&slot.dir));
+                slot
+            }
         };
         let mut scratch = Taken { slot: Some(slot), method: self.method(), shared: Arc::clone(&self.shared) };
         scratch.make()?;

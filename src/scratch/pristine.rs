@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -73,7 +74,7 @@ pub(super) enum Kept {
 
 impl Pristine {
     /// Opens the store in `folder`, and what it knows of the user's files.
-    pub(super) fn open(folder: &Path) -> io::Result<(Pristine, HashMap<PathBuf, Known>)> {
+    pub(super) fn open(folder: &Path) -> io::Result<(Pristine, HashMap<OsString, Known>)> {
         std::fs::create_dir_all(folder.join("large"))?;
         let pack = File::options().read(true).write(true).create(true).truncate(false).open(pack_in(folder))?;
         let index = std::fs::read(folder.join("pristine.index")).unwrap_or_default();
@@ -134,7 +135,7 @@ impl Pristine {
 
     /// Writes down what is known for the next run, and lets go of what no
     /// path in `known` needs once that is much.
-    pub(super) fn save(&self, known: &HashMap<PathBuf, Known>) -> io::Result<()> {
+    pub(super) fn save(&self, known: &HashMap<OsString, Known>) -> io::Result<()> {
         let needed: HashSet<Digest> = known.values().map(|known| known.digest).collect();
         self.drop_large(&needed)?;
         let places = self.places();
@@ -171,7 +172,7 @@ fn pack_in(folder: &Path) -> PathBuf {
     folder.join("pristine.pack")
 }
 
-fn written(places: &Places, known: &HashMap<PathBuf, Known>) -> Vec<u8> {
+fn written(places: &Places, known: &HashMap<OsString, Known>) -> Vec<u8> {
     let mut writer = Writer::new(MAGIC);
     writer.number(places.end);
     writer.number(places.at.len() as u64);
@@ -182,7 +183,7 @@ fn written(places: &Places, known: &HashMap<PathBuf, Known>) -> Vec<u8> {
     }
     writer.number(known.len() as u64);
     for (path, known) in known {
-        writer.path(path);
+        writer.path(Path::new(path));
         writer.stat(&known.user);
         writer.bytes(&known.digest);
         writer.number(u64::from(known.settled));
@@ -190,7 +191,7 @@ fn written(places: &Places, known: &HashMap<PathBuf, Known>) -> Vec<u8> {
     writer.done()
 }
 
-fn parse(index: &[u8]) -> Option<(Places, HashMap<PathBuf, Known>)> {
+fn parse(index: &[u8]) -> Option<(Places, HashMap<OsString, Known>)> {
     let mut reader = Reader::new(index, MAGIC)?;
     let (end, count) = (reader.number()?, reader.count(LEAST)?);
     let mut places = Places { at: HashMap::with_capacity(count), end };
@@ -200,7 +201,7 @@ fn parse(index: &[u8]) -> Option<(Places, HashMap<PathBuf, Known>)> {
     let count = reader.count(LEAST)?;
     let mut known = HashMap::with_capacity(count);
     for _ in 0..count {
-        let (path, user, digest) = (reader.path()?, reader.stat()?, reader.digest()?);
+        let (path, user, digest) = (reader.path()?.into_os_string(), reader.stat()?, reader.digest()?);
         known.insert(path, Known { user, digest, settled: reader.number()? == 1 });
     }
     Some((places, known))
@@ -210,7 +211,7 @@ fn parse(index: &[u8]) -> Option<(Places, HashMap<PathBuf, Known>)> {
 mod tests {
     use super::*;
 
-    fn known_of(digest: Digest) -> HashMap<PathBuf, Known> {
+    fn known_of(digest: Digest) -> HashMap<OsString, Known> {
         HashMap::from([("a".into(), Known { user: Stat::default(), digest, settled: true })])
     }
 

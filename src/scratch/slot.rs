@@ -91,7 +91,8 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Takes slot `number` below `home`; `None` where another pool has it.
+    /// Takes slot `number` below `home`; `None` where another pool has it. What lies
+    /// in it is not known before [`Slot::recall`].
     pub(super) fn acquire(home: &Path, number: usize) -> Result<Option<Slot>, ScratchError> {
         let dir = home.join(number.to_string());
         let tree = dir.join("tree");
@@ -111,8 +112,6 @@ impl Slot {
         remove_leftovers(&dir).map_err(cannot("clean", &dir))?;
         let new = !tree.exists();
         std::fs::create_dir_all(&tree).map_err(cannot("make", &tree))?;
-        let index = std::fs::read(dir.join("tree.index")).unwrap_or_default();
-        let (clock, records) = parse(&index).unwrap_or_default();
         let upper = Upper::over(&tree, &dir);
         let bytecode = Bytecode::of(&tree, &dir).map_err(cannot("empty", &dir))?;
         Ok(Some(Slot {
@@ -124,10 +123,10 @@ impl Slot {
             upper,
             number,
             _lock: lock,
-            records,
+            records: HashMap::new(),
             patched: Patched::default(),
             leaving: HashSet::new(),
-            clock,
+            clock: 0,
             new,
             unsaved: false,
             worktree: None,
@@ -135,6 +134,11 @@ impl Slot {
             asked_seed: false,
             notes: Vec::new(),
         }))
+    }
+
+    /// Knows again what lies in it: [`recorded`] of its directory.
+    pub(super) fn recall(&mut self, recorded: (i64, HashMap<PathBuf, Record>)) {
+        (self.clock, self.records) = recorded;
     }
 
     /// Takes over what was laid already, where nothing is in the tree yet.
@@ -282,7 +286,7 @@ impl Slot {
             writer.content(&record.content);
             writer.stat(&record.own);
         }
-        let file = self.dir.join("tree.index");
+        let file = index_in(&self.dir);
         disk::write_whole(&file, &writer.done()).map_err(|source| ScratchError::cache("write", &file, source))?;
         self.unsaved = false;
         Ok(())
@@ -298,6 +302,21 @@ impl Slot {
             let _ = repository.unregister_worktree(&worktree);
         }
     }
+}
+
+/// Bytes of a slot's index.
+pub(super) fn index_bytes(dir: &Path) -> u64 {
+    index_in(dir).metadata().map_or(0, |about| about.len())
+}
+
+/// The clock of the slot in `dir`, and what lies in its tree, by its index.
+pub(super) fn recorded(dir: &Path) -> (i64, HashMap<PathBuf, Record>) {
+    let index = std::fs::read(index_in(dir)).unwrap_or_default();
+    parse(&index).unwrap_or_default()
+}
+
+fn index_in(dir: &Path) -> PathBuf {
+    dir.join("tree.index")
 }
 
 fn parse(index: &[u8]) -> Option<(i64, HashMap<PathBuf, Record>)> {
