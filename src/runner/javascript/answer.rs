@@ -112,9 +112,12 @@ fn silent(project: &Project, request: &Request, finished: &Finished, ground: Gro
     report
 }
 
-/// The last line with a word that was printed, on stderr rather than stdout.
+/// npm's last line, after it said what is wrong (npm 10).
+const NPM_LOG: &str = "A complete log of this run can be found in";
+
+/// The last line that tells something, on stderr rather than stdout.
 fn said(finished: &Finished) -> Option<String> {
-    let tells = |line: &&str| line.contains(char::is_alphanumeric);
+    let tells = |line: &&str| line.contains(char::is_alphanumeric) && !line.contains(NPM_LOG);
     let of = |text: &str| text.lines().rev().map(str::trim).find(tells).map(str::to_owned);
     of(&finished.stderr.text).or_else(|| of(&finished.stdout.text))
 }
@@ -202,5 +205,33 @@ impl Record {
             failure.kind = Kind::Collection;
         }
         failure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::process::Captured;
+
+    #[test]
+    fn what_a_command_said_last_is_no_empty_frame_and_no_place_of_a_log() {
+        let npm = "npm error npx canceled due to missing packages and no YES option: [\"mocha@12.0.3\"]\n\
+                   npm error A complete log of this run can be found in: /root/.npm/_logs/debug-0.log\n";
+        for (stdout, stderr, wanted) in [
+            (
+                "started\n",
+                npm,
+                Some("npm error npx canceled due to missing packages and no YES option: [\"mocha@12.0.3\"]"),
+            ),
+            ("started\n---\n", "", Some("started")),
+            ("", "  \n", None),
+        ] {
+            let captured = |text: &str| Captured { text: text.to_owned(), dropped: 0 };
+            let (stdout, stderr) = (captured(stdout), captured(stderr));
+            let finished = Finished { exit: Exit::Code(1), stdout, stderr, took: Duration::ZERO };
+            assert_eq!(said(&finished).as_deref(), wanted);
+        }
     }
 }
