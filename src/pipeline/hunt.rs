@@ -285,6 +285,7 @@ impl Hunt<'_> {
         }
         self.tools.events.emit(Event::Proposed { source: source.to_owned(), candidates: candidates.len() });
         self.ended.counts.proposed += candidates.len();
+        let candidates = self.without_twins(candidates);
         self.crew.enqueue(candidates, false);
     }
 
@@ -322,6 +323,16 @@ impl Hunt<'_> {
     }
 
     pub(super) fn record(&mut self, tried: Tried) {
+        let is_verified = matches!(tried.verdict, Verdict::Verified(_));
+        self.note(tried);
+        if is_verified {
+            self.spare_twins();
+            self.crew.go_on();
+        }
+    }
+
+    /// Notes what came of a trial, or of that of a twin.
+    pub(super) fn note(&mut self, tried: Tried) {
         let tried = self.with_twin(tried);
         let (verdict, detail) = workers::words(&tried.verdict);
         self.tools.events.emit(Event::Tried {
@@ -344,7 +355,6 @@ impl Hunt<'_> {
                     Some(miss) => leads::note(&mut self.ended.leads, &tried.candidate, &miss),
                     None => self.verified(&tried.candidate, &proved.evidence),
                 }
-                self.crew.go_on();
             }
         }
         if let Verdict::Missed(miss) = &tried.verdict {

@@ -13,6 +13,7 @@ mod silenced;
 use super::PipelineError;
 use super::ended::Ended;
 use super::hunt::Hunt;
+use super::workers::MODEL;
 use crate::event::Event;
 use crate::patch::Patch;
 use crate::propose::Candidate;
@@ -89,11 +90,13 @@ impl Hunt<'_> {
     }
 
     /// Brings forward what changes the same lines as a verified patch of a
-    /// rule: where one change of a line passes by chance, so do others.
+    /// rule: where one change of a line passes by chance, so do others. A
+    /// model's patches stay before them: one that verifies spares them.
     pub(super) fn call_rivals(&self, candidate: &Candidate) {
         if candidate.origin.kind == RULE {
             let touched = candidate.patch.touched_before();
             self.crew.bring_forward(|other| other.origin.kind == RULE && other.patch.touched_before() == touched);
+            self.crew.bring_forward(|other| other.origin.kind == MODEL);
         }
     }
 

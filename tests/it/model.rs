@@ -1,6 +1,8 @@
 //! heal and a model: a stand-in endpoint on loopback answers from a script.
 //! The replies are written by hand.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use serde_json::json;
 use wiremock::Mock;
@@ -177,6 +179,27 @@ fn a_change_that_a_rule_wrote_too_is_the_models_where_the_rule_is_not_believed()
         let leads = failure["leads"].as_array().expect("leads");
         assert!(leads.iter().all(|lead| lead["diff"] != proposals[0]["diff"]), "{leads:?}");
     }
+}
+
+#[test]
+fn what_a_rules_trial_has_verified_is_not_tried_again_for_a_model() {
+    let same = json!({"patches": [{"root_cause": "Decimal goes with hexadecimal.", "edits": [{"path": "flags.py", "search": "        decimal=options.decimal,", "replace": "        decimal=options.hexadecimal,"}]}], "see": [], "no_fix": null});
+    // The rules are on trial by then, one after another.
+    let (_runtime, server) = serve("/v1/chat/completions", vec![chat(&same).set_delay(Duration::from_secs(5))]);
+    let project = Project::new(FLAGS);
+    let file = project.root.parent().expect("a parent").join("events.jsonl");
+    let arguments = ["fix", "--jobs", "1", "--model", "openai-chat/stand-in", "--events", file.to_str().expect("text")];
+    let ran = heal(&project, &server, "/v1", &arguments).code(0);
+    let text = std::fs::read_to_string(&file).expect("events");
+    let events = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("json"));
+    let verified: Vec<Value> = events.filter(|event| event["verdict"] == "verified").collect();
+    let of = |kind: &str| {
+        let place = verified.iter().position(|event| event["source"].as_str().is_some_and(|it| it.starts_with(kind)));
+        place.unwrap_or_else(|| panic!("no {kind}: {text}"))
+    };
+    assert!(of("rule ") < of("model "), "{text}");
+    assert_eq!(verified[of("model ")]["seconds"], 0.0, "{text}");
+    assert!(ran.stdout.contains("options.hexadecimal"), "{}", ran.stdout);
 }
 
 #[test]
