@@ -36,7 +36,8 @@ impl Hunt<'_> {
     pub(super) fn spare_twins(&mut self) {
         let proved: Vec<&Patch> = self.proved_of_rules().map(|(patch, _)| patch).collect();
         let waiting = self.crew.take_waiting(|one| one.origin.kind == MODEL && proved.contains(&&one.patch));
-        self.without_twins(waiting);
+        let others = self.without_twins(waiting);
+        self.crew.enqueue(others, true);
     }
 
     /// The candidates that are to be tried: those that a model wrote and a rule's
