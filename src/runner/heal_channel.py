@@ -537,24 +537,32 @@ class Deadline(object):
         return {"kind": "timeout", "message": "Timeout: " + self.words(), "frames": self.stood, "swapped": False}
 
 
+# Bits of a line's number, beside which the identity of its function is kept.
+LINE_BITS = 32
+LINE_MASK = (1 << LINE_BITS) - 1
+
+
 class Lines(object):
     """Records which lines of the repository run.
 
     `sys.monitoring` from Python 3.12 on, else `sys.settrace`, which is left
     alone where a debugger or coverage holds it. Of the monitoring's two tools
     one finds the repository's functions, each once; the other hears the lines
-    of those alone, each once a test.
+    of those alone, each once a test. While a test runs the monitoring keeps
+    nothing that the garbage collector counts: tests compare such counts.
     """
 
     def __init__(self, settings):
         self.active = bool(settings.get("trace"))
         self.file = Tree(settings).file
+        # Lines by file; of the monitoring, numbers that tell function and line.
         self.hits = {}
+        self.heard = set()
         self.running = False
         # How many of those that only tell of a failure are at work.
         self.telling = 0
-        # The repository's functions by identity: code, file, events.
-        self.codes = {}
+        # The repository's functions by identity, the file and the events of each.
+        self.codes, self.files, self.events = {}, {}, {}
         # Those whose lines have been heard since the last test began.
         self.touched = set()
         self.finder = self.tool = None
@@ -576,15 +584,14 @@ class Lines(object):
     def start(self):
         if not self.active:
             return
-        self.hits = {}
+        self.hits, self.heard = {}, set()
         if self.tool is not None:
             # A line that was heard is heard again when its function is
             # listened to anew; to restart all events would cost each function
             # of every library.
             for key in self.touched:
-                code, _, events = self.codes[key]
-                sys.monitoring.set_local_events(self.tool, code, 0)
-                sys.monitoring.set_local_events(self.tool, code, events)
+                sys.monitoring.set_local_events(self.tool, self.codes[key], 0)
+                sys.monitoring.set_local_events(self.tool, self.codes[key], self.events[key])
             self.touched = set()
             self.running = True
             sys.monitoring.set_events(self.finder, sys.monitoring.events.PY_START)
@@ -602,9 +609,8 @@ class Lines(object):
         self.running = False
         hits, self.hits = self.hits, {}
         if self.tool is not None:
-            of_code, hits = hits, {}
-            for key, lines in of_code.items():
-                hits.setdefault(self.codes[key][1], set()).update(lines)
+            for number in self.heard:
+                hits.setdefault(self.files[number >> LINE_BITS], set()).add(number & LINE_MASK)
         else:
             import threading
 
@@ -642,7 +648,7 @@ class Lines(object):
             begins = any(line == first and end > offset + 2 for _, end, line in code.co_lines())
             if begins:
                 events |= sys.monitoring.events.PY_START
-            self.codes[id(code)] = (code, file, events)
+            self.codes[id(code)], self.files[id(code)], self.events[id(code)] = code, file, events
             sys.monitoring.set_local_events(self.tool, code, events)
             if begins:
                 self.on_start(code, offset)
@@ -658,10 +664,7 @@ class Lines(object):
         key = id(code)
         self.touched.add(key)
         if self.running:
-            try:
-                self.hits[key].add(line)
-            except KeyError:
-                self.hits[key] = {line}
+            self.heard.add(key << LINE_BITS | line)
         return sys.monitoring.DISABLE
 
     def on_call(self, frame, event, _argument):

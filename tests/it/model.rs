@@ -181,6 +181,32 @@ fn a_change_that_a_rule_wrote_too_is_the_models_where_the_rule_is_not_believed()
     }
 }
 
+/// Two faults in one file, and a test that notices who hears which lines run.
+const TWICE: &[(&str, &str)] = &[
+    (
+        "twice.py",
+        "def after(n):\n    return n + 2\n\n\ndef before(n):\n    return n - 1\n\n\ndef double(n):\n    return n * 3\n",
+    ),
+    (
+        "test_twice.py",
+        "import sys\nimport unittest\nfrom twice import after, before, double\n\n\nclass TwiceTest(unittest.TestCase):\n    def test_both(self):\n        self.assertEqual([after(1), after(5), double(2), double(7)], [2, 6, 4, 14])\n\n    def test_nobody_listens(self):\n        tools = sys.monitoring.get_tool if hasattr(sys, 'monitoring') else lambda number: None\n        self.assertEqual([tools(number) for number in range(6)], [None] * 6)\n        self.assertIsNone(sys.gettrace())\n        self.assertEqual(before(2), 1)\n",
+    ),
+];
+
+#[test]
+fn a_test_that_notices_how_lines_are_recorded_does_not_speak_against_a_patch() {
+    let mended = json!({"patches": [{"root_cause": "Both are one too many.", "edits": [
+        {"path": "twice.py", "search": "    return n + 2", "replace": "    return n + 1"},
+        {"path": "twice.py", "search": "    return n * 3", "replace": "    return n * 2"},
+    ]}], "see": [], "no_fix": null});
+    let (_runtime, server) = serve("/v1/chat/completions", vec![chat(&mended)]);
+    let project = Project::new(TWICE);
+    let ran = heal(&project, &server, "/v1", &["fix", "--json", "--model", "openai-chat/stand-in"]).code(0);
+    let json = ran.json();
+    let evidence = &json["failures"][0]["proposals"][0]["evidence"];
+    assert_eq!((&evidence["suite"]["passed"], &evidence["suite"]["newly_failing"]), (&json!(2), &json!(0)), "{json}");
+}
+
 #[test]
 fn what_a_rules_trial_has_verified_is_not_tried_again_for_a_model() {
     let same = json!({"patches": [{"root_cause": "Decimal goes with hexadecimal.", "edits": [{"path": "flags.py", "search": "        decimal=options.decimal,", "replace": "        decimal=options.hexadecimal,"}]}], "see": [], "no_fix": null});

@@ -86,7 +86,12 @@ impl Trials {
         request.trace_lines =
             self.bench.python.is_some() && baseline.tests.len() <= TRACED && (quick || mends && hunks > 1);
         let began = Instant::now();
-        let (report, held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
+        let (mut report, mut held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
+        if request.trace_lines && !baseline.compare(&report).newly_failing.is_empty() {
+            // What the baseline ran without, a test may notice: it is not the patch's.
+            request.trace_lines = false;
+            (report, held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
+        }
         let took = began.elapsed();
         let judged = self.passes_whole(&report).and_then(|()| self.of(&integrity::GATE, held));
         Ok(judged.map(|()| SuiteRun { patch: patch.clone(), report, took }))
