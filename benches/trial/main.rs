@@ -10,8 +10,8 @@
 //! which the command is run once before anything counts. A candidate is a
 //! comment at the end of FILE, so that every build and every test has the same
 //! work. What is compared runs in turn, so that a busy machine is as busy for
-//! one as for the other; what counts are the ratios, of medians and,
-//! where the speed of the machine itself changes, of the least times.
+//! one as for the other; what counts are the ratios: of medians and, where the
+//! speed of the machine itself changes, of the least times.
 
 #[path = "../localize/open.rs"]
 mod open;
@@ -199,14 +199,14 @@ async fn passed(
 fn scratches(site: &Site, runs: usize) -> Result<()> {
     let (mut added, mut first) = (Vec::new(), Vec::new());
     let (mut status, mut warm, mut next) = (Vec::new(), Vec::new(), Vec::new());
-    // Nothing is removed before the end: ext4 goes slowly past each inode that was deleted lately
-    // (fs/ext4/ialloc.c, recently_deleted), and whose files come to lie among those is chance.
     // git gives neither a build directory nor bytecode: what copying that costs is told by itself.
     let aside = site.folder.path().join("built");
     std::fs::create_dir(&aside)?;
     let built = built_in(&site.tree)?;
     let built: Vec<_> = built.into_iter().enumerate().map(|(at, one)| (one, aside.join(at.to_string()))).collect();
     let mut seeded = Vec::new();
+    // Nothing is removed before the end: ext4 goes slowly past each inode that was deleted lately
+    // (fs/ext4/ialloc.c, recently_deleted), and whose files come to lie among those is chance.
     for run in 0..runs {
         // The disk is not to be busy with what was written or removed before.
         nix::unistd::sync();

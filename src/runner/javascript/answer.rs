@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn what_a_command_said_last_is_no_empty_frame_and_no_place_of_a_log() {
         let npm = "npm error npx canceled due to missing packages and no YES option: [\"mocha@12.0.3\"]\n\
-                   npm error A complete log of this run can be found in: /root/.npm/_logs/debug-0.log\n";
+                   npm error A complete log of this run can be found in: /home/ana/.npm/_logs/debug-0.log\n";
         for (stdout, stderr, wanted) in [
             (
                 "started\n",

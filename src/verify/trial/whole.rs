@@ -87,14 +87,23 @@ impl Trials {
             self.bench.python.is_some() && baseline.tests.len() <= TRACED && (quick || mends && hunks > 1);
         let began = Instant::now();
         let (mut report, mut held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
-        if request.trace_lines && !baseline.compare(&report).newly_failing.is_empty() {
-            // What the baseline ran without, a test may notice: it is not the patch's.
+        let newly = if request.trace_lines { baseline.compare(&report).newly_failing } else { Vec::new() };
+        if !newly.is_empty() && self.notices_lines(scratch, newly).await? {
             request.trace_lines = false;
             (report, held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
         }
         let took = began.elapsed();
         let judged = self.passes_whole(&report).and_then(|()| self.of(&integrity::GATE, held));
         Ok(judged.map(|()| SuiteRun { patch: patch.clone(), report, took }))
+    }
+
+    /// Whether one of the tests fails without the patch too where lines are recorded,
+    /// as they were not for the baseline: then it speaks of the recording.
+    async fn notices_lines(&self, scratch: &mut dyn Scratch, tests: Vec<String>) -> Result<bool, TrialError> {
+        scratch.restore()?;
+        let mut request = self.bench.request(Selection::Tests(tests));
+        request.trace_lines = true;
+        Ok(self.bench.run(scratch, &request).await?.failures().next().is_some())
     }
 
     /// Whether what is to be cured passes in the suite too.
