@@ -28,6 +28,7 @@ mod compiled;
 mod containment;
 mod disk;
 mod layered;
+mod lock;
 mod patched;
 mod pin;
 mod pool;

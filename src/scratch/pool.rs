@@ -2,7 +2,6 @@
 //!
 //! Starts nothing. Two pools, of one process or of two, never share a slot.
 
-use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use super::ScratchError;
 use super::Snapshot;
 use super::ahead;
 use super::disk;
+use super::lock::Lock;
 use super::pin::Plan;
 use super::pin::fix;
 use super::pristine::Pristine;
@@ -385,10 +385,10 @@ fn is_abandoned(name: &str, tree: &Path) -> bool {
     if !tree.ends_with("tree") {
         return false;
     }
-    if let Some(Ok(lock)) = tree.parent().map(|slot| File::open(slot.join("lock"))) {
-        return lock.try_lock().is_ok();
+    match tree.parent().map(|slot| Lock::is_free(&slot.join("lock"))) {
+        Some(Ok(is_free)) => is_free,
+        _ => is_gone(),
     }
-    is_gone()
 }
 
 /// The process of an entry named `heal-<process>-<slot>`.

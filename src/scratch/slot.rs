@@ -4,9 +4,7 @@
 
 use std::collections::HashMap;
 use std::collections::HashSet;
-use std::fs::File;
 use std::fs::Metadata;
-use std::fs::TryLockError;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
@@ -20,6 +18,7 @@ use super::bytecode::remove_bytecode;
 use super::compiled::Compiled;
 use super::disk;
 use super::disk::Bytes;
+use super::lock::Lock;
 use super::patched::Patched;
 use super::pin::Plan;
 use super::pin::Wanted;
@@ -62,7 +61,7 @@ pub(super) struct Slot {
     /// Over the tree.
     pub(super) upper: Upper,
     /// Held as long as the slot is.
-    _lock: File,
+    _lock: Lock,
     pub(super) records: HashMap<PathBuf, Record>,
     /// The patch that is in it.
     pub(super) patched: Patched,
@@ -102,13 +101,7 @@ impl Slot {
         };
         std::fs::create_dir_all(&dir).map_err(cannot("make", &dir))?;
         let lock_file = dir.join("lock");
-        let open = File::options().create(true).truncate(false).write(true).open(&lock_file);
-        let lock = open.map_err(cannot("write", &lock_file))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(source)) => return Err(cannot("lock", &lock_file)(source)),
-        }
+        let Some(lock) = Lock::take(&lock_file).map_err(cannot("lock", &lock_file))? else { return Ok(None) };
         remove_leftovers(&dir).map_err(cannot("clean", &dir))?;
         let new = !tree.exists();
         std::fs::create_dir_all(&tree).map_err(cannot("make", &tree))?;
