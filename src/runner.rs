@@ -68,6 +68,11 @@ impl RunnerKind {
         matches!(self, RunnerKind::Pytest | RunnerKind::Unittest)
     }
 
+    /// Whether it runs JavaScript, whose tests have no deadlines of their own.
+    pub fn runs_javascript(self) -> bool {
+        matches!(self, RunnerKind::Jest | RunnerKind::Vitest | RunnerKind::Mocha | RunnerKind::Node)
+    }
+
     /// Its name, in reports and messages.
     pub fn name(self) -> &'static str {
         match self {
@@ -121,6 +126,9 @@ pub struct Request {
     pub selection: Selection,
     /// Deadline of a single test.
     pub test_limit: Duration,
+    /// What may pass beside the tests where they have no deadlines of their
+    /// own (JavaScript, Go): starting the runner, loading the files.
+    pub start_limit: Duration,
     /// Deadline of the whole command.
     pub time_limit: Duration,
     /// Record which lines of the repository each selected test executes.
@@ -198,6 +206,8 @@ pub struct Report {
     pub incomplete_why: Option<String>,
     /// Set where only an exit code is known (an opaque command): `true` for 0.
     pub exit_only: Option<bool>,
+    /// How long the command ran.
+    pub lasted: Duration,
     /// Modules the tests loaded (Python).
     pub modules: Vec<LoadedModule>,
     /// What the compiler would change.

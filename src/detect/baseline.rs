@@ -25,6 +25,8 @@ pub struct Baseline {
     pub slowest: Duration,
     /// Time of all tests together, one after the other.
     pub took: Duration,
+    /// How long the command ran.
+    pub lasted: Duration,
     /// Whether the suite could be run to its end.
     pub complete: bool,
     /// Set where only an exit code is known.
@@ -70,6 +72,7 @@ impl Baseline {
             flaky: BTreeSet::new(),
             slowest: ended.map(|test| test.took).max().unwrap_or_default(),
             took: report.tests.iter().map(|test| test.took).sum(),
+            lasted: report.lasted,
             complete: report.complete,
             exit_only: report.exit_only,
             problems: report.problems.iter().map(|problem| problem.id.clone()).collect(),

@@ -21,6 +21,7 @@ use crate::runner::Project;
 use crate::runner::Report;
 use crate::runner::Request;
 use crate::runner::RunnerError;
+use crate::runner::RunnerKind;
 use crate::runner::Selection;
 use crate::runner::Site;
 use crate::runner::Variation;
@@ -37,8 +38,37 @@ pub struct Limits {
     pub test: Duration,
     /// At most this for a test that is expected to run into it.
     pub brief: Duration,
+    /// What a command was seen to need beside its tests, at most.
+    pub start: Duration,
     /// At most this for one run of the suite.
     pub suite: Duration,
+}
+
+impl Limits {
+    /// Longest that a start is waited for: what nobody has measured yet.
+    pub const LONGEST_START: Duration = Duration::from_secs(120);
+    /// A start is waited for this long, however fast it was.
+    const SHORTEST_START: Duration = Duration::from_secs(5);
+    /// A run of the suite may take this long, however fast it was.
+    const SHORTEST_SUITE: Duration = Duration::from_secs(60);
+    /// How many times as long as before something may take.
+    const SLOWER: u32 = 10;
+
+    /// What may pass beside the tests of a command.
+    pub fn beside_tests(&self) -> Duration {
+        self.start.saturating_mul(Limits::SLOWER).clamp(Limits::SHORTEST_START, Limits::LONGEST_START)
+    }
+
+    /// At most this for the suite with a patch, where it `lasted` so long without:
+    /// what a patch makes endless outside of any test would else end with the
+    /// whole run. Where a patch has code compiled, it may take any time.
+    pub fn patched_suite(&self, kind: RunnerKind, lasted: Duration) -> Duration {
+        let builds = matches!(kind, RunnerKind::Cargo | RunnerKind::Go | RunnerKind::Command);
+        if builds || lasted.is_zero() {
+            return self.suite;
+        }
+        lasted.saturating_mul(Limits::SLOWER).max(Limits::SHORTEST_SUITE).min(self.suite)
+    }
 }
 
 /// A project and the means to run its tests.
@@ -89,6 +119,7 @@ impl Bench {
         Request {
             selection,
             test_limit: self.limits.test,
+            start_limit: self.limits.beside_tests(),
             time_limit: self.limits.suite,
             trace_lines: false,
             fail_fast: false,
@@ -140,6 +171,7 @@ impl Bench {
             return Err(BenchError::Stopped(self.interrupt.raised().unwrap_or(Stop::Asked)));
         }
         let mut report = runner::read(&self.project, &site, request, &channel, &finished);
+        report.lasted = finished.took;
         at_home(&mut report, &site);
         Ok(report)
     }
@@ -229,6 +261,25 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_took_a_moment_is_not_waited_for_as_if_nobody_knew() {
+        let seconds = |number: f64| Duration::from_secs_f64(number);
+        let limits = |start| Limits { test: seconds(2.0), brief: seconds(0.5), start, suite: seconds(1200.0) };
+        for (start, beside) in [(0.3, 5.0), (2.0, 20.0), (30.0, 120.0), (1e9, 120.0)] {
+            assert_eq!(limits(seconds(start)).beside_tests(), seconds(beside), "{start}");
+        }
+        for (kind, lasted, suite) in [
+            (RunnerKind::Node, 0.5, 60.0),
+            (RunnerKind::Pytest, 20.0, 200.0),
+            (RunnerKind::Jest, 500.0, 1200.0),
+            (RunnerKind::Vitest, 0.0, 1200.0),
+            (RunnerKind::Cargo, 20.0, 1200.0),
+            (RunnerKind::Command, 20.0, 1200.0),
+        ] {
+            assert_eq!(limits(seconds(1.0)).patched_suite(kind, seconds(lasted)), seconds(suite), "{kind:?} {lasted}");
+        }
+    }
 
     #[test]
     fn commands_side_by_side_count_once() {

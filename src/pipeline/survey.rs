@@ -121,7 +121,11 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
     }
     tools.events.emit(Event::Stage { name: "reproduce".into(), what: format!("{} failing", wanted.len()) });
     let wanted_refs: Vec<&Failure> = wanted.iter().collect();
+    let before = prepared.bench.clock.total();
     let mut reproductions = reproduce::reproduce(&prepared.bench, &mut *scratch, &first, &wanted_refs, whole).await?;
+    // Each of them needed a start, and more.
+    let again = prepared.bench.clock.total().saturating_sub(before);
+    prepared.bench.limits.start = first.lasted.min(again);
     for reproduction in &reproductions {
         tools.events.emit(Event::Reproduced {
             id: reproduction.failure.id.clone(),

@@ -419,6 +419,7 @@ mod tests {
         Request {
             selection: if ids.is_empty() { Selection::All } else { Selection::Tests(ids) },
             test_limit: Duration::from_secs(2),
+            start_limit: Duration::from_secs(60),
             time_limit: Duration::from_secs(60),
             trace_lines: false,
             fail_fast: false,

@@ -301,6 +301,7 @@ mod tests {
             let request = Request {
                 selection: Selection::All,
                 test_limit: Duration::from_secs(1),
+                start_limit: Duration::from_secs(60),
                 time_limit: Duration::from_secs(1),
                 trace_lines: false,
                 fail_fast: false,

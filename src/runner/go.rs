@@ -36,7 +36,8 @@ pub use traced::stand_in_main;
 /// Bytes kept of the events.
 const OUTPUT_LIMIT: usize = 64 * 1024 * 1024;
 
-/// What a package's other work may take beside its tests.
+/// The most that a package's other work may take beside its tests: it is built
+/// before its deadline begins.
 const START: Duration = Duration::from_secs(20);
 
 /// Options of `go test` that take a value as a word of their own.
@@ -156,7 +157,8 @@ fn argv(command: &[String], request: &Request, traced: &[String]) -> Vec<String>
         Selection::Tests(ids) => ids,
     };
     let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-    let limit = request.test_limit.saturating_mul(count).saturating_add(START).min(request.time_limit);
+    let limit =
+        request.test_limit.saturating_mul(count).saturating_add(request.start_limit.min(START)).min(request.time_limit);
     words.push(format!("-timeout={}s", limit.as_secs().max(1)));
     words.extend_from_slice(traced);
     let in_the_way = |word: &String| {

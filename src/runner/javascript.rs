@@ -38,9 +38,6 @@ const REPORTERS: &[(RunnerKind, &str, &str)] = &[
 /// Bytes kept of each output: results come by file.
 const OUTPUT_LIMIT: usize = 256 * 1024;
 
-/// What a start of node and a runner may take beside the tests asked for.
-const START: Duration = Duration::from_secs(120);
-
 /// The report's name in the channel.
 const REPORT: &str = "report.json";
 
@@ -73,7 +70,7 @@ pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Chan
         Selection::All => request.time_limit,
         Selection::Tests(ids) => {
             let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-            request.time_limit.min(request.test_limit.saturating_mul(count).saturating_add(START))
+            request.time_limit.min(request.test_limit.saturating_mul(count).saturating_add(request.start_limit))
         }
     };
     Ok(Command {

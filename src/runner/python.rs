@@ -271,6 +271,7 @@ pub mod tests {
         Request {
             selection,
             test_limit: Duration::from_secs(2),
+            start_limit: Duration::from_secs(60),
             time_limit: Duration::from_secs(60),
             trace_lines: false,
             fail_fast: false,

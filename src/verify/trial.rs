@@ -272,7 +272,8 @@ impl Trials {
         if let Err(miss) = self.screen(patch, false) {
             return Ok(Verdict::Missed(miss));
         }
-        let request = self.bench.request(Selection::All);
+        let mut request = self.bench.request(Selection::All);
+        request.time_limit = self.bench.limits.patched_suite(self.bench.project.kind, baseline.lasted);
         let (report, held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
         let judged =
             self.of(&build::GATE, build::judge(&report, Some(baseline))).and_then(|()| self.of(&integrity::GATE, held));

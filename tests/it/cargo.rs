@@ -88,6 +88,7 @@ impl Tree {
                 Some(ids) => Selection::Tests(ids.iter().map(|id| (*id).to_owned()).collect()),
             },
             test_limit,
+            start_limit: Duration::from_secs(60),
             time_limit: Duration::from_secs(120),
             trace_lines: false,
             fail_fast,

@@ -61,6 +61,7 @@ impl Bench {
         Request {
             selection,
             test_limit,
+            start_limit: time_limit,
             time_limit,
             trace_lines: true,
             fail_fast: false,

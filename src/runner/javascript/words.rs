@@ -201,14 +201,10 @@ fn with_env(words: Vec<String>) -> Vec<String> {
     }
 }
 
-fn is_script(kind: RunnerKind) -> bool {
-    matches!(kind, RunnerKind::Jest | RunnerKind::Vitest | RunnerKind::Mocha | RunnerKind::Node)
-}
-
 /// See [`super::of_script`].
 pub fn of_script(folder: &Path, command: &[String]) -> Option<RunnerKind> {
     let words = with_env(script(&package(folder)?, script_name(command)?)?);
-    wrap::see(&words).map(|seen| seen.kind).filter(|kind| is_script(*kind))
+    wrap::see(&words).map(|seen| seen.kind).filter(|kind| kind.runs_javascript())
 }
 
 /// See [`super::of_package`].
@@ -216,7 +212,7 @@ pub fn of_package(folder: &Path) -> Option<(RunnerKind, Vec<String>, String)> {
     let package = package(folder)?;
     if let Some(mut words) = script(&package, "test").map(with_env)
         && let Some(seen) = wrap::see(&words)
-        && is_script(seen.kind)
+        && seen.kind.runs_javascript()
     {
         // The program as the package manager would find it, without the manager.
         let own = folder.join("node_modules/.bin").join(&words[seen.at]);
