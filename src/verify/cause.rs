@@ -4,6 +4,7 @@
 //! Proves two things at once: that the scratch is what the tests exercise, and
 //! that the patch is the cure.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Gate;
@@ -12,9 +13,12 @@ use super::integrity::Guard;
 use super::target::Aim;
 use super::trial::TrialError;
 use crate::detect::Bench;
+use crate::detect::Reproduction;
 use crate::detect::reproduce;
+use crate::failure::Failure;
 use crate::patch::Patch;
 use crate::runner::Report;
+use crate::runner::Request;
 use crate::scratch::Scratch;
 
 /// The gate.
@@ -26,6 +30,13 @@ pub const GATE: Gate = Gate {
 
 /// What the evidence says of a patch that passes.
 pub const PROVEN: &str = "fails-passes-fails";
+
+/// Runs of the unpatched tree that follow one which failed in another way.
+const MORE_RUNS: usize = 3;
+
+/// Forms of which a failure may take one or the other; that of a test with more
+/// is random.
+const FORMS: usize = 3;
 
 /// Takes the patch out and runs the target; `took` is the longest time a test
 /// of it took with the patch. Where the patched code leaves something in the
@@ -51,7 +62,10 @@ pub async fn judge(
         request.test_limit = bench.limits.brief.max(took * 4).min(bench.limits.test);
     }
     let report = bench.run(scratch, &request).await?;
-    let compared = compare(aim, &report);
+    let mut compared = compare(aim, &report);
+    if compared.is_err() && is_there(aim, &report) && always_differs(bench, scratch, aim, &request, report).await? {
+        compared = Ok(());
+    }
     if compared.is_err() || !leaves {
         return Ok(compared);
     }
@@ -73,6 +87,40 @@ pub async fn judge(
     })
 }
 
+/// Whether the target, which failed in another way in `report`, does so whenever it
+/// runs on the unpatched tree.
+async fn always_differs(
+    bench: &Bench,
+    scratch: &mut dyn Scratch,
+    aim: &Aim,
+    request: &Request,
+    report: Report,
+) -> Result<bool, TrialError> {
+    let mut reports = vec![report];
+    for _ in 0..MORE_RUNS {
+        scratch.restore()?;
+        reports.push(bench.run(scratch, request).await?);
+    }
+    Ok(aim.failures.iter().all(|one| {
+        let seen = reports.iter().map(|report| reproduce::find(report, &one.failure.id));
+        seen.collect::<Option<Vec<_>>>().is_some_and(|seen| one.is_same(seen[0]) || is_random(one, &seen))
+    }))
+}
+
+/// Whether a failure was another one of its kind whenever its test ran, as that of a
+/// test of random steps is: then it cannot be asked to be as before. On a tree that
+/// something broke it would be one and the same.
+fn is_random(one: &Reproduction, seen: &[&Failure]) -> bool {
+    let forms: BTreeSet<String> = seen.iter().map(|failure| failure.fingerprint()).collect();
+    let forms = forms.union(&one.fingerprints).count();
+    seen.iter().all(|failure| failure.kind == one.failure.kind) && forms > FORMS
+}
+
+/// Whether every failure of the target is in a report, in whatever form.
+fn is_there(aim: &Aim, report: &Report) -> bool {
+    aim.failures.iter().all(|one| reproduce::find(report, &one.failure.id).is_some())
+}
+
 fn compare(aim: &Aim, report: &Report) -> Result<(), Miss> {
     for reproduction in &aim.failures {
         let id = &reproduction.failure.id;
@@ -88,4 +136,42 @@ fn compare(aim: &Aim, report: &Report) -> Result<(), Miss> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::reproduce::Outcome;
+    use crate::failure::Kind;
+
+    fn failure(kind: Kind, message: &str) -> Failure {
+        crate::trace::ground::bare("t".into(), kind, message.into())
+    }
+
+    #[test]
+    fn a_failure_of_many_forms_is_random_and_one_of_two_is_not() {
+        let first = failure(Kind::Assertion, "AssertionError: a");
+        let one = Reproduction {
+            fingerprints: [first.fingerprint()].into(),
+            failure: first,
+            outcome: Outcome::Reproduced,
+            failed: 2,
+            runs: 2,
+            executed: Vec::new(),
+            by_itself: true,
+            in_company: false,
+        };
+        for (seen, random) in [
+            (["b", "c", "d", "e"], true),
+            (["b", "c", "d", "c"], true),
+            (["b", "b", "b", "b"], false),
+            (["b", "b", "a", "b"], false),
+            (["b", "c", "b", "a"], false),
+        ] {
+            let seen = seen.map(|word| failure(Kind::Assertion, &format!("AssertionError: {word}")));
+            assert_eq!(is_random(&one, &seen.iter().collect::<Vec<_>>()), random, "{seen:?}");
+        }
+        let other = ["b", "c", "d", "e"].map(|word| failure(Kind::Exception, &format!("AssertionError: {word}")));
+        assert!(!is_random(&one, &other.iter().collect::<Vec<_>>()), "of another kind");
+    }
 }

@@ -117,6 +117,24 @@ fn a_test_that_needs_what_others_leave_is_run_with_them() {
 }
 
 #[test]
+fn a_test_that_fails_in_another_way_each_time_still_shows_the_cause() {
+    let steps: String =
+        (0..200).map(|n| format!("def step_{n}():\n    assert double(2) == 4, double(2)\n\n\n")).collect();
+    let project = Project::new(&[
+        ("calc.py", "def double(n):\n    return n * 3\n"),
+        ("steps.py", &format!("from calc import double\n\n\n{steps}")),
+        (
+            "test_calc.py",
+            "import os\nimport unittest\nimport steps\n\n\nclass CalcTest(unittest.TestCase):\n    def test_any(self):\n        \
+             getattr(steps, 'step_%d' % (os.urandom(1)[0] % 200))()\n",
+        ),
+    ]);
+    let diff = diff_of(&project, "calc.py", "n * 3", "n * 2");
+    let json = verify(&project, &diff, &["--test", "test_calc.CalcTest.test_any"]).code(0).json();
+    assert_eq!(json["failures"][0]["proposals"][0]["evidence"]["cause"], "fails-passes-fails");
+}
+
+#[test]
 fn a_test_that_is_late_with_the_patch_is_given_more_time() {
     let project = Project::new(&[
         ("calc.py", "def double(n):\n    return n * 3\n"),
