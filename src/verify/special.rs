@@ -6,7 +6,8 @@
 //! gives a constant, a new table entry that maps one to another, and a
 //! function that had parameters and now gives a constant of the test instead.
 //! Literals that stand everywhere (0, 1, 2, empty text, truths) do not count;
-//! nor does one more row of a table that was there.
+//! nor does one more row of a table that was there, or one more member of a
+//! group of values that was asked for.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -220,11 +221,12 @@ impl<'a> Look<'a> {
     fn compared(&self, condition: Node<'a>) -> Option<&'a str> {
         let mut found = None;
         language::walk(condition, &mut |inner| {
-            for binary in self.syntax.binaries(inner) {
+            for binary in &self.syntax.binaries(inner) {
                 let operator = self.parsed.text_of(binary.operator);
                 if found.is_none()
                     && matches!(operator, "==" | "===" | "!=" | "!==" | "is" | "in")
                     && !self.is_one_of_many(binary.left)
+                    && !self.is_one_member_more(binary)
                 {
                     found = self.tells(binary.right).or_else(|| self.tells(binary.left));
                 }

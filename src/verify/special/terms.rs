@@ -1,6 +1,7 @@
 //! The failing test's value in forms beside a plain branch for it: one for all
 //! others, and a term of an answer that is a truth.
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 
 use tree_sitter::Node;
@@ -9,7 +10,9 @@ use super::Look;
 use super::literals::is_common;
 use super::literals::literal;
 use crate::language;
+use crate::language::Parsed;
 use crate::mutation::syntax;
+use crate::mutation::syntax::Binary;
 
 impl<'a> Look<'a> {
     /// `if len(x) == 13: return ANSWER`: one input told by what is worked out of it,
@@ -56,6 +59,29 @@ impl<'a> Look<'a> {
             found
         });
         constants.get(self.parsed.text_of(node)).copied()
+    }
+
+    /// Whether `x in (11, 12, 13)` stood as `x in (11, 12)`: with one value less, of
+    /// two or more.
+    pub(super) fn is_one_member_more(&self, binary: &Binary<'_>) -> bool {
+        let Some(before) = self.before.filter(|_| self.parsed.text_of(binary.operator) == "in") else { return false };
+        let members = |parsed: &Parsed, group: Node<'_>| -> Option<BTreeSet<String>> {
+            let mut cursor = group.walk();
+            let is_group = matches!(group.kind(), "tuple" | "list" | "set");
+            is_group.then(|| group.named_children(&mut cursor).map(|one| literal(parsed, one)).collect())?
+        };
+        let Some(now) = members(self.parsed, binary.right) else { return false };
+        let mut found = false;
+        language::walk(before.tree.root_node(), &mut |node| {
+            found |= self.syntax.binaries(node).iter().any(|old| {
+                before.text_of(old.operator) == "in"
+                    && before.text_of(old.left) == self.parsed.text_of(binary.left)
+                    && members(before, old.right)
+                        .is_some_and(|old| old.len() >= 2 && now.len() == old.len() + 1 && old.is_subset(&now))
+            });
+            !found && node.named_child_count() > 0
+        });
+        found
     }
 
     /// Whether a condition is that something differs.

@@ -168,6 +168,19 @@ fn one_more_row_of_a_table_is_not_special() {
     let before = "def name(code):\n    if code == 200:\n        return 'ok'\n    if code == 500:\n        return 'broken'\n    return '?'\n";
     let after = before.replace("    return '?'", "    if code == 404:\n        return 'not found'\n    return '?'");
     assert!(!is_special("a.py", before, &after, "assert name(404) == 'not found'\n"));
+    for (old, new, special) in [
+        ("n in (11, 12)", "n in (11, 12, 13)", false),
+        ("n in {11, 12}", "n in {13, 11, 12}", false),
+        ("n in (11,)", "n in (11, 13)", true),
+        ("n in (11, 12)", "n in (11, 12, 13, 14)", true),
+        ("n in (11, 12)", "n in (10, 11, 13)", true),
+        ("m in (11, 12)", "n in (11, 12, 13)", true),
+        ("n in (11, 12)", "n in (11, 12) or n == 13", true),
+    ] {
+        let before = format!("def f(n):\n    if {old}:\n        return 'th'\n    return 'rd'\n");
+        let after = before.replace(old, new);
+        assert_eq!(is_special("a.py", &before, &after, "assert f(13) == f(14) == 'th'\n"), special, "{old} {new}");
+    }
     // Another value for a row that was there.
     let before = "FEES = {'near': 4, 'away': 31}\n";
     assert!(!is_special("a.py", before, &before.replace("31", "9"), "assert FEES['away'] == 9\n"));
