@@ -375,7 +375,10 @@ class Describer(object):
             return False
         code = last.tb_frame.f_code
         try:
-            return wanted_first(statement_at(code.co_filename, last.tb_lineno), code.co_varnames[: code.co_argcount])
+            check = statement_at(code.co_filename, last.tb_lineno)
+            given = code.co_varnames[: code.co_argcount]
+            lines = (code.co_firstlineno, last.tb_lineno)
+            return wanted_first(check, given, lambda name: last_value(code.co_filename, lines, name))
         except Exception:
             return False
 
@@ -402,8 +405,24 @@ def statement_at(file, line):
     return None
 
 
-def wanted_first(statement, given=()):
-    """Whether a check names the wanted value first; `given`: the test's parameters."""
+def last_value(file, lines, name):
+    """What a name was last given between two lines of a file, parsed, and whether it was used there since; `None`
+    where it was given nothing."""
+    inside = [
+        node
+        for node in ast.walk(ast.parse("".join(linecache.getlines(file))))
+        if lines[0] <= getattr(node, "lineno", 0) < lines[1]
+    ]
+    names = [node for node in inside if isinstance(node, ast.Name) and node.id == name]
+    given = [node for node in inside if isinstance(node, ast.Assign) and any(one in node.targets for one in names)]
+    if not given:
+        return None
+    found = max(given, key=lambda node: node.lineno)
+    return found.value, any(one.lineno > found.lineno for one in names)
+
+
+def wanted_first(statement, given=(), last=lambda name: None):
+    """Whether a check names the wanted value first; `given`: the test's parameters, `last`: what a name was last given."""
     first = second = None
     if isinstance(statement, ast.Assert) and isinstance(statement.test, ast.Compare) and len(statement.test.ops) == 1:
         first, second = statement.test.left, statement.test.comparators[0]
@@ -415,14 +434,37 @@ def wanted_first(statement, given=()):
         return False
     if looks_wanted(second):
         return False
+    if looks_wanted(first):
+        return True
+    calls = [part for part in ast.walk(second) if isinstance(part, ast.Call)]
+    if not isinstance(first, ast.Name) or not calls:
+        return False
     # A row of a table, beside what is computed of its other columns.
-    is_row = isinstance(first, ast.Name) and first.id in given and isinstance(second, ast.Call)
-    return looks_wanted(first) or (is_row and any(isinstance(part, ast.Name) for part in arguments_of(second)))
+    if first.id in given:
+        return any(isinstance(part, ast.Name) for call in calls for part in arguments_of(call))
+    known = last(first.id)
+    return known is not None and is_written_out(*known)
 
 
 def arguments_of(call):
     values = call.args + [keyword.value for keyword in call.keywords]
     return [part for value in values for part in ast.walk(value)]
+
+
+def is_written_out(node, is_used):
+    """Whether a value is a literal, indented or not, and no collection that somebody may have filled or changed."""
+    while isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute) and not isinstance(node.func.value, ast.Name):
+            node = node.func.value
+        elif getattr(node.func, "attr", getattr(node.func, "id", "")) in ("dedent", "cleandoc") and node.args:
+            node = node.args[0]
+        else:
+            return False
+    try:
+        value = ast.literal_eval(node)
+    except Exception:
+        return False
+    return bool(value) and not (is_used and isinstance(value, (list, dict, set)))
 
 
 def looks_wanted(node):
@@ -513,6 +555,8 @@ class Deadline(object):
         self.armed = False
 
     def alarm(self, _signal, frame):
+        # pytest shows where the test stood, not this.
+        __tracebackhide__ = True
         if self.test is None or self.channel.functions[3]() != self.channel.pid:
             return
         now = self.channel.clock()
