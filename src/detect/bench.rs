@@ -38,8 +38,10 @@ pub struct Limits {
     pub test: Duration,
     /// At most this for a test that is expected to run into it.
     pub brief: Duration,
-    /// What a command was seen to need beside its tests, at most.
+    /// What a command with the failing tests was seen to need, all in all.
     pub start: Duration,
+    /// What the suite was seen to need; no test's file can take longer to load.
+    pub whole: Duration,
     /// At most this for one run of the suite.
     pub suite: Duration,
 }
@@ -54,9 +56,14 @@ impl Limits {
     /// How many times as long as before something may take.
     const SLOWER: u32 = 10;
 
-    /// What may pass beside the tests of a command.
-    pub fn beside_tests(&self) -> Duration {
+    /// What may pass beside the failing tests of a command.
+    pub fn beside_target(&self) -> Duration {
         self.start.saturating_mul(Limits::SLOWER).clamp(Limits::SHORTEST_START, Limits::LONGEST_START)
+    }
+
+    /// What may pass beside any tests of a command.
+    pub fn beside_tests(&self) -> Duration {
+        self.whole.saturating_mul(2).clamp(self.beside_target(), Limits::LONGEST_START)
     }
 
     /// At most this for the suite with a patch, where it `lasted` so long without:
@@ -265,9 +272,24 @@ mod tests {
     #[test]
     fn what_took_a_moment_is_not_waited_for_as_if_nobody_knew() {
         let seconds = |number: f64| Duration::from_secs_f64(number);
-        let limits = |start| Limits { test: seconds(2.0), brief: seconds(0.5), start, suite: seconds(1200.0) };
-        for (start, beside) in [(0.3, 5.0), (2.0, 20.0), (30.0, 120.0), (1e9, 120.0)] {
-            assert_eq!(limits(seconds(start)).beside_tests(), seconds(beside), "{start}");
+        let limits = |start, whole| {
+            let (start, whole, suite) = (seconds(start), seconds(whole), seconds(1200.0));
+            Limits { test: seconds(2.0), brief: seconds(0.5), start, whole, suite }
+        };
+        for (start, whole, target, tests) in [
+            (0.3, 1.0, 5.0, 5.0),
+            (0.3, 8.0, 5.0, 16.0),
+            (2.0, 8.0, 20.0, 20.0),
+            (2.0, 90.0, 20.0, 120.0),
+            (30.0, 1.0, 120.0, 120.0),
+            (1e9, 1e9, 120.0, 120.0),
+        ] {
+            let limits = limits(start, whole);
+            assert_eq!(
+                (limits.beside_target(), limits.beside_tests()),
+                (seconds(target), seconds(tests)),
+                "{start} {whole}"
+            );
         }
         for (kind, lasted, suite) in [
             (RunnerKind::Node, 0.5, 60.0),
@@ -277,7 +299,7 @@ mod tests {
             (RunnerKind::Cargo, 20.0, 1200.0),
             (RunnerKind::Command, 20.0, 1200.0),
         ] {
-            assert_eq!(limits(seconds(1.0)).patched_suite(kind, seconds(lasted)), seconds(suite), "{kind:?} {lasted}");
+            assert_eq!(limits(1.0, 1.0).patched_suite(kind, seconds(lasted)), seconds(suite), "{kind:?} {lasted}");
         }
     }
 

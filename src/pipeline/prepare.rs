@@ -113,6 +113,7 @@ pub async fn prepare(settings: &Settings, tools: &Tools) -> Result<Prepared, Pip
             test: settings.test_timeout.unwrap_or(FIRST_TEST_LIMIT),
             brief: settings.test_timeout.unwrap_or(FIRST_TEST_LIMIT),
             start: Limits::LONGEST_START,
+            whole: Limits::LONGEST_START,
             suite: settings.timeout,
         },
         containment: Arc::new(containment),

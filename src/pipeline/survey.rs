@@ -126,6 +126,9 @@ pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools)
     // Each of them needed a start, and more.
     let again = prepared.bench.clock.total().saturating_sub(before);
     prepared.bench.limits.start = first.lasted.min(again);
+    if whole {
+        prepared.bench.limits.whole = first.lasted;
+    }
     for reproduction in &reproductions {
         tools.events.emit(Event::Reproduced {
             id: reproduction.failure.id.clone(),

@@ -56,6 +56,7 @@ pub async fn judge(
     let leaves = scratch.leaves(patch);
     scratch.restore()?;
     let mut request = bench.request(aim.selection.clone());
+    request.start_limit = bench.limits.beside_target();
     if aim.is_endless() {
         // It has run into its whole deadline before; still running after
         // several times what the patched code takes is the same again.

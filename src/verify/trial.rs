@@ -160,6 +160,7 @@ impl Trials {
         let mut request = self.bench.request(self.aim.selection.clone());
         request.fail_fast = true;
         request.test_limit = limit;
+        request.start_limit = self.bench.limits.beside_target();
         let (report, held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
         if let Err(miss) = self.of(&build::GATE, build::judge(&report, baseline)) {
             return Ok(Cure::Missed(miss));

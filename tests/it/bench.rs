@@ -84,7 +84,7 @@ impl Stand {
             heal: HEAL.into(),
             python: None,
             places: Places::new(vec![project.root.clone()], snapshot.files()),
-            limits: Limits { test: limit, brief: limit, start: limit, suite: Duration::from_secs(120) },
+            limits: Limits { test: limit, brief: limit, start: limit, whole: limit, suite: Duration::from_secs(120) },
             containment: containment.into(),
             clock: Default::default(),
         };
