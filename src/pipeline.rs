@@ -94,12 +94,12 @@ pub async fn heal_and_see(settings: &Settings, tools: &Tools) -> Result<(RunRepo
 async fn heal_prepared(settings: &Settings, tools: &Tools) -> Result<(RunReport, Seen, Prepared), PipelineError> {
     let began = Instant::now();
     let mut prepared = prepare::prepare(settings, tools).await?;
-    let mut survey = survey::survey(&mut prepared, settings, tools).await?;
+    let mut survey = survey::survey(&mut prepared, settings, tools, survey::Scope::Asked).await?;
     let mut report = prepared.report("heal.fix/1", tools);
     let mut open = Vec::new();
     let mut healed = heal_failures(&prepared, &survey, settings, tools, &mut report, &mut open).await;
     if matches!(healed, Err(PipelineError::MerelySlow)) {
-        survey = survey::patient(&mut prepared, settings, tools).await?;
+        survey = survey::patient(&mut prepared, settings, tools, survey::Scope::Asked).await?;
         healed = heal_failures(&prepared, &survey, settings, tools, &mut report, &mut open).await;
     }
     let seen = Seen::of(&survey, open);

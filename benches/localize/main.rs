@@ -288,7 +288,7 @@ impl Site {
         let settings = open::settings(&self.tree, &self.command);
         let tools = open::tools("localize", &self.tree, &self.cache, &settings)?;
         let mut prepared = prepare::prepare(&settings, &tools).await?;
-        Ok(survey::survey(&mut prepared, &settings, &tools).await?)
+        Ok(survey::survey(&mut prepared, &settings, &tools, survey::Scope::Asked).await?)
     }
 
     /// Runs the tests.

@@ -78,7 +78,7 @@ fn contexts(explained: &Explained, settings: &Settings, tools: &Tools) -> Result
 
 async fn from_run(settings: &Settings, tools: &Tools) -> Result<Explained, PipelineError> {
     let mut prepared = prepare::prepare(settings, tools).await?;
-    let survey = survey::settled(&mut prepared, settings, tools).await?;
+    let survey = survey::settled(&mut prepared, settings, tools, survey::Scope::Asked).await?;
     let failures: Vec<_> = survey.reproductions.iter().map(|reproduction| reproduction.failure.clone()).collect();
     let mut diagnoses = Vec::new();
     for cluster in diagnose::clusters(&failures) {

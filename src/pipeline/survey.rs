@@ -64,23 +64,42 @@ pub struct OtherCopy {
     pub own: crate::source::RelPath,
 }
 
+/// What a first run takes in, where tests are asked for by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those tests, where the runner finds them by name.
+    Asked,
+    /// The suite: it is the baseline too.
+    Suite,
+}
+
 /// The same, with tests that are merely slow told from endless ones.
 ///
 /// # Errors
 /// As for [`survey`].
-pub async fn settled(prepared: &mut Prepared, settings: &Settings, tools: &Tools) -> Result<Survey, PipelineError> {
-    let found = survey(prepared, settings, tools).await?;
-    if found.settling.is_slow().await? { patient(prepared, settings, tools).await } else { Ok(found) }
+pub async fn settled(
+    prepared: &mut Prepared,
+    settings: &Settings,
+    tools: &Tools,
+    scope: Scope,
+) -> Result<Survey, PipelineError> {
+    let found = survey(prepared, settings, tools, scope).await?;
+    if found.settling.is_slow().await? { patient(prepared, settings, tools, scope).await } else { Ok(found) }
 }
 
 /// The survey with the full time for every test.
 ///
 /// # Errors
 /// As for [`survey`].
-pub async fn patient(prepared: &mut Prepared, settings: &Settings, tools: &Tools) -> Result<Survey, PipelineError> {
+pub async fn patient(
+    prepared: &mut Prepared,
+    settings: &Settings,
+    tools: &Tools,
+    scope: Scope,
+) -> Result<Survey, PipelineError> {
     let full = settings.test_timeout.unwrap_or(Settings::LONGEST_TEST);
     prepared.bench.limits.test = full;
-    let mut found = survey(prepared, settings, tools).await?;
+    let mut found = survey(prepared, settings, tools, scope).await?;
     found.notes.push(format!("some tests are slow; each may take {} s", full.as_secs()));
     Ok(found)
 }
@@ -91,9 +110,14 @@ pub async fn patient(prepared: &mut Prepared, settings: &Settings, tools: &Tools
 /// # Errors
 /// The tests cannot be run, run another copy of the code, or the tests asked
 /// for do not exist.
-pub async fn survey(prepared: &mut Prepared, settings: &Settings, tools: &Tools) -> Result<Survey, PipelineError> {
+pub async fn survey(
+    prepared: &mut Prepared,
+    settings: &Settings,
+    tools: &Tools,
+    scope: Scope,
+) -> Result<Survey, PipelineError> {
     let asked = asked_for(prepared, settings)?;
-    let selection = first_selection(prepared, &asked);
+    let selection = if scope == Scope::Suite { Selection::All } else { first_selection(prepared, &asked) };
     let whole = selection == Selection::All;
     let what = if whole { "the suite".to_owned() } else { format!("{} of its tests", asked.len()) };
     tools.events.emit(Event::Stage { name: "run".into(), what });

@@ -64,11 +64,24 @@ pub async fn verify(name: &str, text: &str, settings: &Settings, tools: &Tools) 
             tried(tools, name, &Verdict::Missed(miss), Duration::ZERO);
         }
         Ok(patch) => {
-            let all = Settings { tests: Vec::new(), trace: None, ..settings.clone() };
-            let survey = survey::settled(&mut prepared, &all, tools).await?;
+            let own = Settings { trace: None, ..settings.clone() };
+            let survey = match survey::settled(&mut prepared, &own, tools, survey::Scope::Suite).await {
+                // It may be one that the patch brings.
+                Err(PipelineError::NoSuchTest { name: wanted, hint }) => Err((wanted, hint)),
+                other => Ok(other?),
+            };
             report = prepared.report("heal.verify/1", tools);
-            report.notes.extend(survey.notes.iter().cloned());
-            report.failures = judge(name, &patch, &prepared, &survey, settings, tools).await?;
+            report.failures = match survey {
+                Ok(survey) => {
+                    report.notes.extend(survey.notes.iter().cloned());
+                    judge(name, &patch, &prepared, &survey, settings, tools).await?
+                }
+                Err((wanted, hint)) => {
+                    let why = format!("without the patch no test is named `{wanted}`: {hint}");
+                    let failure = Failure { id: wanted, ..blank(name) };
+                    vec![case::abstained(&failure, &[], Reason::new("not-reproduced", why))]
+                }
+            };
         }
     }
     super::finish(&mut report, &prepared, tools, began);

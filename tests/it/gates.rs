@@ -135,6 +135,21 @@ fn a_test_that_fails_in_another_way_each_time_still_shows_the_cause() {
 }
 
 #[test]
+fn only_the_failure_that_is_claimed_is_shown_again_and_an_unknown_test_is_told() {
+    let project = Project::new(SHOP);
+    let tests = project.read("tests/test_discount.py");
+    project.write(&[("tests/test_other.py", &tests.replace("10), 5", "10), 7"))]);
+    let diff = diff_of(&project, "shop/discount.py", "quantity > 10:", "quantity >= 10:");
+    let ran = verify(&project, &diff, &["--test", SHOP_TEST]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("reproduced").count(), 1, "{}", ran.stderr);
+    let failure = &verify(&project, &diff, &["--test", "tests.test_none.NoTest"]).code(3).json()["failures"][0];
+    assert_eq!(failure["reason"], "not-reproduced");
+    let why = failure["reason_why"].as_str().expect("text");
+    assert!(why.starts_with("without the patch no test is named `tests.test_none.NoTest`"), "{why}");
+}
+
+#[test]
 fn a_test_that_is_late_with_the_patch_is_given_more_time() {
     let project = Project::new(&[
         ("calc.py", "def double(n):\n    return n * 3\n"),

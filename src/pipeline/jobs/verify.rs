@@ -91,7 +91,7 @@ async fn judge(
     settings: &Settings,
     tools: &Tools,
 ) -> Result<Vec<FailureReport>, PipelineError> {
-    let survey = survey::settled(prepared, settings, tools).await?;
+    let survey = survey::settled(prepared, settings, tools, survey::Scope::Asked).await?;
     let baseline = survey.baseline.clone().unwrap_or_else(|| Arc::new(Baseline::of(&survey.first)));
     let reproduced = |outcome: &detect::Outcome| *outcome == detect::Outcome::Reproduced;
     let failing: Vec<_> = survey.reproductions.iter().filter(|one| reproduced(&one.outcome)).cloned().collect();
