@@ -79,6 +79,14 @@ impl Baseline {
         }
     }
 
+    /// How long the suite takes; `None` where the command does not tell, as it ended
+    /// early or much of what it runs failed at once.
+    pub fn usual(&self) -> Option<Duration> {
+        let failed = self.tests.values().filter(|status| **status == Status::Failed).count();
+        let ran = self.complete && self.problems.is_empty() && failed <= (self.tests.len() / 10).max(1);
+        (ran && !self.lasted.is_zero()).then_some(self.lasted)
+    }
+
     /// Takes a second run of the same tree into account: whoever changed
     /// between passed and failed is flaky.
     pub fn merge(&mut self, report: &Report) {
@@ -171,6 +179,31 @@ mod tests {
             }
         );
         assert!(!difference.is_clean());
+    }
+
+    #[test]
+    fn a_suite_that_ended_early_or_failed_at_once_does_not_tell_how_long_it_takes() {
+        let ids: Vec<String> = (0..20).map(|n| format!("t{n}")).collect();
+        let took = |failed: usize, tests: usize| {
+            let status = |n: usize| if n < failed { Status::Failed } else { Status::Passed };
+            let rows: Vec<_> = ids[..tests].iter().enumerate().map(|(n, id)| (id.as_str(), status(n))).collect();
+            Report { lasted: Duration::from_secs(3), ..report(&rows) }
+        };
+        let early = Report { complete: false, ..took(1, 20) };
+        let problem = crate::trace::ground::bare("conftest.py".into(), Kind::Collection, "ImportError".into());
+        let unloaded = Report { problems: vec![problem], ..took(1, 20) };
+        for (report, tells) in [
+            (took(0, 20), true),
+            (took(2, 20), true),
+            (took(3, 20), false),
+            (took(1, 2), true),
+            (took(2, 2), false),
+            (early, false),
+            (unloaded, false),
+            (Report { lasted: Duration::ZERO, ..took(0, 20) }, false),
+        ] {
+            assert_eq!(Baseline::of(&report).usual().is_some(), tells, "{report:?}");
+        }
     }
 
     #[test]

@@ -66,15 +66,13 @@ impl Limits {
         self.whole.saturating_mul(2).clamp(self.beside_target(), Limits::LONGEST_START)
     }
 
-    /// At most this for the suite with a patch, where it `lasted` so long without:
+    /// At most this for the suite with a patch, where without it took `usual`:
     /// what a patch makes endless outside of any test would else end with the
     /// whole run. Where a patch has code compiled, it may take any time.
-    pub fn patched_suite(&self, kind: RunnerKind, lasted: Duration) -> Duration {
+    pub fn patched_suite(&self, kind: RunnerKind, usual: Option<Duration>) -> Duration {
         let builds = matches!(kind, RunnerKind::Cargo | RunnerKind::Go | RunnerKind::Command);
-        if builds || lasted.is_zero() {
-            return self.suite;
-        }
-        lasted.saturating_mul(Limits::SLOWER).max(Limits::SHORTEST_SUITE).min(self.suite)
+        let Some(usual) = usual.filter(|_| !builds) else { return self.suite };
+        usual.saturating_mul(Limits::SLOWER).max(Limits::SHORTEST_SUITE).min(self.suite)
     }
 }
 
@@ -292,14 +290,15 @@ mod tests {
             );
         }
         for (kind, lasted, suite) in [
-            (RunnerKind::Node, 0.5, 60.0),
-            (RunnerKind::Pytest, 20.0, 200.0),
-            (RunnerKind::Jest, 500.0, 1200.0),
-            (RunnerKind::Vitest, 0.0, 1200.0),
-            (RunnerKind::Cargo, 20.0, 1200.0),
-            (RunnerKind::Command, 20.0, 1200.0),
+            (RunnerKind::Node, Some(0.5), 60.0),
+            (RunnerKind::Pytest, Some(20.0), 200.0),
+            (RunnerKind::Jest, Some(500.0), 1200.0),
+            (RunnerKind::Vitest, None, 1200.0),
+            (RunnerKind::Cargo, Some(20.0), 1200.0),
+            (RunnerKind::Command, Some(20.0), 1200.0),
         ] {
-            assert_eq!(limits(1.0, 1.0).patched_suite(kind, seconds(lasted)), seconds(suite), "{kind:?} {lasted}");
+            let usual = lasted.map(seconds);
+            assert_eq!(limits(1.0, 1.0).patched_suite(kind, usual), seconds(suite), "{kind:?} {lasted:?}");
         }
     }
 

@@ -274,7 +274,7 @@ impl Trials {
             return Ok(Verdict::Missed(miss));
         }
         let mut request = self.bench.request(Selection::All);
-        request.time_limit = self.bench.limits.patched_suite(self.bench.project.kind, baseline.lasted);
+        request.time_limit = self.bench.limits.patched_suite(self.bench.project.kind, baseline.usual());
         let (report, held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
         let judged =
             self.of(&build::GATE, build::judge(&report, Some(baseline))).and_then(|()| self.of(&integrity::GATE, held));
