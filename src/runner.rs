@@ -149,6 +149,13 @@ pub struct Request {
 }
 
 impl Request {
+    /// Deadline of a command with `tests` tests that have none of their own, where
+    /// `beside` may pass beside them.
+    pub fn limit_of(&self, tests: usize, beside: Duration) -> Duration {
+        let tests = u32::try_from(tests).unwrap_or(u32::MAX);
+        self.test_limit.saturating_mul(tests).saturating_add(beside).min(self.time_limit)
+    }
+
     /// Whether the lines of each selected test are to be recorded, by those
     /// runners that cannot tell them in passing.
     pub fn records_selected(&self) -> bool {

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 use std::time::Instant;
 
+use super::baseline::Baseline;
 use crate::interrupt::Interrupt;
 use crate::interrupt::Stop;
 use crate::process::Exit;
@@ -133,6 +134,13 @@ impl Bench {
             probe: None,
             sieve: None,
         }
+    }
+
+    /// The request for the suite with a patch in, within what `baseline` says it
+    /// may take.
+    pub fn patched_suite(&self, baseline: &Baseline) -> Request {
+        let time_limit = self.limits.patched_suite(self.project.kind, baseline.usual());
+        Request { time_limit, ..self.request(Selection::All) }
     }
 
     /// Where the project stands in `scratch`.

@@ -156,9 +156,7 @@ fn argv(command: &[String], request: &Request, traced: &[String]) -> Vec<String>
         }
         Selection::Tests(ids) => ids,
     };
-    let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-    let limit =
-        request.test_limit.saturating_mul(count).saturating_add(request.start_limit.min(START)).min(request.time_limit);
+    let limit = request.limit_of(ids.len(), request.start_limit.min(START));
     words.push(format!("-timeout={}s", limit.as_secs().max(1)));
     words.extend_from_slice(traced);
     let in_the_way = |word: &String| {

@@ -68,10 +68,7 @@ pub fn compose(project: &Project, site: &Site, request: &Request, channel: &Chan
     }
     let time_limit = match &request.selection {
         Selection::All => request.time_limit,
-        Selection::Tests(ids) => {
-            let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-            request.time_limit.min(request.test_limit.saturating_mul(count).saturating_add(request.start_limit))
-        }
+        Selection::Tests(ids) => request.limit_of(ids.len(), request.start_limit),
     };
     Ok(Command {
         argv: argv.into_iter().map(Into::into).collect(),

@@ -13,7 +13,6 @@ use crate::detect::Baseline;
 use crate::detect::Bench;
 use crate::language;
 use crate::patch::Patch;
-use crate::runner::Selection;
 use crate::scratch::Scratch;
 
 /// Runs the suite without new test files, where the patch has any.
@@ -33,7 +32,7 @@ pub(super) async fn judge(
         Err(Miss::new(gate, detail).with_output(miss.output))
     };
     scratch.lay(&code)?;
-    let report = bench.run(scratch, &bench.request(Selection::All)).await?;
+    let report = bench.run(scratch, &bench.patched_suite(baseline)).await?;
     if let Err(miss) = target::judge(aim, &report) {
         return Ok(told(miss, &cause::GATE));
     }

@@ -41,7 +41,6 @@ use crate::detect::Bench;
 use crate::detect::BenchError;
 use crate::patch::Patch;
 use crate::runner::Report;
-use crate::runner::Selection;
 use crate::runner::Status;
 use crate::scratch::Scratch;
 use crate::scratch::ScratchError;
@@ -273,8 +272,7 @@ impl Trials {
         if let Err(miss) = self.screen(patch, false) {
             return Ok(Verdict::Missed(miss));
         }
-        let mut request = self.bench.request(Selection::All);
-        request.time_limit = self.bench.limits.patched_suite(self.bench.project.kind, baseline.usual());
+        let request = self.bench.patched_suite(baseline);
         let (report, held) = self.guard.run(&self.bench, scratch, patch, &request).await?;
         let judged =
             self.of(&build::GATE, build::judge(&report, Some(baseline))).and_then(|()| self.of(&integrity::GATE, held));

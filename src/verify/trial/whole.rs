@@ -79,8 +79,7 @@ impl Trials {
         baseline: &Baseline,
         mends: bool,
     ) -> Result<Result<SuiteRun, Miss>, TrialError> {
-        let mut request = self.bench.request(Selection::All);
-        request.time_limit = self.bench.limits.patched_suite(self.bench.project.kind, baseline.usual());
+        let mut request = self.bench.patched_suite(baseline);
         let hunks: usize = patch.touched_after().iter().map(|(_, hunks)| hunks.len()).sum();
         // From 3.12 on tracing costs next to nothing (`sys.monitoring`).
         let quick = self.bench.python.as_ref().is_some_and(|python| python.version >= (3, 12, 0));
